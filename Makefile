@@ -1,0 +1,52 @@
+# Everything here sets itself up: Python 3.11+, its venv module and make are all it needs.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check fix docs bench lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "pinecall-run needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "setting up $(VENV) (once, a minute)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet -r requirements.lock
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(READY)  ## start the agents of pinecall.yaml with the embedded voice server
+	@$(BIN)/pinecall-run
+
+test: $(READY)  ## every test
+	@$(BIN)/python -m pytest
+
+check: $(READY)  ## format, lint, types, rules and tests: what every commit passes
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest tests/rules
+	@$(BIN)/python -m pytest --ignore=tests/rules
+
+fix: $(READY)  ## format, and mend what the linter can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+docs: $(READY)  ## write the generated parts of the documentation again
+	@$(BIN)/python -m tests.write_docs
+
+bench: $(READY)  ## measure; one JSON line each
+	@set -e; for script in bench/*.py; do $(BIN)/python $$script; done
+
+lock: $(READY)  ## resolve requirements.lock again from pyproject.toml
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --quiet --extra openai --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --upgrade --custom-compile-command "make lock" --output-file requirements.lock
+
+clean:  ## remove the environment and every cache
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

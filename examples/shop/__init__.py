@@ -1,0 +1,1 @@
+"""The shop of the example project: functions over a SQLite database."""

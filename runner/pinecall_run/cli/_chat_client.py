@@ -1,0 +1,201 @@
+"""The chat socket from a terminal: finds the server, gets a token, converses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import click
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from pinecall_run.cli._embedded import FIRST_PORT, PORTS, Server
+
+ANSWER_SECONDS = 120.0
+
+
+class ChatError(Exception):
+    """There is no conversation; the message is one sentence for the person."""
+
+
+async def find_server(project: str) -> Server | None:
+    """The server on this machine that runs a project, if any."""
+    addresses = [f"http://127.0.0.1:{port}" for port in range(FIRST_PORT, FIRST_PORT + PORTS)]
+    answers = await asyncio.gather(*(asyncio.to_thread(_get, f"{address}/healthz", "", 1.0) for address in addresses))
+    for address, (status, about) in zip(addresses, answers, strict=True):
+        if status == 200 and about.get("project") == project:
+            return Server(address, "")
+    return None
+
+
+class ChatClient:
+    """One conversation."""
+
+    def __init__(self, socket: ClientConnection, agent: str) -> None:
+        self._socket = socket
+        self._agent = agent
+        self._is_interactive = sys.stdin.isatty()
+        self._has_failed = False
+
+    @classmethod
+    async def is_online(cls, server: Server, agent: str) -> bool:
+        """Whether an agent can be reached on a server."""
+        status, _ = await asyncio.to_thread(_get, _token_url(server, agent), server.key, 10.0)
+        return status == 200
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, server: Server, agent: str) -> AsyncIterator[ChatClient]:
+        """A conversation with an agent.
+
+        Raises:
+            ChatError: the agent is not there, or the server does not let us in.
+        """
+        status, answer = await asyncio.to_thread(_get, _token_url(server, agent), server.key, 10.0)
+        if status != 200:
+            raise ChatError(str(answer.get("detail") or f"{server.url} answered {status} when asked for a token"))
+        base = "ws" + _http(server.url).removeprefix("http")
+        url = f"{base}/chat/ws?token={urllib.parse.quote(answer['token'])}"
+        try:
+            async with connect(url, open_timeout=10, close_timeout=0.5, max_size=None) as socket:
+                yield cls(socket, agent)
+        except (OSError, InvalidHandshake) as error:
+            raise ChatError(f"the chat socket of {server.url} cannot be opened: {error}") from error
+
+    async def converse(self) -> None:
+        """Send each line that is typed and print each answer, until there are no more lines.
+
+        Raises:
+            ChatError: the server ended it, or an answer failed and nobody is there to try again.
+        """
+        lines = _lines()
+        try:
+            await self._until("chat.connected")
+            while True:
+                self._prompt("you> ")
+                text = await lines.get()
+                if text is None or (self._is_interactive and not text.strip()):
+                    break
+                if not text.strip():
+                    continue
+                await self._socket.send(json.dumps({"event": "message", "text": text.strip()}))
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await self._until("chat.done", "chat.error")
+        except ConnectionClosed as error:
+            raise ChatError(
+                f"the server ended the conversation: {error.rcvd.reason if error.rcvd else 'gone'}"
+            ) from error
+        except TimeoutError as error:
+            raise ChatError(f"no answer within {ANSWER_SECONDS:g} s") from error
+        if self._has_failed and not self._is_interactive:
+            raise ChatError("not every message was answered")
+
+    def _prompt(self, text: str) -> None:
+        if self._is_interactive:
+            click.echo(text, nl=False)
+
+    async def _until(self, *events: str) -> None:
+        is_open = False
+        while True:
+            frame = json.loads(await self._socket.recv())
+            match frame.get("event"):
+                case "chat.token":
+                    if not is_open:
+                        click.echo(f"{self._agent}> ", nl=False)
+                        is_open = True
+                    click.echo(frame.get("token", ""), nl=False)
+                case "chat.done" if not is_open and frame.get("text"):
+                    click.echo(f"{self._agent}> {frame['text']}")
+                case "chat.tool_call":
+                    is_open = _close_line(is_open)
+                    for call in frame.get("tool_calls", []):
+                        click.echo(f"  → {call['name']}({_arguments(call['arguments'])})")
+                case "chat.tool_result":
+                    for result in frame.get("results", []):
+                        click.echo(f"  ← {_short(json.dumps(result['result'], ensure_ascii=False))}")
+                case "chat.error" | "error":
+                    is_open = _close_line(is_open)
+                    self._has_failed = True
+                    click.echo(f"{self._agent} has no answer: {frame.get('error')}", err=True)
+                case "chat.ended":
+                    is_open = _close_line(is_open)
+                    raise ChatError(f"the conversation is over: {frame.get('reason')}")
+            if frame.get("event") in ("chat.done", "chat.error"):
+                is_open = _close_line(is_open)
+            if frame.get("event") in events and not frame.get("unsolicited"):
+                _close_line(is_open)
+                return
+
+
+def _lines() -> asyncio.Queue[str | None]:
+    """Lines of standard input, ``None`` at the end; read in a thread that dies with the program."""
+    queue: asyncio.Queue[str | None] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        for line in sys.stdin:
+            loop.call_soon_threadsafe(queue.put_nowait, line)
+        loop.call_soon_threadsafe(queue.put_nowait, None)
+
+    threading.Thread(target=read, daemon=True, name="stdin").start()
+    return queue
+
+
+def _close_line(is_open: bool) -> bool:
+    if is_open:
+        click.echo()
+    return False
+
+
+def _arguments(written: str) -> str:
+    try:
+        given = json.loads(written or "{}")
+        return ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items())
+    except (ValueError, AttributeError):
+        return written
+
+
+def _short(text: str) -> str:
+    width = max(shutil.get_terminal_size().columns - 6, 40)
+    return text if len(text) <= width or not sys.stdout.isatty() else text[: width - 1] + "…"
+
+
+def _http(url: str) -> str:
+    base = url.rstrip("/")
+    return "http" + base.removeprefix("ws") if base.startswith("ws") else base
+
+
+def _token_url(server: Server, agent: str) -> str:
+    return f"{_http(server.url)}/chat/token?" + urllib.parse.urlencode({"agent_id": agent, "scope": "supervise"})
+
+
+def _get(url: str, key: str, timeout: float) -> tuple[int, dict[str, Any]]:
+    """Status and JSON of an address; status 0 when nothing answers."""
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"} if key else {})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({})) if "127.0.0.1" in url else None
+    try:
+        with (
+            opener.open(request, timeout=timeout) if opener else urllib.request.urlopen(request, timeout=timeout) as got
+        ):
+            return got.status, _object(got.read())
+    except urllib.error.HTTPError as error:
+        return error.code, _object(error.read())
+    except (OSError, ValueError):
+        return 0, {}
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

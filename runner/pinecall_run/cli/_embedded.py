@@ -1,0 +1,81 @@
+"""The embedded voice server as a child process on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+FIRST_PORT, PORTS = 7420, 10
+"""Where servers of this machine are looked for, and put while there is room."""
+
+START_SECONDS = 15.0
+STOP_SECONDS = 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A voice server to connect to."""
+
+    url: str
+    key: str = field(repr=False)
+
+
+class StartError(Exception):
+    """The child did not start; the message says what it said last."""
+
+
+def ports(first: int | None) -> list[int]:
+    """The ports to try: the one asked for, else the usual ones and then any."""
+    return [first] if first is not None else [*range(FIRST_PORT, FIRST_PORT + PORTS), 0]
+
+
+@asynccontextmanager
+async def embedded_server(project: str, port: int | None) -> AsyncIterator[Server]:
+    """Start the server, and end it with the block. It ends by itself when this process dies in any way, because
+    then its standard input ends.
+
+    Raises:
+        StartError: it did not come up.
+    """
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",  # a project may hold a module named like one of the standard library
+        "-m",
+        "pinecall_run",
+        "serve",
+        "--child",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,  # so that Ctrl-C reaches only us
+    )
+    assert child.stdin is not None
+    try:
+        key = secrets.token_urlsafe(24)
+        child.stdin.write(json.dumps({"key": key, "ports": ports(port), "project": project}).encode() + b"\n")
+        yield Server(await _url(child), key)
+    finally:
+        child.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await child.wait()
+        except TimeoutError:
+            child.kill()
+            await child.wait()
+
+
+async def _url(child: asyncio.subprocess.Process) -> str:
+    assert child.stdout is not None
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            line = await child.stdout.readline()
+    except TimeoutError:
+        raise StartError(f"the voice server did not start within {START_SECONDS:g} s") from None
+    if not line:
+        raise StartError("the voice server ended before it was ready; what it said is above")
+    url: str = json.loads(line)["url"]
+    return url

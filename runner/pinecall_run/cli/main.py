@@ -1,0 +1,88 @@
+"""``pinecall-run``: finds the verb, and is the one border between an exception and an exit code.
+
+Exit codes: 0 fine, 1 findings, 2 usage, 3 our bug, 4 refused by the server, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+_VERBS = {
+    "run": "start the agents of a project (this is also what no verb does)",
+    "validate": "check projects without starting anything",
+    "render": "print an agent's prompt",
+    "chat": "talk to an agent in the terminal",
+    "serve": "run the voice server alone",
+    "init": "make a new project that runs",
+}
+"""Verb to its line in the help; each is ``cli/<verb>.py`` with a click command ``command``."""
+
+
+class _Lazy(click.Group):
+    """Imports a verb's module only when the verb is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        command: click.Command = import_module(f"pinecall_run.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(_VERBS.items()))
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib_metadata import version
+
+        click.echo(f"pinecall-run {version('pinecall-run')}")
+        ctx.exit()
+
+
+@click.group(cls=_Lazy, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print it.")
+@click.pass_context
+def _group(ctx: click.Context) -> None:
+    """Voice agents from one pinecall.yaml, with tools in your own process."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(import_module("pinecall_run.cli.run").command)
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        code = _group.main(prog_name="pinecall-run", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except Exception as error:  # noqa: BLE001 - the border
+        _report_bug(error)
+        sys.exit(3)
+
+
+def _report_bug(error: Exception) -> None:
+    """One line for the user; the whole of it on request, because it may quote what callers said."""
+    if os.environ.get("PINECALL_TRACEBACK"):
+        traceback.print_exception(error)
+        return
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "unknown place"
+    click.echo(f"pinecall-run: a bug of ours: {type(error).__name__} at {where}", err=True)
+    click.echo("  help: run it again with PINECALL_TRACEBACK=1 and report what it prints", err=True)

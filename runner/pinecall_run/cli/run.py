@@ -1,0 +1,63 @@
+"""``pinecall-run run``: the agents of a project on a voice server, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+from importlib_metadata import version
+
+from pinecall_run.cli._console import Console, banner
+from pinecall_run.cli._embedded import StartError
+from pinecall_run.cli._pick import project_option
+from pinecall_run.cli._session import Settling, load_or_exit, make_runner, on_signals, server_of
+from pinecall_run.deploy.deployment import Deployment
+from pinecall_run.live.load import Checked
+from pinecall_run.live.runner import RefusedError
+
+
+@click.command("run")
+@project_option
+@click.option("--port", type=int, help="Port of the embedded voice server (default: 7420 or the next free one).")
+@click.option("--show-content", is_flag=True, help="Show what is said and what tools are given: for development.")
+def command(project: Path = Path(), port: int | None = None, show_content: bool = False) -> None:
+    """Start the agents of a project."""
+    checked, deployment = load_or_exit(project)
+    console = Console(show_content=show_content)
+    try:
+        asyncio.run(_run(checked, deployment, port, console))
+    except RefusedError as error:
+        click.echo(f"pinecall-run: {error}", err=True)
+        sys.exit(4)
+    except StartError as error:
+        click.echo(f"pinecall-run: {error}", err=True)
+        sys.exit(1)
+
+
+async def _run(checked: Checked, deployment: Deployment, port: int | None, console: Console) -> None:
+    stopping = asyncio.Event()
+    on_signals(stopping.set)
+    async with server_of(deployment.config, checked.project.digest, port) as server:
+        settling = Settling(deployment, console)
+        runner = make_runner(checked, deployment, server, settling)
+        running = asyncio.create_task(runner.run())
+        waiting = asyncio.create_task(stopping.wait())
+        greeting = asyncio.create_task(_greet(settling, deployment, server.url))
+        try:
+            await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            runner.stop()
+            for task in (waiting, greeting):
+                task.cancel()
+            await asyncio.gather(waiting, greeting, return_exceptions=True)
+        await running
+
+
+async def _greet(settling: Settling, deployment: Deployment, url: str) -> None:
+    await settling.wait()
+    is_embedded = deployment.config.server.url is None
+    server = f"embedded, {url}" if is_embedded else url
+    page = f"{url}/" if is_embedded else None
+    click.echo(banner(deployment, server, page, settling.unserved, version("pinecall-run")))

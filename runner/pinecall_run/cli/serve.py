@@ -1,0 +1,88 @@
+"""``pinecall-run serve``: the voice server alone; also the child process of ``run`` and ``chat``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Callable
+
+import click
+
+from pinecall_run.voice.app import Settings
+from pinecall_run.voice.serving import Listening, listen, serve
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=7420, show_default=True, help="Port to listen on; 0 takes any.")
+@click.option(
+    "--key",
+    envvar="PINECALL_API_KEY",
+    help="What runners must send [env: PINECALL_API_KEY]; else a fresh one.",
+)
+@click.option("--closed", is_flag=True, help="Ask for the key on this machine too.")
+@click.option("--child", is_flag=True, hidden=True)
+def command(host: str, port: int, key: str | None, closed: bool, child: bool) -> None:
+    """Run the voice server for runners elsewhere. Only this machine can reach it unless --host says more."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if child:
+        _serve_as_child()
+        return
+    try:
+        listening = listen(host, [port])
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    is_fresh = not key
+    settings = Settings(
+        key or secrets.token_urlsafe(24),
+        open_on_loopback=host in ("127.0.0.1", "::1", "localhost") and not closed,
+        environ=os.environ,
+    )
+    asyncio.run(_until_signal(settings, listening, lambda: _greet(listening, settings, is_fresh=is_fresh)))
+
+
+def _greet(listening: Listening, settings: Settings, *, is_fresh: bool) -> None:
+    click.echo(f"voice server   {listening.url}")
+    click.echo(f"  runners      server: {{url: {listening.url.replace('http', 'ws', 1)}, api_key: …}}")
+    if is_fresh:
+        click.echo(f"  key          {settings.key}   (fresh; set PINECALL_API_KEY to keep one)")
+    else:
+        click.echo("  key          the one you gave")
+    click.echo("  Ctrl-C ends it")
+
+
+async def _until_signal(settings: Settings, listening: Listening, on_ready: Callable[[], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await serve(settings, listening, stop, on_ready)
+
+
+def _serve_as_child() -> None:
+    """The protocol with the parent: one JSON line in (key, ports, project), one out (url); an end of input, which
+    the parent's death brings too, means stop."""
+    order = json.loads(sys.stdin.readline() or "null")
+    if order is None:
+        return
+    listening = listen("127.0.0.1", order["ports"])
+    settings = Settings(order["key"], open_on_loopback=True, environ=os.environ, project=order["project"])
+
+    def ready() -> None:
+        click.echo(json.dumps({"url": listening.url}))
+
+    asyncio.run(_until_end_of_input(settings, listening, ready))
+
+
+async def _until_end_of_input(settings: Settings, listening: Listening, ready: Callable[[], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C is the parent's to handle
+    loop.add_reader(sys.stdin.fileno(), lambda: stop.set() if not os.read(sys.stdin.fileno(), 1024) else None)
+    await serve(settings, listening, stop, ready)

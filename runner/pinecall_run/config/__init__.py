@@ -1,0 +1,1 @@
+"""What pinecall.yaml means: schema, variables, rules, and the frozen Config they end in."""

@@ -1,0 +1,77 @@
+"""The validated configuration: frozen, typed, still only data. Mirrors schemas/pinecall.schema.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pinecall_run.config.channels import ChannelRef
+
+Options = Mapping[str, Any]
+"""A provider's options as written."""
+
+DEFAULT_MODEL = "gpt-4.1-mini"
+_SCRIPTED = "scripted:"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where the voice server is. ``url`` is ``None`` for the embedded one."""
+
+    url: str | None = None
+    api_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSource:
+    """A template by file name (relative to the project) or as text, with its variables."""
+
+    file: str | None = None
+    text: str | None = None
+    vars: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One way in, with what it overrides of its agent and, for WhatsApp, its credentials."""
+
+    ref: ChannelRef
+    overrides: Options = field(default_factory=dict)
+    credentials: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """One agent as declared. ``None`` means that the author said nothing."""
+
+    name: str
+    prompt: PromptSource
+    model: str | Options = DEFAULT_MODEL
+    voice: str | Options | None = None
+    language: str | None = None
+    stt: str | Options | None = None
+    greeting: str | Mapping[str, str] | None = None
+    greeting_in_chat: bool | None = None
+    channels: tuple[Channel, ...] = ()
+    tools: Mapping[str, str] = field(default_factory=dict)
+    session_limits: Options | None = None
+    interruption: bool | Options | None = None
+    timezone: str | None = None
+    allowed_origins: tuple[str, ...] | None = None
+
+    @property
+    def script_file(self) -> str | None:
+        """The file of rules that stands in for a language model, if the agent has one."""
+        if isinstance(self.model, str):
+            return self.model.removeprefix(_SCRIPTED) if self.model.startswith(_SCRIPTED) else None
+        return str(self.model["model"]) if self.model.get("provider") == "scripted" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole pinecall.yaml."""
+
+    version: int
+    server: Server
+    agents: Mapping[str, Agent]

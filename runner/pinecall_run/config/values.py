@@ -1,0 +1,170 @@
+"""Nodes to plain values, each scalar read as the schema asks: text stays text where the schema says text.
+
+Elsewhere scalars follow the core schema of YAML 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema), so ``no`` is
+a word, ``0123`` is not octal and ``17:45`` is not a number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pinecall_run.config.variables import Substituted, substitute
+from pinecall_run.source import nodes
+from pinecall_run.source.diagnostic import Diagnostic, Route, Span
+
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_NULLS = frozenset(("null", "Null", "NULL", "~", ""))
+_INTEGER = re.compile(r"[-+]?[0-9]{1,300}")
+_BASED = re.compile(r"0o([0-7]{1,300})|0x([0-9a-fA-F]{1,300})")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
+
+
+def core(text: str) -> bool | int | float | str | None:
+    """A plain scalar by YAML 1.2's core schema. Infinities and NaN stay text: JSON has none."""
+    if text in _NULLS:
+        return None
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    based = _BASED.fullmatch(text)
+    if based:
+        return int(based[1], 8) if based[1] else int(based[2], 16)
+    if _FLOAT.fullmatch(text):
+        number = float(text)
+        return number if abs(number) != float("inf") else text
+    return text
+
+
+class Shape:
+    """What a JSON Schema allows at one place of a document, all its alternatives taken together."""
+
+    def __init__(self, schemas: list[Any], root: Mapping[str, Any]) -> None:
+        self._root = root
+        self._schemas = [part for schema in schemas for part in _parts(schema, root, set())]
+        self._children: dict[str | None, Shape] = {}
+        self._item: Shape | None = None
+        self.types = frozenset(name for schema in self._schemas for name in _types(schema))
+        self.is_secret = any(schema.get("x-secret") for schema in self._schemas)
+
+    def child(self, key: str) -> Shape:
+        """The shape of the value under ``key``."""
+        named = any(key in schema.get("properties", {}) for schema in self._schemas)
+        known = self._children.get(key if named else None)
+        if known is None:
+            found = [
+                schema["properties"][key] if key in schema.get("properties", {}) else schema.get("additionalProperties")
+                for schema in self._schemas
+            ]
+            known = Shape(found, self._root)
+            self._children[key if named else None] = known
+        return known
+
+    def item(self) -> Shape:
+        """The shape of a list's items."""
+        if self._item is None:
+            self._item = Shape([schema.get("items") for schema in self._schemas], self._root)
+        return self._item
+
+
+def _parts(schema: Any, root: Mapping[str, Any], seen: set[int]) -> Iterator[Mapping[str, Any]]:
+    if not isinstance(schema, Mapping) or id(schema) in seen:
+        return
+    seen.add(id(schema))
+    yield schema
+    reference = schema.get("$ref")
+    if isinstance(reference, str):
+        target: Any = root
+        for step in reference.removeprefix("#/").split("/"):
+            target = target[step]
+        yield from _parts(target, root, seen)
+    for keyword in ("anyOf", "oneOf", "allOf"):
+        for branch in schema.get(keyword, ()):
+            yield from _parts(branch, root, seen)
+    for keyword in ("then", "else"):
+        yield from _parts(schema.get(keyword), root, seen)
+
+
+def _types(schema: Mapping[str, Any]) -> list[str]:
+    declared = schema.get("type")
+    if isinstance(declared, str):
+        return [declared]
+    if isinstance(declared, list):
+        return declared
+    allowed = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    return [_TYPES[type(value)] for value in allowed if type(value) in _TYPES]
+
+
+@dataclass(slots=True)
+class Reading:
+    """One pass over a document."""
+
+    environ: Mapping[str, str] | None
+    """``None`` leaves ``$`` alone."""
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    unset_secrets: list[Diagnostic] = field(default_factory=list)
+    """Variables that are not set in fields that hold secrets: a finding only where the secret is needed."""
+
+    def value(self, node: nodes.Node, shape: Shape, route: Route = ()) -> Any:
+        """The plain value of ``node``."""
+        if isinstance(node, nodes.Scalar):
+            return self._scalar(node, shape, route)
+        if isinstance(node, nodes.Sequence):
+            return [self.value(item, shape.item(), (*route, index)) for index, item in enumerate(node.items)]
+        self._check_merges(node)
+        return {
+            key.text: self.value(value, shape.child(key.text), (*route, key.text))
+            for key, value in nodes.merged_entries(node)
+            if route or not key.text.startswith("x-")
+        }
+
+    def _check_merges(self, node: nodes.Mapping) -> None:
+        for key, value in node.entries:
+            sources = value.items if isinstance(value, nodes.Sequence) else [value]
+            if nodes.is_merge(key) and not all(isinstance(source, nodes.Mapping) for source in sources):
+                message = "`<<` merges mappings, and this is none"
+                self.diagnostics.append(Diagnostic("PCR005", message, key.span, help="write <<: *anchor_of_a_mapping"))
+
+    def _scalar(self, node: nodes.Scalar, shape: Shape, route: Route) -> Any:
+        replaced = Substituted(node.text) if self.environ is None else substitute(node.text, self.environ)
+        for problem in replaced.problems:
+            missing_secret = shape.is_secret and problem.code == "PCR201"
+            into = self.unset_secrets if missing_secret else self.diagnostics
+            span = _part(node, problem.written)
+            into.append(Diagnostic(problem.code, problem.message, span, help=problem.help, route=route))
+        return _typed(replaced, node.style == "", shape.types)
+
+
+def _typed(replaced: Substituted, is_plain: bool, types: frozenset[str]) -> Any:
+    """What a text stands for where a schema allows ``types``; none stands for a place of which it says nothing.
+
+    A variable may be quoted, which flow style asks for, and still give a number where one is wanted.
+    """
+    text, may_be_text = replaced.text, not types or "string" in types
+    if not is_plain and (may_be_text or not replaced.has_variables):
+        return text
+    value = core(text)
+    if value is None and replaced.has_variables and may_be_text:
+        return text  # a variable that is set to nothing
+    if isinstance(value, (bool, int, float)) and types and not _allowed(value, types):
+        return text if may_be_text else value
+    return value
+
+
+def _allowed(value: bool | int | float, types: frozenset[str]) -> bool:
+    name = _TYPES[type(value)]
+    return name in types or (name == "integer" and "number" in types)
+
+
+def _part(node: nodes.Scalar, written: str) -> Span:
+    """The span of a piece of a one-line scalar; the whole scalar where its lines are not the file's."""
+    span = node.span
+    quotes = 2 if node.style in ("'", '"') else 0
+    start = node.text.find(written)
+    if start < 0 or span.line != span.end_line or span.end_column - span.column != len(node.text) + quotes:
+        return span
+    return Span.at(span.file, span.line, span.column + quotes // 2 + start, len(written))

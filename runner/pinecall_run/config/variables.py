@@ -1,0 +1,79 @@
+"""``${NAME}``, ``${NAME:-default}``, ``${NAME:?message}`` and ``$$`` in scalars, with the rules of Docker Compose.
+
+Source: https://docs.docker.com/reference/compose-file/interpolation/. ``$NAME`` without braces stays as it is,
+because prompts speak of prices.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+VARIABLE_CODES = ("PCR201", "PCR202")
+"""The codes of what can be wrong with a variable."""
+
+_PIECE = re.compile(r"\$\$|\$\{([^}]*)(\}?)")
+_INSIDE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-?])(.*))?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one variable. ``code`` is a diagnostic code; ``written`` is the piece of text."""
+
+    code: str
+    message: str
+    written: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Substituted:
+    """A text after substitution. Where a variable is missing, its piece is left as written."""
+
+    text: str
+    problems: tuple[Problem, ...] = ()
+    has_variables: bool = False
+
+
+def substitute(text: str, environ: Mapping[str, str]) -> Substituted:
+    """Replace every variable of ``text``. A value is never looked into again."""
+    if "$" not in text:
+        return Substituted(text)
+    problems: list[Problem] = []
+    found = False
+
+    def piece(match: re.Match[str]) -> str:
+        nonlocal found
+        if match[0] == "$$":
+            return "$"
+        found = True
+        value = _value(match, environ, problems)
+        return match[0] if value is None else value
+
+    return Substituted(_PIECE.sub(piece, text), tuple(problems), found)
+
+
+def _value(match: re.Match[str], environ: Mapping[str, str], problems: list[Problem]) -> str | None:
+    written = match[0]
+    inside = _INSIDE.fullmatch(match[1])
+    if inside is None or not match[2]:
+        forms = "write ${NAME}, ${NAME:-default} or ${NAME:?message}; a plain dollar sign before { is $${"
+        problems.append(Problem("PCR202", f"`{written}` is not a variable", written, forms))
+        return None
+    name, operator, rest = inside[1], inside[2] or "", inside[3] or ""
+    value = environ.get(name)
+    if value is not None and (value or not operator.startswith(":")):
+        return value
+    if operator.endswith("-") and "${" not in rest:
+        return rest
+    if operator.endswith("-"):
+        help = "give a default without variables"
+        problems.append(Problem("PCR202", f"the default of {name} holds another variable", written, help))
+        return None
+    if operator.endswith("?") and rest:
+        message = f"the variable {name} is not set: {rest}"
+    else:
+        message = f"the variable {name} is not set"
+    problems.append(Problem("PCR201", message, written, f"set {name}, or give a default: ${{{name}:-…}}"))
+    return None

@@ -1,0 +1,1 @@
+"""The one socket to the voice server."""

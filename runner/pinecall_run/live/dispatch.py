@@ -1,0 +1,84 @@
+"""Tool calls of the wire, run in this process: every request is answered once, whatever the tools do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from pinecall_run.live.calls import LiveCall
+from pinecall_run.live.notices import Notice, ToolRan
+from pinecall_run.live.threads import Threads
+from pinecall_run.tools.invoke import Answer, Failure, invoke, unknown_tool
+from pinecall_run.wire.codec import to_json
+from pinecall_run.wire.commands import Command, LlmToolResult, ToolResult
+from pinecall_run.wire.events import LlmToolCall, ToolCall
+
+THREADS = 64
+"""Plain functions that may run at once; more wait for a thread."""
+
+MAX_RESULT = 256 * 1024
+"""Bytes of JSON that one tool may answer. A server may close the connection at a frame of some megabytes, and no model
+reads that much."""
+
+
+class Dispatcher:
+    """Runs tools. ``send`` carries answers, ``notify`` tells what happened."""
+
+    def __init__(
+        self, send: Callable[[Command], object], notify: Callable[[Notice], None], clock: Callable[[], float]
+    ) -> None:
+        self._send = send
+        self._notify = notify
+        self._clock = clock
+        self._pool = Threads(THREADS)
+        self._running: set[asyncio.Task[None]] = set()
+
+    def dispatch(self, live: LiveCall, request: LlmToolCall) -> None:
+        """Run the tools of one request, or repeat the answer to it."""
+        if request.msg_id in live.answered:
+            answer = live.answered[request.msg_id]
+            if answer is not None:
+                self._send(answer)
+            return
+        live.answered[request.msg_id] = None
+        task = asyncio.create_task(self._answer(live, request))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def close(self) -> None:
+        """Cancel what still runs. Threads cannot be stopped; they are left behind."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _answer(self, live: LiveCall, request: LlmToolCall) -> None:
+        answers = await asyncio.gather(*(self._run(live, call) for call in request.tool_calls))
+        results = [
+            ToolResult(tool_call_id=call.id, result=answer.result)
+            for call, answer in zip(request.tool_calls, answers, strict=True)
+        ]
+        reply = LlmToolResult(call_id=request.call_id, msg_id=request.msg_id, results=results)
+        live.answer(reply)
+        self._send(reply)
+
+    async def _run(self, live: LiveCall, call: ToolCall) -> Answer:
+        binding = live.agent.tools.get(call.name)
+        started = self._clock()
+        if binding is None:
+            answer = unknown_tool(call.name)
+        else:
+            answer = _fitting(await invoke(binding, call.arguments, live.call, self._pool))
+        milliseconds = (self._clock() - started) * 1000
+        self._notify(
+            ToolRan(live.call.agent, live.call.id, call.name, milliseconds, answer.failure, content=call.arguments)
+        )
+        return answer
+
+
+def _fitting(answer: Answer) -> Answer:
+    size = len(to_json(answer.result))
+    if size <= MAX_RESULT:
+        return answer
+    message = f"the tool returned {size:,} bytes of JSON; at most {MAX_RESULT:,} are sent"
+    return Answer({"error": message}, Failure("result is too large", message))

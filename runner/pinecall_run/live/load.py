@@ -1,0 +1,227 @@
+"""A project read and checked as far as that goes without importing the user's code."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pinecall_run.config.check import check_parts
+from pinecall_run.config.model import Agent, Config
+from pinecall_run.config.script import Script, check_script
+from pinecall_run.live.project import CONFIG_NAME, Project, content_hash
+from pinecall_run.prompts.prompt import Prompt, compile_prompt, compile_syntax
+from pinecall_run.resources import schema
+from pinecall_run.source.diagnostic import Diagnostic, Route, Span, has_errors
+from pinecall_run.source.document import Document, Text
+from pinecall_run.source.reader import decode
+from pinecall_run.source.suggest import closest
+from pinecall_run.tools.path import ToolPath, parse_tool_path
+from pinecall_run.tools.static import check_source
+
+
+@dataclass(slots=True)
+class Checked:
+    """What is known of a project after checking. ``config`` is there when no finding is an error."""
+
+    project: Project
+    config: Config | None = None
+    prompts: dict[str, str] = field(default_factory=dict)
+    """Rendered, by agent."""
+    scripts: dict[str, Script] = field(default_factory=dict)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    """The text of every file that was read, by the name that findings show."""
+    files: dict[Path, bytes] = field(default_factory=dict)
+    """The files that the project consists of, whether or not they exist, with the content hash of what was read."""
+    document: Document | None = None
+
+    @property
+    def lines(self) -> Mapping[str, list[str]]:
+        """The lines of every file that was read."""
+        return {name: Document(name, text, None).lines for name, text in self.texts.items()}
+
+
+def check_project(
+    project: Project, environ: Mapping[str, str], *, needs_secrets: bool = False, text: str | None = None
+) -> Checked:
+    """Read a project and check its YAML, prompts, scripts and the places its tools are said to be.
+
+    ``text`` stands in for the configuration file's content.
+    """
+    importlib.invalidate_caches()  # a tool's module may have been written a moment ago
+    return _Check(project, environ, needs_secrets).run(text)
+
+
+class _Check:
+    def __init__(self, project: Project, environ: Mapping[str, str], needs_secrets: bool) -> None:
+        self._project = project
+        self._environ = environ
+        self._needs_secrets = needs_secrets
+        self._result = Checked(project)
+
+    def run(self, text: str | None) -> Checked:
+        result = self._result
+        if text is None:
+            text = self._read(self._project.file, Span.at(self._project.shown(self._project.file)), ())
+        if text is not None:
+            self._check_config(text)
+        if has_errors(result.diagnostics):
+            result.config = None
+        return result
+
+    def _check_config(self, text: str) -> None:
+        result = self._result
+        name = self._project.shown(self._project.file)
+        result.texts[name] = text
+        document, found = Document.parse(text, name)
+        result.document = document
+        result.diagnostics += found
+        if document.root is None:
+            return
+        config, found = check_parts(
+            document,
+            schema("pinecall"),
+            self._environ,
+            timezones=_timezones,
+            needs_secrets=self._needs_secrets,
+        )
+        result.diagnostics += found
+        result.config = config
+        for agent in config.agents.values() if config else ():
+            self._check_prompt(agent, document)
+            self._check_script(agent, document)
+            self._check_tools(agent, document)
+
+    def _check_prompt(self, agent: Agent, document: Document) -> None:
+        route: Route = ("agents", agent.name, "prompt")
+        source = agent.prompt
+        if source.file is None and not source.text:
+            return  # it has none, and that is a finding already
+        if source.file is not None:
+            text = self._named_text(source.file, document.value_span((*route, "file")), (*route, "file"))
+        else:
+            inner: Route = (*route, "text") if document.node((*route, "text")) is not None else route
+            text = document.text_at(inner, source.text)
+        if text is None:
+            return
+        prompt, found = compile_prompt(text, source.vars, self._load_template)
+        if prompt is not None:
+            self._render(agent.name, prompt, found)
+        self._result.diagnostics += found
+
+    def _render(self, agent: str, prompt: Prompt, found: list[Diagnostic]) -> None:
+        rendered, problems = prompt.render()
+        found += problems
+        if rendered is not None:
+            self._result.prompts[agent] = rendered
+
+    def _load_template(self, name: str) -> Text | None:
+        path = self._project.inside(name)
+        if path is None:
+            return None
+        if not path.is_file():
+            self._result.files[path] = b""
+            return None
+        text = self._read(path, Span.at(name), ())
+        return None if text is None else Text(text, self._project.shown(path))
+
+    def _check_script(self, agent: Agent, document: Document) -> None:
+        if agent.script_file is None:
+            return
+        route: Route = ("agents", agent.name, "model")
+        text = self._named_text(agent.script_file, document.value_span(route), route)
+        if text is None:
+            return
+        script_document, found = Document.parse(text.text, text.file)
+        if script_document.root is not None:
+            script, problems = check_script(script_document, schema("script"))
+            found += problems
+            if script is not None:
+                found += _check_templates(script, script_document)
+                self._result.scripts[agent.name] = script
+        self._result.diagnostics += found
+
+    def _check_tools(self, agent: Agent, document: Document) -> None:
+        for name, written in agent.tools.items():
+            route: Route = ("agents", agent.name, "tools", name)
+            span = document.value_span(route)
+            path = parse_tool_path(written)
+            if isinstance(path, str):
+                self._result.diagnostics.append(Diagnostic("PCR401", path, span, route=route))
+                continue
+            exists, source = self._project.find_module(path.module)
+            if not exists:
+                message = f"there is no module `{path.module}` beside pinecall.yaml or installed"
+                self._result.diagnostics.append(Diagnostic("PCR402", message, span, route=route))
+            elif source is not None:
+                self._check_source(path, source, span, route)
+
+    def _check_source(self, path: ToolPath, source: Path, span: Span, route: Route) -> None:
+        data = self._data(source, span, route)
+        if data is not None:
+            shown = self._project.shown(source)
+            text = self._result.texts[shown] = data.decode("utf-8", "replace")
+            self._result.diagnostics += check_source(path, text, shown, span, route)
+
+    def _named_text(self, name: str, span: Span, route: Route) -> Text | None:
+        """The text of a file that the configuration names, or a finding at that place."""
+        path = self._project.inside(name)
+        if path is None:
+            message = f"`{name}` lies outside the project"
+            self._result.diagnostics.append(Diagnostic("PCR001", message, span, route=route))
+            return None
+        text = self._read(path, span, route)
+        return None if text is None else Text(text, self._project.shown(path))
+
+    def _read(self, path: Path, span: Span, route: Route) -> str | None:
+        data = self._data(path, span, route)
+        if data is None:
+            return None
+        shown = self._project.shown(path)
+        text, found = decode(data, shown)
+        self._result.diagnostics += found
+        if text is not None:
+            self._result.texts[shown] = text
+        return text
+
+    def _data(self, path: Path, span: Span, route: Route) -> bytes | None:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            shown = self._project.shown(path)
+            is_missing = isinstance(error, FileNotFoundError)
+            message = f"{shown} does not exist" if is_missing else f"{shown} cannot be read: {error.strerror}"
+            help = _near(path) if is_missing else None
+            self._result.diagnostics.append(Diagnostic("PCR001", message, span, help=help, route=route))
+            self._result.files[path] = b""
+            return None
+        self._result.files[path] = content_hash(data)
+        return data
+
+
+def _near(path: Path) -> str | None:
+    if path.name == CONFIG_NAME:
+        return "make a project with: pinecall-run init DIR"
+    try:
+        others = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        others = []
+    meant = closest(path.name, others)
+    return f"did you mean `{meant}`?" if meant else None
+
+
+def _check_templates(script: Mapping[str, Any], document: Document) -> list[Diagnostic]:
+    routes: list[Route] = [
+        ("otherwise",),
+        *(("rules", index, "reply") for index in range(len(script["rules"]))),
+    ]
+    return [finding for route in routes for finding in compile_syntax(document.text_at(route))]
+
+
+def _timezones() -> Collection[str]:
+    from zoneinfo import available_timezones
+
+    return available_timezones()

@@ -1,0 +1,132 @@
+"""What a runner tells whoever watches it. Only fields named ``content`` hold what people or tools said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pinecall_run.deploy.diff import Action
+from pinecall_run.live.load import Checked
+from pinecall_run.tools.invoke import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that a person may want to read as one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected(Notice):
+    """The server accepted the key; agents are being registered. ``count`` counts the connections."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected(Notice):
+    """The link is down; tried again in ``retry_in`` seconds."""
+
+    reason: str
+    retry_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class AgentUp(Notice):
+    """The server took an agent."""
+
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRefused(Notice):
+    """The server did not take an agent; ``retry_in`` is ``None`` when it is not asked again."""
+
+    agent: str
+    reason: str
+    retry_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelUp(Notice):
+    """A channel is open; not ``served`` means that this server keeps it without a transport."""
+
+    agent: str
+    type: str
+    ref: str
+    served: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallBegan(Notice):
+    """A conversation began."""
+
+    agent: str
+    call: str
+    channel: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Notice):
+    """Somebody said something: ``who`` is ``person`` or ``agent``."""
+
+    agent: str
+    call: str
+    who: str
+    content: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRan(Notice):
+    """A tool call ended."""
+
+    agent: str
+    call: str
+    tool: str
+    milliseconds: float
+    failure: Failure | None
+    content: str = field(repr=False)
+    """The arguments, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOver(Notice):
+    """A conversation is over."""
+
+    agent: str
+    call: str
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble(Notice):
+    """The server reported an error."""
+
+    text: str
+    agent: str = ""
+    call: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded(Notice):
+    """A changed project is live."""
+
+    revision: str
+    actions: Sequence[Action]
+    live_calls: int
+    restart_for: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadRefused(Notice):
+    """A changed project has errors; the old one goes on."""
+
+    checked: Checked = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeChanged(Notice):
+    """Python files of tools changed; they are loaded at the next start."""
+
+    files: Sequence[str]

@@ -1,0 +1,218 @@
+"""The running project: one link, the live calls, and the road from a changed file to what runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pinecall_run.deploy.deployment import Deployment
+from pinecall_run.deploy.diff import plan
+from pinecall_run.link.link import Link
+from pinecall_run.live import notices
+from pinecall_run.live.bind import bind_project
+from pinecall_run.live.calls import Calls, LiveCall
+from pinecall_run.live.dispatch import Dispatcher
+from pinecall_run.live.load import Checked, check_project
+from pinecall_run.live.project import Project
+from pinecall_run.live.watch import Fingerprint, watch
+from pinecall_run.protocol import outputs
+from pinecall_run.protocol.client import ClientPeer
+from pinecall_run.wire import events
+
+_LOG = logging.getLogger("pinecall_run.live")
+
+Notify = Callable[[notices.Notice], None]
+
+
+class RefusedError(Exception):
+    """The server will not have this runner; the message says why."""
+
+
+class Runner:
+    """Runs a deployment against a voice server until it is stopped.
+
+    ``checked`` is the project as it was loaded, ``environ`` what its variables are replaced from on a reload.
+    """
+
+    def __init__(
+        self,
+        checked: Checked,
+        deployment: Deployment,
+        *,
+        url: str,
+        api_key: str,
+        notify: Notify,
+        environ: Mapping[str, str],
+    ) -> None:
+        self.deployment = deployment
+        self._checked = checked
+        self._files: Fingerprint = checked.files
+        self._server = deployment.config.server
+        self._watcher = notify
+        self._environ = environ
+        peer = ClientPeer(api_key, random.random)
+        peer.want(deployment.registrations, now=time.monotonic())
+        self._link = Link(url, peer, self._on_output, time.monotonic)
+        self.calls = Calls(self._link.send)
+        self._dispatcher = Dispatcher(self._link.send, self._notify, time.perf_counter)
+        self._stopping = asyncio.Event()
+        self._refusal: str | None = None
+
+    async def run(self) -> None:
+        """Serve until :meth:`stop`.
+
+        Raises:
+            RefusedError: the key is wrong, or another process took the agents over.
+        """
+        watching = asyncio.create_task(self._watch())
+        try:
+            await self._link.run()
+        finally:
+            self._stopping.set()
+            await watching
+            await self._dispatcher.close()
+        if self._refusal is not None:
+            raise RefusedError(self._refusal)
+
+    def stop(self) -> None:
+        """Close the link; :meth:`run` returns."""
+        self._stopping.set()
+        self._link.stop()
+
+    # reload
+
+    async def _watch(self) -> None:
+        try:
+            async for files in watch(lambda: self._files, self._stopping):
+                self._changed(files)
+        except Exception as error:  # noqa: BLE001 - without it a project still runs
+            sentence = f"files are watched no more, so nothing is reloaded: {type(error).__name__}"
+            self._notify(notices.Trouble(sentence))
+
+    def _changed(self, files: Sequence[Path]) -> None:
+        code = [file for file in files if file.suffix == ".py"]
+        if code:
+            self._notify(notices.CodeChanged([self._checked.project.shown(file) for file in code]))
+        if len(code) < len(files):
+            try:
+                self.reload()
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with it, what runs goes on
+                self._notify(notices.Trouble(f"reloading failed with {type(error).__name__}; what ran before goes on"))
+
+    def reload(self) -> bool:
+        """Load the project anew and, if nothing is wrong with it, make it live. Live calls keep what they have."""
+        checked = check_project(self._checked.project, self._environ, needs_secrets=True)
+        deployment, found = bind_project(checked)
+        checked.diagnostics += found
+        if deployment is None:
+            self._files = {**self._checked.files, **checked.files}  # the file that mends it may be a new one
+            self._notify(notices.ReloadRefused(checked))
+            return False
+        before, self.deployment, self._checked, self._files = self.deployment, deployment, checked, checked.files
+        if deployment.revision == before.revision and deployment.config.server == before.config.server:
+            return True
+        steps = plan(before.registrations, deployment.registrations)
+        self._link.want(deployment.registrations, [action.command for action in steps.actions])
+        restart_for = ["server"] if deployment.config.server != self._server else []
+        self._notify(notices.Reloaded(deployment.revision, steps.actions, len(self.calls), restart_for))
+        return True
+
+    def _notify(self, notice: notices.Notice) -> None:
+        try:
+            self._watcher(notice)
+        except Exception as error:  # noqa: BLE001 - who cannot print must not cut the link or lose a tool's answer
+            _LOG.error("a notice %s could not be told: %s", type(notice).__name__, type(error).__name__)
+
+    # what the link has to say
+
+    def _on_output(self, output: Any) -> None:
+        match output:
+            case outputs.Received(frame):
+                handler = _EVENTS.get(type(frame))
+                if handler is not None:
+                    handler(self, frame)
+            case outputs.Up(epoch):
+                self._notify(notices.Connected(epoch))
+                for live in self.calls.reconnected():
+                    self._notify(notices.CallOver(live.call.agent, live.call.id, "connection_lost", 0.0))
+            case outputs.Down(reason, retry_in):
+                self._notify(notices.Disconnected(reason, retry_in))
+            case outputs.AgentReady(agent_id):
+                self._notify(notices.AgentUp(agent_id))
+            case outputs.AgentRefused(agent_id, _, sentence, retry_in):
+                self._notify(notices.AgentRefused(agent_id, sentence, retry_in))
+            case outputs.Refused(sentence):
+                self._refusal = sentence
+
+    def _call(self, event: events.CallEvent, channel: str, metadata: Any = None) -> LiveCall | None:
+        """The live call of an event, begun now if it is news to us."""
+        agent = self.deployment.agents.get(event.agent_id)
+        if agent is None:
+            return self.calls.get(event.call_id)
+        metadata = metadata if isinstance(metadata, dict) else {}
+        live, is_new = self.calls.begin(
+            event.call_id, agent, self.deployment.revision, channel=channel, metadata=metadata
+        )
+        if is_new:
+            self._notify(notices.CallBegan(event.agent_id, event.call_id, channel, self.deployment.revision))
+        return live
+
+    def _on_chat_started(self, event: events.ChatStarted) -> None:
+        self._call(event, "chat", event.metadata)
+
+    def _on_call_started(self, event: events.CallStarted) -> None:
+        transport = event.transport if isinstance(event.transport, str) else "unknown"
+        self._call(event, transport, event.metadata)
+
+    def _on_tool_call(self, event: events.LlmToolCall) -> None:
+        live = self._call(event, "chat" if event.call_id.startswith("chat-") else "unknown")
+        if live is not None:
+            self._dispatcher.dispatch(live, event)
+
+    def _on_chat_message(self, event: events.ChatMessage) -> None:
+        self._notify(notices.Said(event.agent_id, event.call_id, "person", event.text))
+
+    def _on_chat_response(self, event: events.ChatResponse) -> None:
+        self._notify(notices.Said(event.agent_id, event.call_id, "agent", event.text))
+
+    def _on_ended(self, event: events.CallEnded | events.ChatEnded) -> None:
+        if self.calls.end(event.call_id) is not None:
+            over = notices.CallOver(event.agent_id, event.call_id, event.reason, event.duration_seconds)
+            self._notify(over)
+
+    def _on_model_error(self, event: events.LlmError) -> None:
+        self._notify(notices.Trouble(event.error, event.agent_id, event.call_id))
+
+    def _on_error(self, event: events.Error) -> None:
+        self._notify(notices.Trouble(event.sentence, event.agent_id or ""))
+
+    def _on_channel(self, event: events.ChannelAdded) -> None:
+        ref = event.ref if isinstance(event.ref, str) else ""
+        self._notify(notices.ChannelUp(event.agent_id, event.type, ref, event.served))
+
+
+_EVENTS: dict[type[events.Event], Callable[[Runner, Any], None]] = {
+    events.ChatStarted: Runner._on_chat_started,
+    events.CallStarted: Runner._on_call_started,
+    events.LlmToolCall: Runner._on_tool_call,
+    events.ChatMessage: Runner._on_chat_message,
+    events.ChatResponse: Runner._on_chat_response,
+    events.ChatEnded: Runner._on_ended,
+    events.CallEnded: Runner._on_ended,
+    events.LlmError: Runner._on_model_error,
+    events.Error: Runner._on_error,
+    events.ChannelAdded: Runner._on_channel,
+}
+
+
+def load(path: Path, environ: Mapping[str, str]) -> tuple[Checked, Deployment | None]:
+    """Check and bind a project; every finding is in the first value's ``diagnostics``."""
+    checked = check_project(Project.at(path), environ, needs_secrets=True)
+    deployment, found = bind_project(checked)
+    checked.diagnostics += found
+    return checked, deployment

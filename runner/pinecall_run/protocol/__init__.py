@@ -1,0 +1,1 @@
+"""Both halves of the wire as state machines without sockets, clocks or randomness."""

@@ -1,0 +1,83 @@
+"""What a peer asks its driver to do, and what it tells its owner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from pinecall_run.wire.codec import Malformed, Unknown
+
+F = TypeVar("F")
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Driver: open a socket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transmit:
+    """Driver: send one text message."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """Driver: close the socket."""
+
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[F]):
+    """Owner: a frame that the peer itself does not deal with."""
+
+    frame: F
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Owner: a message that was not understood, for counting."""
+
+    what: Unknown | Malformed
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """Owner: the key was accepted; registration begins. ``epoch`` counts the connections."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """Owner: the connection is gone; the next try is in ``retry_in`` seconds."""
+
+    reason: str
+    retry_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Owner: it is over; trying again would not help."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentReady:
+    """Owner: the server took an agent."""
+
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRefused:
+    """Owner: the server did not take an agent; tried again in ``retry_in`` seconds, or not at all."""
+
+    agent_id: str
+    code: str
+    sentence: str
+    retry_in: float | None

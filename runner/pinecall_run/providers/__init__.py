@@ -1,0 +1,1 @@
+"""Vendors behind contracts: one small file for each vendor and stage."""

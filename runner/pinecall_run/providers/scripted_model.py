@@ -1,0 +1,123 @@
+"""A script in place of a language model: rules from a file, deterministic and offline.
+
+The script travels on the wire as ``llm.script`` (shape: schemas/script.schema.json), so that the server reads none
+of the project's files. It keeps no state: where an answer stands follows from the messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from pinecall_run.providers.contracts import (
+    LanguageModel,
+    Message,
+    ModelPiece,
+    ModelRequest,
+    ModelSpec,
+    ProviderError,
+    Text,
+    ToolRequest,
+)
+
+_ENVIRONMENT = ImmutableSandboxedEnvironment(autoescape=False, trim_blocks=True, lstrip_blocks=True)
+
+
+def open_model(spec: ModelSpec, environ: Mapping[str, str]) -> LanguageModel:
+    """The adapter for one script.
+
+    Raises:
+        ProviderError: the client sent no script, or one that cannot be used.
+    """
+    script = spec.options.get("script")
+    if script is None:
+        raise ProviderError(f"the script {spec.model} is missing", "the agent's `llm` must carry it as `script`")
+    try:
+        return ScriptedModel(script["rules"], script["otherwise"])
+    except Exception as error:
+        raise ProviderError(f"the script {spec.model} cannot be used: {error}") from error
+
+
+class ScriptedModel:
+    """Answers by the first rule that matches what the caller said last."""
+
+    def __init__(self, rules: Sequence[Mapping[str, Any]], otherwise: str) -> None:
+        self._rules = [_Rule(rule) for rule in rules]
+        self._otherwise = _Rule({"when": "", "reply": otherwise})
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelPiece]:
+        """See :class:`LanguageModel`."""
+        said, since = _last_said(request.messages)
+        rule, groups = self._match(said)
+        results = _results(since)
+        done = sum(1 for message in since if message.get("tool_calls"))
+        variables = {"said": said, **groups, **results}
+        try:
+            if done < len(rule.rounds):
+                for number, (name, arguments) in enumerate(rule.rounds[done].items()):
+                    filled = json.dumps(_filled(arguments, variables))
+                    yield ToolRequest(f"call_{len(request.messages)}_{number}", name, filled)
+                return
+            reply = rule.reply.render(variables).strip()
+        except Exception as error:
+            raise ProviderError(f"the script's rule /{rule.pattern}/ fails: {error}") from error
+        for word in re.findall(r"\s*\S+", reply):
+            yield Text(word)
+            await asyncio.sleep(0)
+
+    def _match(self, said: str) -> tuple[_Rule, dict[str, str]]:
+        for rule in self._rules:
+            found = rule.when.search(said)
+            if found:
+                return rule, {name: value for name, value in found.groupdict().items() if value is not None}
+        return self._otherwise, {}
+
+
+class _Rule:
+    def __init__(self, rule: Mapping[str, Any]) -> None:
+        self.pattern = rule["when"]
+        self.when = re.compile(self.pattern, re.IGNORECASE)
+        call = rule.get("call", [])
+        self.rounds: list[Mapping[str, Any]] = call if isinstance(call, list) else [call]
+        self.reply = _ENVIRONMENT.from_string(rule["reply"])
+
+
+def _last_said(messages: Sequence[Message]) -> tuple[str, Sequence[Message]]:
+    """What the caller said last, and the messages since."""
+    for index in range(len(messages) - 1, -1, -1):
+        if messages[index].get("role") == "user":
+            return str(messages[index].get("content", "")), messages[index + 1 :]
+    return "", messages
+
+
+def _results(messages: Sequence[Message]) -> dict[str, Any]:
+    names = {call["id"]: call["function"]["name"] for message in messages for call in message.get("tool_calls") or ()}
+    results: dict[str, Any] = {}
+    for message in messages:
+        if message.get("role") == "tool":
+            results[names.get(message.get("tool_call_id"), "")] = _parsed(message.get("content", ""))
+    return results
+
+
+def _parsed(content: Any) -> Any:
+    try:
+        return json.loads(content)
+    except (TypeError, ValueError):
+        return content
+
+
+def _filled(value: Any, variables: Mapping[str, Any]) -> Any:
+    match value:
+        case str():
+            return _ENVIRONMENT.from_string(value).render(variables)
+        case list():
+            return [_filled(item, variables) for item in value]
+        case dict():
+            return {key: _filled(item, variables) for key, item in value.items()}
+        case _:
+            return value

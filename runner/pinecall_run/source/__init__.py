@@ -1,0 +1,1 @@
+"""Source text with positions: YAML nodes, spans, diagnostics and how they are shown."""

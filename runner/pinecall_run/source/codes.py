@@ -1,0 +1,33 @@
+"""The stable codes of all findings, by area: 0 text, 1 shape, 2 variables, 3 prompts, 4 tools, 5 meaning,
+6 scripts."""
+
+from __future__ import annotations
+
+CODES: dict[str, str] = {
+    "PCR001": "file cannot be read",
+    "PCR002": "not valid UTF-8",
+    "PCR003": "not valid YAML",
+    "PCR004": "duplicate key",
+    "PCR005": "unsupported YAML",
+    "PCR101": "unknown key",
+    "PCR102": "missing key",
+    "PCR103": "wrong type",
+    "PCR104": "value not allowed",
+    "PCR201": "variable is not set",
+    "PCR202": "malformed variable",
+    "PCR301": "template syntax error",
+    "PCR302": "undefined prompt variable",
+    "PCR303": "template cannot be rendered",
+    "PCR401": "malformed tool path",
+    "PCR402": "tool module not found",
+    "PCR403": "tool function not found",
+    "PCR404": "tool cannot be imported",
+    "PCR405": "tool signature cannot be used",
+    "PCR501": "number claimed twice",
+    "PCR502": "not a channel",
+    "PCR503": "agent nobody can reach",
+    "PCR504": "idle warning is not before the time-out",
+    "PCR505": "unknown time zone",
+    "PCR601": "script is not usable",
+}
+"""Code to title. A code is never used again for something else; docs/diagnostics.md has an example of each."""

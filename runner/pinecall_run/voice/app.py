@@ -1,0 +1,106 @@
+"""The voice server as an ASGI application, to be run alone or mounted in another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from importlib_metadata import version
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from pinecall_run.providers.catalogue import close_models
+from pinecall_run.transports.chat import serve_chat
+from pinecall_run.voice.admission import Policy
+from pinecall_run.voice.client_door import serve_client
+from pinecall_run.voice.failure import described
+from pinecall_run.voice.http_door import HttpDoor
+from pinecall_run.voice.hub import Hub
+from pinecall_run.voice.tokens import TokenMint
+
+_LOG = logging.getLogger("pinecall_run.voice")
+
+SWEEP_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a voice server behaves.
+
+    Attributes:
+        key: what runners send in ``connect``, and the bearer key of HTTP requests.
+        open_on_loopback: whether this machine needs no key for the page and for chat.
+        environ: the vendors' keys and endpoints.
+        project: a mark by which a program on this machine recognises its own project's server.
+    """
+
+    key: str
+    open_on_loopback: bool = False
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    project: str = ""
+    tool_timeout: float = 30.0
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The application. Its lifespan ends every conversation in good order and sweeps away what was forgotten.
+
+    Starlette runs no lifespan of an application that is mounted in another, so there the outer one enters it:
+    ``async with app.router.lifespan_context(app): yield``.
+    """
+    policy = Policy(settings.key, settings.open_on_loopback)
+    hub = Hub(
+        accepts_key=policy.accepts_key,
+        environ=settings.environ,
+        tokens=TokenMint(secrets.token_bytes(32), _new_id),
+        new_id=_new_id,
+        clock=time.time,
+        tool_timeout=settings.tool_timeout,
+    )
+    door = HttpDoor(hub, policy, project=settings.project, version=version("pinecall-run"))
+
+    async def client(socket: WebSocket) -> None:
+        await _guarded(serve_client(socket, hub))
+
+    async def chat(socket: WebSocket) -> None:
+        await _guarded(serve_chat(socket, hub))
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        sweeping = asyncio.create_task(_sweep(hub))
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+            await hub.close()
+            await close_models()
+
+    sockets = [WebSocketRoute("/client", client), WebSocketRoute("/chat/ws", chat)]
+    app = Starlette(routes=[*sockets, *door.routes()], lifespan=lifespan)
+    app.state.hub = hub
+    return app
+
+
+async def _guarded(serving: Awaitable[None]) -> None:
+    """Log what goes wrong without the text of the exception, which the server below would print."""
+    try:
+        await serving
+    except WebSocketDisconnect:
+        return
+    except Exception as error:  # noqa: BLE001 - the border of a connection
+        _LOG.error("a connection broke: %s", described(error))
+
+
+async def _sweep(hub: Hub) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        hub.conversations.sweep()
+
+
+def _new_id() -> str:
+    return secrets.token_hex(12)

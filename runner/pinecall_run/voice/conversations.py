@@ -1,0 +1,111 @@
+"""All conversations of a server: begun, found, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pinecall_run.protocol.registry import Agent
+from pinecall_run.providers.catalogue import open_model, parse_model
+from pinecall_run.providers.contracts import LanguageModel, ProviderError
+from pinecall_run.transports.contract import NotAdmittedError, Outlet
+from pinecall_run.voice.chat_session import ChatSession, Surroundings
+from pinecall_run.voice.failure import described
+from pinecall_run.wire import events
+
+_LOG = logging.getLogger("pinecall_run.voice")
+
+MAX_SESSIONS = 10_000
+
+CLOSING_SECONDS = 0.5
+"""How long a model may take to let go of an answer when the server stops."""
+
+IDLE_SECONDS = 1800.0
+"""A typed conversation without a message for this long ends, so that forgotten ones do not pile up."""
+
+DEFAULT_MODEL = "openai:gpt-4.1-mini"
+"""Answers for a client that sends a prompt and no model."""
+
+
+class Conversations:
+    """The live sessions, each with the task that runs it."""
+
+    def __init__(
+        self,
+        tell_owner: Callable[[events.CallEvent], bool],
+        environ: Mapping[str, str],
+        new_id: Callable[[], str],
+        clock: Callable[[], float],
+        tool_timeout: float,
+    ) -> None:
+        self._around = Surroundings(tell_owner, new_id, clock, tool_timeout, self.model)
+        self._environ = environ
+        self._sessions: dict[str, ChatSession] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def get(self, call_id: str) -> ChatSession | None:
+        """The live session of an id."""
+        return self._sessions.get(call_id)
+
+    def count(self, agent_id: str) -> int:
+        """How many sessions an agent has."""
+        return sum(session.agent_id == agent_id for session in self._sessions.values())
+
+    def model(self, configuration: Mapping[str, Any]) -> LanguageModel | None:
+        """The model of a configuration; ``None`` when the client answers by itself.
+
+        Raises:
+            ProviderError: it cannot be opened.
+        """
+        llm = configuration.get("llm") or (DEFAULT_MODEL if configuration.get("prompt") else None)
+        spec = parse_model(llm)
+        return None if spec is None else open_model(spec, self._environ)
+
+    def begin(self, agent: Agent, call_id: str, outlet: Outlet, metadata: Mapping[str, Any]) -> ChatSession:
+        """A new session, which begins to speak on the next turn of the event loop.
+
+        Raises:
+            NotAdmittedError: there is no room, the id is taken, or the model cannot be opened.
+        """
+        if len(self._sessions) >= MAX_SESSIONS:
+            raise NotAdmittedError("the server is at capacity; try again later")
+        if call_id in self._sessions:
+            raise NotAdmittedError("the session id is in use")
+        configuration = agent.configured("chat")
+        try:
+            model = self.model(configuration)
+        except ProviderError as error:
+            raise NotAdmittedError("the agent's model is not available") from error
+        session = ChatSession(call_id, agent.agent_id, configuration, model, outlet, self._around, metadata=metadata)
+        self._sessions[call_id] = session
+        task = asyncio.create_task(session.run(), name=f"conversation {call_id}")
+        self._tasks[call_id] = task
+        task.add_done_callback(lambda task: self._forget(call_id, task))
+        return session
+
+    def owner_returned(self, agent_id: str) -> None:
+        """A runner registered an agent, perhaps again."""
+        for session in self._sessions.values():
+            if session.agent_id == agent_id:
+                session.owner_returned()
+
+    def sweep(self) -> None:
+        """End sessions that were forgotten."""
+        for session in self._sessions.values():
+            if self._around.clock() - session.heard_at > IDLE_SECONDS:
+                session.end("idle_timeout")
+
+    async def close(self) -> None:
+        """End every session and wait for its goodbye."""
+        for session in self._sessions.values():
+            session.end("server_stopped")
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=CLOSING_SECONDS)
+
+    def _forget(self, call_id: str, task: asyncio.Task[None]) -> None:
+        self._sessions.pop(call_id, None)
+        self._tasks.pop(call_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOG.error("a conversation broke: %s", described(error))

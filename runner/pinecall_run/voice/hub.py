@@ -1,0 +1,271 @@
+"""The middle of the server: connections, who answers on which, and the conversations that are going on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from pinecall_run.protocol.outputs import Ignored, Received, Shut, Transmit
+from pinecall_run.protocol.registry import Close, Outcome, Registry, Tell
+from pinecall_run.protocol.server import ServerPeer
+from pinecall_run.providers.contracts import ProviderError
+from pinecall_run.transports.contract import Admitted, NotAdmittedError, Outlet
+from pinecall_run.voice.conversations import Conversations
+from pinecall_run.voice.failure import described
+from pinecall_run.voice.terminal import TerminalOutlet
+from pinecall_run.voice.tokens import BadTokenError, TokenMint
+from pinecall_run.wire import commands, events
+
+_LOG = logging.getLogger("pinecall_run.voice")
+
+SERVED = frozenset(("chat",))
+"""Channel types that have a transport in this server."""
+
+DISPLACED, GOING_AWAY = 4001, 1001
+
+GOODBYE_SECONDS = 0.3
+"""How long the last frames may take to be written when the server stops."""
+
+Deliver = Callable[[Transmit | Shut], None]
+"""Hands a peer's output to its socket; never blocks."""
+
+
+class Hub:
+    """One voice server. Everything here runs on one event loop, so nothing is locked."""
+
+    def __init__(
+        self,
+        *,
+        accepts_key: Callable[[str], bool],
+        environ: Mapping[str, str],
+        tokens: TokenMint,
+        new_id: Callable[[], str],
+        clock: Callable[[], float],
+        tool_timeout: float = 30.0,
+    ) -> None:
+        self.registry = Registry(SERVED)
+        self.conversations = Conversations(self._tell_owner, environ, new_id, clock, tool_timeout)
+        self.tokens = tokens
+        self.clock = clock
+        self._accepts_key = accepts_key
+        self._new_id = new_id
+        self._connections: dict[str, tuple[ServerPeer, Deliver]] = {}
+        self._terminals: dict[str, dict[str, TerminalOutlet]] = {}
+        self._removed: dict[str, str] = {}
+        """The connection of each agent that was taken off while conversations with it went on."""
+        self._changed = asyncio.Event()
+
+    # connections
+
+    def connected(self, deliver: Deliver) -> str:
+        """A socket opened; returns its id."""
+        connection = self._new_id()
+        peer = ServerPeer(connection, "local", self._accepts_key, self.clock())
+        self._connections[connection] = peer, deliver
+        return connection
+
+    def received(self, connection: str, message: str) -> None:
+        """A message arrived on a connection."""
+        peer, _ = self._connections[connection]
+        self.registry.heard(connection, self.clock())
+        peer.receive(message, self.clock())
+        self._flush(connection)
+
+    def ticked(self, connection: str) -> None:
+        """A connection's deadline passed."""
+        self._connections[connection][0].tick(self.clock())
+        self._flush(connection)
+
+    def deadline(self, connection: str) -> float | None:
+        """When :meth:`ticked` should be called for a connection."""
+        return self._connections[connection][0].deadline()
+
+    def disconnected(self, connection: str) -> None:
+        """A socket closed. Conversations with its agents go on: their runner may be back in a moment."""
+        self._connections.pop(connection, None)
+        self._changed.set()
+        self.registry.gone(connection)
+        self._removed = {agent_id: holder for agent_id, holder in self._removed.items() if holder != connection}
+        for terminal in self._terminals.pop(connection, {}).values():
+            terminal.leave()
+
+    def _flush(self, connection: str) -> None:
+        peer, deliver = self._connections[connection]
+        for output in peer.drain():
+            match output:
+                case Received(frame):
+                    self._dispatch_safely(connection, frame)
+                case Ignored(what):
+                    _LOG.debug("ignored on %s: %s", connection, type(what).__name__)
+                case Transmit() | Shut():
+                    deliver(output)
+
+    def _dispatch_safely(self, connection: str, frame: commands.Command) -> None:
+        try:
+            self._dispatch(connection, frame)
+        except Exception as error:  # noqa: BLE001 - one bad frame must not take every agent of a connection down
+            name = type(frame).__struct_config__.tag
+            _LOG.error("a frame %s failed: %s", name, described(error))
+            self._tell(connection, events.Error(code="SERVER_ERROR", error=f"the voice server failed at {name}"))
+
+    def _dispatch(self, connection: str, frame: commands.Command) -> None:
+        handler = _COMMANDS.get(type(frame))
+        if handler is not None:
+            handler(self, connection, frame)
+            return
+        call_id = getattr(frame, "call_id", None) or getattr(frame, "session_id", None)
+        session = self.conversations.get(call_id) if call_id else None
+        if session is None:
+            return  # over, or never there: a client cannot know
+        if isinstance(frame, commands.LlmToolResult) or self._owns(connection, session.agent_id):
+            session.handle(frame)
+
+    def _owner(self, agent_id: str) -> str | None:
+        """The connection that an agent's conversations are with: its holder's, or its last one's."""
+        agent = self.registry.agents.get(agent_id)
+        return self._removed.get(agent_id) if agent is None else agent.connection
+
+    def _owns(self, connection: str, agent_id: str) -> bool:
+        return self._owner(agent_id) == connection
+
+    def _tell(self, connection: str, event: events.Event) -> bool:
+        known = self._connections.get(connection)
+        if known is None:
+            return False
+        peer, deliver = known
+        peer.send(event)
+        for output in peer.drain():
+            if isinstance(output, Transmit | Shut):
+                deliver(output)
+        return True
+
+    def _tell_owner(self, event: events.CallEvent) -> bool:
+        owner = self._owner(event.agent_id)
+        return owner is not None and self._tell(owner, event)
+
+    def _carry_out(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            match outcome:
+                case Tell(connection, event):
+                    self._tell(connection, event)
+                case Close(connection, reason):
+                    self._shut(connection, DISPLACED, reason)
+
+    def _shut(self, connection: str, code: int, reason: str) -> None:
+        if connection in self._connections:
+            peer, deliver = self._connections[connection]
+            peer.shut(code, reason)
+            for output in peer.drain():
+                if isinstance(output, Transmit | Shut):
+                    deliver(output)
+
+    # agents
+
+    def _on_create(self, connection: str, command: commands.AgentCreate) -> None:
+        if not self._check_model(connection, command.agent_id, command.configuration()):
+            return
+        was_owner = self._owns(connection, command.agent_id)
+        self._carry_out(self.registry.create(connection, command, self.clock()))
+        if command.agent_id in self.registry.agents:
+            self._removed.pop(command.agent_id, None)
+        if not was_owner and self._owns(connection, command.agent_id):
+            self.conversations.owner_returned(command.agent_id)
+
+    def _check_model(self, connection: str, agent_id: str, configuration: Mapping[str, Any]) -> bool:
+        """Whether a configuration's model can be opened: refused now, not in the middle of a call."""
+        try:
+            self.conversations.model(configuration)
+        except ProviderError as error:
+            sentence = f"{error}; {error.hint}" if error.hint else str(error)
+            self._tell(connection, events.Error(code="REGISTRATION_ERROR", error=sentence, agent_id=agent_id))
+            return False
+        return True
+
+    def _on_configure(self, connection: str, command: commands.AgentConfigure) -> None:
+        if "llm" not in command.configuration() or self._check_model(
+            connection, command.agent_id, command.configuration()
+        ):
+            self._carry_out(self.registry.configure(connection, command))
+
+    def _on_remove(self, connection: str, command: commands.AgentRemove) -> None:
+        is_held = command.agent_id in self.registry.agents and self._owns(connection, command.agent_id)
+        self._carry_out(self.registry.remove(connection, command))
+        if is_held:  # what is going on with it goes on, and its tools are still there
+            self._removed[command.agent_id] = connection
+        count = self.conversations.count
+        self._removed = {agent_id: holder for agent_id, holder in self._removed.items() if count(agent_id)}
+
+    def _on_channel_add(self, connection: str, command: commands.ChannelAdd) -> None:
+        self._carry_out(self.registry.add_channel(connection, command))
+
+    def _on_channel_configure(self, connection: str, command: commands.ChannelConfigure) -> None:
+        self._carry_out(self.registry.configure_channel(connection, command))
+
+    def _on_channel_remove(self, connection: str, command: commands.ChannelRemove) -> None:
+        self._carry_out(self.registry.remove_channel(connection, command))
+
+    def kick(self, agent_id: str) -> bool:
+        """Displace the process that holds an agent; ``False`` when nobody does."""
+        found = agent_id in self.registry.agents
+        self._carry_out(self.registry.kick(agent_id))
+        return found
+
+    # conversations
+
+    def open_chat(self, token: str, outlet: Outlet) -> Admitted:
+        """See :class:`pinecall_run.transports.contract.Reception`."""
+        try:
+            claims = self.tokens.redeem("chat", token, self.clock())
+        except BadTokenError as error:
+            raise NotAdmittedError(str(error)) from error
+        agent = self.registry.agents.get(claims.agent)
+        if agent is None:
+            raise NotAdmittedError(f"Agent '{claims.agent}' is not online")
+        session = self.conversations.begin(agent, f"chat-{self._new_id()}", outlet, claims.metadata)
+        return Admitted(session, is_developer=claims.scope == "supervise")
+
+    def _on_terminal(self, connection: str, command: commands.LlmChat) -> None:
+        terminals = {id: each for id, each in self._terminals.get(connection, {}).items() if not each.is_over}
+        self._terminals[connection] = terminals
+        terminal = terminals.get(command.session_id)
+        if terminal is None:
+            terminal = TerminalOutlet(partial(self._tell, connection), command.agent_id, command.session_id)
+            agent = self.registry.agents.get(command.agent_id)
+            if agent is None:
+                terminal.error(f"Agent '{command.agent_id}' is not online")
+                return
+            metadata = command.metadata if isinstance(command.metadata, dict) else {}
+            try:
+                session = self.conversations.begin(agent, command.session_id, terminal, metadata)
+            except NotAdmittedError as refusal:
+                terminal.error(str(refusal))
+                return
+            terminal.begin(session, is_owner=agent.connection == connection)
+            terminals[command.session_id] = terminal
+        terminal.post(command.text)
+
+    async def close(self) -> None:
+        """End every conversation, say so to everybody, and close every connection."""
+        await self.conversations.close()
+        for connection in list(self._connections):
+            self._shut(connection, GOING_AWAY, "server stopped")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                while self._connections:
+                    self._changed.clear()
+                    await self._changed.wait()
+
+
+_COMMANDS: dict[type[commands.Command], Callable[[Hub, str, Any], None]] = {
+    commands.AgentCreate: Hub._on_create,
+    commands.AgentConfigure: Hub._on_configure,
+    commands.AgentRemove: Hub._on_remove,
+    commands.ChannelAdd: Hub._on_channel_add,
+    commands.ChannelConfigure: Hub._on_channel_configure,
+    commands.ChannelRemove: Hub._on_channel_remove,
+    commands.LlmChat: Hub._on_terminal,
+}

@@ -1,0 +1,94 @@
+"""Runs the application on a socket until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import uvicorn
+
+from pinecall_run.voice.app import Settings, create_app
+
+MAX_FRAME = 4 * 1024 * 1024
+"""Bytes of one WebSocket message: room for a long prompt and many tools."""
+
+CLOSING_SECONDS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A bound socket and its address for people."""
+
+    socket: socket.socket
+    url: str
+
+
+def listen(host: str, ports: list[int]) -> Listening:
+    """Bind the first port that is free; 0 is any.
+
+    Raises:
+        OSError: none is free, or the host is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for number, port in enumerate(ports):
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((host, port))
+            bound.listen()  # now: two servers may be bound to one port until the first of them listens
+        except OSError:
+            bound.close()
+            if number == len(ports) - 1:
+                raise
+            continue
+        shown = f"[{host}]" if ":" in host else host
+        return Listening(bound, f"http://{shown}:{bound.getsockname()[1]}")
+    raise OSError("no port was given")
+
+
+async def serve(
+    settings: Settings, listening: Listening, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until ``stop`` is set, then end conversations and connections in good order."""
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        ws="websockets-sansio",
+        ws_max_size=MAX_FRAME,
+        ws_ping_interval=10.0,
+        ws_ping_timeout=15.0,
+        lifespan="on",
+        proxy_headers=False,  # whose machine a request comes from decides what it may do
+        server_header=False,
+        timeout_graceful_shutdown=CLOSING_SECONDS,
+    )
+    server = _Server(config, on_ready)
+    serving = asyncio.create_task(server.serve(sockets=[listening.socket]))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        await app.state.hub.close()  # while the sockets are still open, so that everybody hears it
+        server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # signals belong to whoever called serve()

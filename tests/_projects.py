@@ -1,0 +1,47 @@
+"""Projects written into a folder for one look at them, and the full report of what is wrong there."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pinecall_run.live.bind import bind_project
+from pinecall_run.live.load import check_project
+from pinecall_run.live.project import Project
+from pinecall_run.source.render import report
+
+
+@dataclass(frozen=True)
+class Looked:
+    """The codes of the findings, in order, and the report as people see it; both empty when nothing is wrong."""
+
+    codes: tuple[str, ...]
+    report: str
+
+
+def look(folder: Path, files: Mapping[str, bytes], config: str = "pinecall.yaml") -> Looked:
+    """Write a project into a folder and check it there, so that files are shown under their bare names.
+
+    Tools are imported when the check finds nothing wrong, as when a project starts. No variable is set.
+    """
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    with chdir(folder), _modules_of_its_own():
+        checked = check_project(Project(Path(config)), {})
+        _, found = bind_project(checked)
+        diagnostics = checked.diagnostics + found
+        return Looked(tuple(d.code for d in diagnostics), report(diagnostics, checked.lines))
+
+
+@contextmanager
+def _modules_of_its_own() -> Iterator[None]:
+    """What a project imports, and where from, is forgotten."""
+    path, modules = list(sys.path), set(sys.modules)
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        for name in set(sys.modules) - modules:
+            del sys.modules[name]

@@ -1,0 +1,80 @@
+"""``pinecall-run serve``: the key it wants, and what it leaves open."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from tests.stories._stage import clean_environment, command
+from websockets.asyncio.client import connect
+
+
+@asynccontextmanager
+async def _serving(*words: str, **environment: str) -> AsyncIterator[list[str]]:
+    process = await asyncio.create_subprocess_exec(
+        *command("serve", "--port", "0", *words), env=clean_environment(**environment), stdout=asyncio.subprocess.PIPE
+    )
+    lines: list[str] = []
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(20):
+            while not lines or "Ctrl-C" not in lines[-1]:
+                lines.append((await process.stdout.readline()).decode())
+                assert lines[-1], lines
+        yield lines
+    finally:
+        process.terminate()
+        async with asyncio.timeout(5):
+            assert await process.wait() == 0
+
+
+def _status(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+async def test_runners_need_the_key_that_was_given() -> None:
+    async with _serving(PINECALL_API_KEY="pk_given") as lines:
+        assert "pk_given" not in "".join(lines)
+        url = lines[0].split()[-1]
+        for key, event in (("pk_given", "connected"), ("pk_other", "error")):
+            async with connect(url.replace("http", "ws") + "/client") as client:
+                await client.send(json.dumps({"event": "connect", "api_key": key}))
+                assert json.loads(await client.recv())["event"] == event
+
+
+async def test_a_fresh_key_is_shown_and_differs_each_time() -> None:
+    keys = set()
+    for _ in range(2):
+        async with _serving() as lines:
+            keys.add(next(line.split()[1] for line in lines if line.startswith("  key")))
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize(("words", "status"), [([], 200), (["--closed"], 401)])
+async def test_this_machine_needs_no_key_unless_it_is_closed(words: list[str], status: int) -> None:
+    async with _serving(*words) as lines:
+        url = lines[0].split()[-1]
+        assert await asyncio.to_thread(_status, f"{url}/api/sdk/agents") == status
+
+
+async def test_a_taken_port_is_one_sentence() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        process = await asyncio.create_subprocess_exec(
+            *command("serve", "--port", port), env=clean_environment(), stderr=asyncio.subprocess.PIPE
+        )
+        _, error = await process.communicate()
+    assert process.returncode == 1
+    assert error.decode() == f"Error: cannot listen on 127.0.0.1:{port}: Address already in use\n"

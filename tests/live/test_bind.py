@@ -1,0 +1,87 @@
+"""Tools are imported from the project's own folder, and what fails there is a finding on its line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.live._projects import project, write
+
+from pinecall_run.live.bind import bind_project
+from pinecall_run.live.load import check_project
+from pinecall_run.live.project import Project
+
+CONFIG = """
+version: 1
+agents:
+  desk:
+    prompt: Be kind.
+    model: gpt-4.1-mini
+    channels: [chat]
+    tools: {look: boundtools.look}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _clean_imports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    for name in [name for name in sys.modules if name.startswith("boundtools")]:
+        del sys.modules[name]
+
+
+def test_a_deployment_has_its_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = project(tmp_path / "shop", CONFIG, boundtools_DOT_py="def look(id: str) -> str:\n    return id\n")
+    deployment, found = bind_project(check_project(Project.at(Path("shop")), {}))
+    assert found == []
+    assert deployment is not None
+    binding = deployment.agents["desk"].tools["look"]
+    assert binding.function("x") == "x"
+    assert deployment.registrations["desk"].create.tools == [binding.spec()]
+    assert sys.path[0] == str(root)
+    again, _ = bind_project(check_project(Project.at(root), {}))
+    assert again is not None
+    assert again.revision == deployment.revision
+    assert sys.path.count(str(root)) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "line"),
+    [
+        ("import os\nraise ValueError('no')\ndef look(): ...\n", "PCR404", 2),
+        ("raise SystemExit(3)\ndef look(): ...\n", "PCR404", 1),
+        ("import not_installed_anywhere\ndef look(): ...\n", "PCR404", 1),
+        ("look = 5\n", "PCR405", None),
+        ("def look(*names: str): ...\n", "PCR405", None),
+    ],
+)
+def test_a_tool_that_cannot_be_bound_is_a_finding(tmp_path: Path, source: str, code: str, line: int | None) -> None:
+    root = project(tmp_path, CONFIG, boundtools_DOT_py=source)
+    deployment, (found,) = bind_project(check_project(Project.at(root), {}))
+    assert deployment is None
+    assert (found.code, found.route) == (code, ("agents", "desk", "tools", "look"))
+    assert found.span.file.endswith("pinecall.yaml")
+    assert [(label.span.file, label.span.line) for label in found.labels] == (
+        [] if line is None else [(str(root / "boundtools.py"), line)]
+    )
+
+
+def test_a_function_that_was_written_after_its_module_was_loaded_needs_a_restart(tmp_path: Path) -> None:
+    root = project(tmp_path, CONFIG, boundtools_DOT_py="def look() -> None: ...\n")
+    bind_project(check_project(Project.at(root), {}))
+    write(root / "boundtools.py", "def look() -> None: ...\ndef newer() -> None: ...\n")
+    write(root / "pinecall.yaml", CONFIG.replace("boundtools.look", "boundtools.newer"))
+    deployment, (found,) = bind_project(check_project(Project.at(root), {}))
+    assert deployment is None
+    assert found.code == "PCR403"
+    assert found.help is not None
+    assert "restart" in found.help
+
+
+def test_a_project_with_errors_is_not_imported(tmp_path: Path) -> None:
+    root = project(tmp_path, CONFIG + "surprise: 1\n", boundtools_DOT_py="raise SystemExit('imported')\n")
+    assert bind_project(check_project(Project.at(root), {})) == (None, [])
+    assert "boundtools" not in sys.modules

@@ -1,0 +1,80 @@
+"""A call keeps what it began with, and is forgotten when it is over or nobody speaks of it any more."""
+
+from __future__ import annotations
+
+import re
+
+from pinecall_run.config.model import Agent, PromptSource
+from pinecall_run.deploy.deployment import DeployedAgent
+from pinecall_run.live.calls import ANSWERS, Calls, LiveCall, new_message_id
+from pinecall_run.wire.commands import BotReply, CallHangup, Command, LlmToolResult
+
+
+def deployed(prompt: str = "p") -> DeployedAgent:
+    return DeployedAgent(Agent("desk", PromptSource(text=prompt)), prompt)
+
+
+def begin(calls: Calls, call_id: str, prompt: str = "p") -> tuple[LiveCall, bool]:
+    return calls.begin(call_id, deployed(prompt), "r1", channel="chat", metadata={"userId": "7"})
+
+
+def answer(msg_id: str) -> LlmToolResult:
+    return LlmToolResult(call_id="1", msg_id=msg_id, results=[])
+
+
+def test_message_ids_have_the_protocols_form() -> None:
+    ids = {new_message_id() for _ in range(100)}
+    assert len(ids) == 100
+    assert all(re.fullmatch(r"msg_[a-z0-9]{12}", each) for each in ids)
+
+
+def test_a_call_that_is_announced_again_keeps_what_it_began_with() -> None:
+    calls = Calls(lambda command: None)
+    first, is_new = begin(calls, "1", "old")
+    again, is_new_again = begin(calls, "1", "new")
+    assert (is_new, is_new_again) == (True, False)
+    assert again is first
+    assert first.agent.prompt == "old"
+    assert (first.call.metadata, first.call.revision, first.call.channel) == ({"userId": "7"}, "r1", "chat")
+    assert (len(calls), calls.get("1"), calls.get("2")) == (1, first, None)
+    assert calls.end("1") is first
+    assert calls.end("1") is None
+    assert len(calls) == 0
+
+
+def test_what_a_tool_asks_of_its_call_is_sent() -> None:
+    sent: list[Command] = []
+    calls = Calls(lambda command: bool(sent.append(command)))
+    live, _ = begin(calls, "1")
+    live.call.say("One moment.")
+    live.call.hangup()
+    reply, hangup = sent
+    assert isinstance(reply, BotReply)
+    assert (reply.call_id, reply.text, reply.in_reply_to) == ("1", "One moment.", "")
+    assert isinstance(hangup, CallHangup)
+
+
+def test_answers_of_a_long_call_are_not_kept_for_ever_but_what_runs_is() -> None:
+    live, _ = begin(Calls(lambda command: None), "1")
+    live.answered["running"] = None
+    for number in range(ANSWERS + 10):
+        live.answered[str(number)] = None
+        live.answer(answer(str(number)))
+    assert live.answered["running"] is None
+    assert len(live.answered) == ANSWERS + 1
+    assert "9" not in live.answered
+    assert live.answered["10"] == answer("10")
+
+
+def test_calls_that_a_whole_connection_was_silent_of_are_forgotten() -> None:
+    calls = Calls(lambda command: None)
+    begin(calls, "goes on")
+    begin(calls, "lost")
+    begin(calls, "over")
+    calls.end("over")
+    assert calls.reconnected() == []  # the server may be about to speak of them again
+    begin(calls, "goes on")
+    begin(calls, "new")
+    assert [live.call.id for live in calls.reconnected()] == ["lost"]
+    assert len(calls) == 2
+    assert {live.call.id for live in calls.reconnected()} == {"goes on", "new"}

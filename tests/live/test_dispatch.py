@@ -1,0 +1,187 @@
+"""Every tool call is answered exactly once, whatever its functions do, and none of them holds up another."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pinecall_run.config.model import Agent, PromptSource
+from pinecall_run.deploy.deployment import DeployedAgent
+from pinecall_run.live.calls import Calls
+from pinecall_run.live.dispatch import MAX_RESULT, Dispatcher
+from pinecall_run.live.notices import Notice, ToolRan
+from pinecall_run.tools.binding import bind
+from pinecall_run.tools.call import Call
+from pinecall_run.tools.path import ToolPath
+from pinecall_run.wire.codec import encode
+from pinecall_run.wire.commands import Command, LlmToolResult
+from pinecall_run.wire.events import LlmToolCall, ToolCall
+
+gate = threading.Event()
+runs: list[str] = []
+
+
+def echo(text: str) -> str:
+    runs.append(text)
+    return text
+
+
+def blocks() -> str:
+    gate.wait(5)
+    return "late"
+
+
+async def coroutine(call: Call) -> dict[str, str]:
+    return {"call": call.id}
+
+
+def fails() -> None:
+    raise LookupError("no such order")
+
+
+def exits() -> None:
+    raise SystemExit(3)
+
+
+async def cancels_itself() -> None:
+    task = asyncio.create_task(asyncio.sleep(5))
+    task.cancel()
+    await task
+
+
+async def hangs() -> None:
+    await asyncio.sleep(60)
+
+
+def not_json() -> object:
+    return object()
+
+
+def long() -> str:
+    return "x" * MAX_RESULT
+
+
+def huge_number() -> int:
+    return 2**70
+
+
+class Bench:
+    """A dispatcher with one live call."""
+
+    def __init__(self) -> None:
+        self.sent: list[LlmToolResult] = []
+        self.notices: list[Notice] = []
+        self.arrived = asyncio.Event()
+        functions: list[Callable[..., Any]] = [
+            echo, blocks, coroutine, fails, exits, cancels_itself, hangs, not_json, long, huge_number,
+        ]  # fmt: skip
+        tools = {f.__name__: bind(f.__name__, ToolPath(__name__, f.__name__)) for f in functions}
+        agent = DeployedAgent(Agent("desk", PromptSource(text="p")), "p", tools=tools)
+        self.live, _ = Calls(lambda command: None).begin("1", agent, "r", channel="chat", metadata={})
+        self.dispatcher = Dispatcher(self._send, self.notices.append, time.perf_counter)
+
+    def _send(self, command: Command) -> None:
+        assert isinstance(command, LlmToolResult)
+        self.sent.append(command)
+        self.arrived.set()
+
+    def ask(self, msg_id: str, *calls: tuple[str, dict[str, Any] | str]) -> None:
+        asked = [
+            ToolCall(id=f"c{number}", name=name, arguments=given if isinstance(given, str) else json.dumps(given))
+            for number, (name, given) in enumerate(calls)
+        ]
+        self.dispatcher.dispatch(self.live, LlmToolCall(call_id="1", msg_id=msg_id, tool_calls=asked))
+
+    async def answer(self) -> LlmToolResult:
+        async with asyncio.timeout(5):
+            await self.arrived.wait()
+        self.arrived.clear()
+        return self.sent[-1]
+
+
+@pytest.fixture
+async def bench() -> Any:
+    gate.clear()
+    runs.clear()
+    bench = Bench()
+    yield bench
+    gate.set()
+    async with asyncio.timeout(2):
+        await bench.dispatcher.close()
+
+
+async def test_one_answer_holds_all_results_in_the_order_of_the_calls(bench: Bench) -> None:
+    bench.ask("m1", ("echo", {"text": "a"}), ("coroutine", {}), ("nothing", {}), ("echo", "{"))
+    answer = await bench.answer()
+    assert (answer.call_id, answer.msg_id) == ("1", "m1")
+    assert [result.tool_call_id for result in answer.results] == ["c0", "c1", "c2", "c3"]
+    assert [result.result for result in answer.results][:3] == ["a", {"call": "1"}, {"error": "Unknown tool: nothing"}]
+    assert "not JSON" in answer.results[3].result["error"]
+    ran = [notice for notice in bench.notices if isinstance(notice, ToolRan)]
+    assert sorted(each.tool for each in ran) == ["coroutine", "echo", "echo", "nothing"]
+    assert [each.failure.kind for each in ran if each.failure and each.tool == "nothing"] == ["unknown tool"]
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "kind"),
+    [
+        ("fails", "no such order", "LookupError"),
+        ("exits", "3", "SystemExit"),
+        ("cancels_itself", "CancelledError", "CancelledError"),
+        ("not_json", "the tool returned object", "result is not JSON"),
+        ("long", "the tool returned 262,146 bytes", "result is too large"),
+    ],
+)
+async def test_a_tool_that_fails_is_an_error_and_does_not_spoil_its_neighbour(
+    bench: Bench, name: str, error: str, kind: str
+) -> None:
+    bench.ask("m1", (name, {}), ("echo", {"text": "a"}))
+    answer = await bench.answer()
+    assert answer.results[0].result["error"].startswith(error)
+    assert answer.results[1].result == "a"
+    failures = [n.failure for n in bench.notices if isinstance(n, ToolRan) and n.failure]
+    assert [failure.kind for failure in failures] == [kind]
+
+
+async def test_what_a_tool_returns_can_be_sent(bench: Bench) -> None:
+    bench.ask("m1", ("huge_number", {}))
+    assert b"1180591620717411303424" in encode(await bench.answer())
+
+
+async def test_a_request_that_comes_again_is_answered_again_and_not_run_again(bench: Bench) -> None:
+    bench.ask("m1", ("echo", {"text": "a"}), ("blocks", {}))
+    bench.ask("m1", ("echo", {"text": "a"}), ("blocks", {}))  # while it runs
+    await asyncio.sleep(0.02)
+    assert bench.sent == []
+    gate.set()
+    first = await bench.answer()
+    bench.ask("m1", ("echo", {"text": "a"}), ("blocks", {}))
+    assert bench.sent == [first, first]
+    bench.arrived.clear()
+    bench.ask("m2", ("echo", {"text": "a"}))
+    await bench.answer()
+    assert runs == ["a", "a"]
+
+
+async def test_a_function_that_blocks_holds_up_nothing_else(bench: Bench) -> None:
+    bench.ask("slow", ("blocks", {}))
+    for number in range(20):
+        bench.ask(f"m{number}", ("echo", {"text": "a"}))
+        assert (await bench.answer()).msg_id == f"m{number}"
+    assert not gate.is_set()
+
+
+async def test_closing_waits_for_no_function(bench: Bench) -> None:
+    bench.ask("m1", ("blocks", {}), ("hangs", {}))
+    await asyncio.sleep(0.02)
+    started = time.monotonic()
+    await bench.dispatcher.close()
+    assert time.monotonic() - started < 0.5
+    assert bench.sent == []
+    assert bench.dispatcher._running == set()

@@ -1,0 +1,131 @@
+"""A project is read and checked without running any of its code, and every file that matters is known."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from tests.live._projects import project, write
+
+from pinecall_run.live.load import Checked, check_project
+from pinecall_run.live.project import Project
+
+CONFIG = """
+version: 1
+agents:
+  desk:
+    prompt: {file: prompts/desk.md.j2, vars: {company: Acme}}
+    model: scripted:desk.script.yaml
+    channels: [chat]
+    tools: {look: shoptools.look}
+"""
+FILES = {
+    "prompts__desk_DOT_md_DOT_j2": "You are {{ company }}. {% include 'prompts/style.md.j2' %}",
+    "prompts__style_DOT_md_DOT_j2": "Be kind.",
+    "desk_DOT_script_DOT_yaml": "rules: [{when: x, reply: y}]\notherwise: Hm.\n",
+    "shoptools_DOT_py": "raise SystemExit('imported')\ndef look(id: str) -> str: ...\n",
+}
+
+
+def check(root: Path, text: str | None = None, **environ: str) -> Checked:
+    return check_project(Project.at(root), environ, needs_secrets=True, text=text)
+
+
+def codes(checked: Checked) -> list[str]:
+    return [diagnostic.code for diagnostic in checked.diagnostics]
+
+
+def test_everything_it_consists_of_is_read_and_nothing_is_imported(tmp_path: Path) -> None:
+    root = project(tmp_path, CONFIG, **FILES)
+    checked = check(root)
+    assert codes(checked) == []
+    assert checked.config is not None
+    assert checked.prompts == {"desk": "You are Acme. Be kind."}
+    assert checked.scripts["desk"]["otherwise"] == "Hm."
+    names = ["pinecall.yaml", "prompts/desk.md.j2", "prompts/style.md.j2", "desk.script.yaml", "shoptools.py"]
+    assert checked.files == {root / name: hashlib.sha256((root / name).read_bytes()).digest() for name in names}
+    assert "shoptools" not in sys.modules
+
+
+def test_it_does_not_matter_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = project(tmp_path / "shop", CONFIG, **FILES)
+    monkeypatch.chdir(tmp_path)
+    relative = check_project(Project.at(Path("shop/pinecall.yaml")), {}, needs_secrets=True)
+    assert codes(relative) == []
+    assert set(relative.texts) >= {"shop/pinecall.yaml", "shop/prompts/style.md.j2", "shop/shoptools.py"}
+    monkeypatch.chdir(project(tmp_path / "elsewhere", ""))
+    assert codes(check(root)) == []
+
+
+@pytest.mark.parametrize(
+    ("gone", "is_folder", "found"),
+    [
+        ("pinecall.yaml", False, "PCR001"),
+        ("prompts/desk.md.j2", False, "PCR001"),
+        ("prompts/desk.md.j2", True, "PCR001"),
+        ("prompts/style.md.j2", False, "PCR303"),
+        ("prompts/style.md.j2", True, "PCR303"),
+        ("desk.script.yaml", False, "PCR001"),
+        ("desk.script.yaml", True, "PCR001"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_a_finding_and_is_waited_for(
+    tmp_path: Path, gone: str, is_folder: bool, found: str
+) -> None:
+    root = project(tmp_path, CONFIG, **FILES)
+    (root / gone).unlink()
+    if is_folder:
+        (root / gone).mkdir()
+    checked = check(root)
+    assert codes(checked) == [found]
+    assert checked.config is None
+    assert checked.files[root / gone] == b""
+
+
+def test_a_module_that_may_not_be_read_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = project(tmp_path, CONFIG, **FILES)
+    original = Path.read_bytes
+
+    def read_bytes(self: Path) -> bytes:
+        if self.name == "shoptools.py":
+            raise PermissionError(13, "Permission denied")
+        return original(self)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    checked = check(root)
+    assert codes(checked) == ["PCR001"]
+    assert "Permission denied" in checked.diagnostics[0].message
+
+
+def test_a_module_written_a_moment_ago_is_seen(tmp_path: Path) -> None:
+    root = project(tmp_path, CONFIG, **FILES)
+    module = root / "shoptools.py"
+    source = module.read_text()
+    module.unlink()
+    assert codes(check(root)) == ["PCR402"]
+    stamp = root.stat().st_mtime_ns
+    write(module, source)
+    os.utime(root, ns=(stamp, stamp))  # folders are listed once for each time stamp, and stamps are coarse
+    assert codes(check(root)) == []
+
+
+def test_text_can_stand_in_for_the_file(tmp_path: Path) -> None:
+    root = project(tmp_path, CONFIG, **FILES)
+    checked = check(root, text=CONFIG.replace("look: shoptools.look", "look: shoptools.lok"))
+    assert codes(checked) == ["PCR403"]
+    assert checked.config is None
+
+
+def test_findings_show_the_lines_of_every_file(tmp_path: Path) -> None:
+    root = project(
+        tmp_path,
+        CONFIG,
+        **{**FILES, "desk_DOT_script_DOT_yaml": "rules: [{when: x, reply: y}]\notherwise: '{% if %}'\n"},
+    )
+    checked = check(root)
+    (finding,) = checked.diagnostics
+    assert finding.span.file.endswith("desk.script.yaml")
+    assert checked.lines[finding.span.file][1] == "otherwise: '{% if %}'"

@@ -1,0 +1,405 @@
+"""A typed conversation answers in order, hears its runner meanwhile, and says goodbye exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.voice._fakes import Model, Talk, settle, tool, until
+
+from pinecall_run.providers.contracts import ProviderError
+from pinecall_run.voice.chat_session import WAITING, preparing_budget
+from pinecall_run.wire import commands, events
+
+TOOLS = [{"type": "function", "function": {"name": "look"}}]
+
+
+def reply(text: str, *, to: str = "", add: bool = False, id: str = "msg_1") -> commands.BotReply:
+    return commands.BotReply(call_id="chat-1", message_id=id, text=text, in_reply_to=to, add_to_history=add)
+
+
+def piece(action: Any, token: str = "", *, to: str = "") -> commands.BotReplyStream:
+    return commands.BotReplyStream(call_id="chat-1", message_id="msg_1", action=action, token=token, in_reply_to=to)
+
+
+def result(value: Any, name: str = "look", **more: bool) -> commands.ToolResult:
+    return commands.ToolResult(tool_call_id=f"call_{name}", result=value, **more)
+
+
+# answering
+
+
+async def test_a_message_is_answered_to_the_person_and_told_to_the_runner() -> None:
+    async with Talk(Model(["Hel", "lo"]), {"prompt": "Be kind to {{who}}.", "vars": {"who": "all"}}) as talk:
+        await talk.say("hi")
+        assert talk.outlet.log == [("token", "Hel"), ("token", "lo"), ("done", "Hello")]
+        assert talk.owner.names == ["llm.chat.started", "chat.message", "chat.response"]
+        assert (talk.owner.told[1].text, talk.owner.told[2].text) == ("hi", "Hello")  # type: ignore[attr-defined]
+        assert all(e.agent_id == "front" and e.call_id == e.session_id == "chat-1" for e in talk.owner.told)
+        assert talk.model is not None
+        assert talk.model.requests[0].messages[0]["content"] == "Be kind to all."
+    assert talk.outlet.log[-1] == ("ended", "disconnected")
+
+
+async def test_messages_typed_ahead_are_answered_one_after_the_other() -> None:
+    gate = asyncio.Event()
+    async with Talk(Model([gate, "one"], ["two"])) as talk:
+        await talk.say("first")
+        await talk.say("second")
+        assert talk.outlet.log == []
+        assert [event.text for event in talk.owner.named(events.ChatMessage)] == ["first"]
+        gate.set()
+        await settle()
+        assert [entry for entry in talk.outlet.log if entry[0] == "done"] == [("done", "one"), ("done", "two")]
+        assert [message["content"] for message in talk.history] == ["first", "one", "second", "two"]
+
+
+async def test_who_types_far_ahead_is_asked_to_wait() -> None:
+    async with Talk(Model([asyncio.Event()])) as talk:
+        await talk.say("first")
+        for number in range(WAITING + 2):
+            talk.session.post(str(number))
+        assert [entry[0] for entry in talk.outlet.log] == ["error", "error"]
+        assert str(WAITING) in talk.outlet.log[0][1]
+
+
+async def test_a_tool_round_goes_to_the_runner_and_its_results_to_the_model() -> None:
+    model = Model(["Let me look.", tool("look", '{"id":1}')], ["It is", " there."])
+    async with Talk(model, {"tools": TOOLS}) as talk:
+        await talk.say("where?")
+        asked = talk.owner.last(events.LlmToolCall)
+        assert (asked.call_id, asked.tool_calls[0].arguments) == ("chat-1", '{"id":1}')
+        await talk.answer_tools(result({"where": "here"}))
+        assert talk.outlet.log == [
+            ("token", "Let me look."),
+            ("tool_calls", ["look"]),
+            ("tool_results", {"look": {"where": "here"}}),
+            ("token", "It is"),
+            ("token", " there."),
+            ("done", "It is there."),
+        ]
+        assert model.messages()[1:] == [("assistant", "Let me look."), ("tool", '{"where":"here"}')]
+
+
+async def test_two_rounds_have_two_ids_and_ephemeral_results_are_gone_afterwards() -> None:
+    model = Model([tool("look")], [tool("look")], ["Done."], ["Again."])
+    async with Talk(model, {"tools": TOOLS}) as talk:
+        await talk.say("go")
+        await talk.answer_tools(result("secret", ephemeral=True))
+        await talk.do(reply("One moment.", add=True))  # must not make the model forget what it is about to use
+        await talk.answer_tools(result("plain"))
+        assert len({event.msg_id for event in talk.owner.named(events.LlmToolCall)}) == 2
+        assert ("tool", "secret") in model.messages(2)
+        assert "secret" not in str(talk.history)
+        assert "plain" in str(talk.history)
+
+
+async def test_a_tool_that_says_all_there_is_ends_the_answer() -> None:
+    async with Talk(Model([tool("look")]), {"tools": TOOLS}) as talk:
+        await talk.say("go")
+        await talk.answer_tools(result(1, no_followup=True))
+        assert talk.outlet.log[-1] == ("done", "")
+        assert talk.owner.named(events.ChatResponse) == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (ProviderError("quota", "pay"), "quota (pay)"),
+        (ProviderError("quota"), "quota"),
+        (ZeroDivisionError("card 4111"), "the voice server failed with ZeroDivisionError"),
+    ],
+)
+async def test_a_failed_answer_is_explained_to_the_runner_only_and_the_talk_goes_on(
+    failure: Exception, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Talk(Model(["It is", failure], ["Better."])) as talk:
+        await talk.say("where?")
+        assert talk.outlet.log == [("token", "It is"), ("error", "the agent cannot answer right now")]
+        assert talk.owner.last(events.LlmError).error == told
+        await talk.say("again")
+        assert [message["content"] for message in talk.history] == ["where?", "It is", "again", "Better."]
+    assert "4111" not in caplog.text
+    assert [record.levelno for record in caplog.records] == [logging.ERROR] * isinstance(failure, ZeroDivisionError)
+
+
+# greeting
+
+
+@pytest.mark.parametrize(
+    ("configuration", "greeting"),
+    [
+        ({"greeting": "Hello!", "greeting_in_chat": True}, "Hello!"),
+        ({"greeting": {"en": "Hello!", "es": "¡Hola!"}, "language": "es-MX", "greeting_in_chat": True}, "¡Hola!"),
+        ({"greeting": {"pt": "Oi", "pt-PT": "Olá"}, "language": "pt-PT", "greeting_in_chat": True}, "Olá"),
+        ({"greeting": {"en": "Hello!", "es": "¡Hola!"}, "language": "de", "greeting_in_chat": True}, "Hello!"),
+        ({"greeting": {}, "greeting_in_chat": True}, None),
+        ({"greeting": {"en": 5}, "greeting_in_chat": True}, None),
+        ({"greeting": "", "greeting_in_chat": True}, None),
+        ({"greeting": "Hello!"}, None),  # protocol: spoken, and in chat only on demand
+        ({"greeting_in_chat": True}, None),
+    ],
+)
+async def test_greetings(configuration: dict[str, Any], greeting: str | None) -> None:
+    async with Talk(Model(), configuration) as talk:
+        shown = [] if greeting is None else [("token", greeting), ("done", greeting)]
+        assert talk.outlet.log == shown
+        assert [event.text for event in talk.owner.named(events.ChatResponse)] == [greeting][: len(shown)]
+        assert talk.history == [{"role": "assistant", "content": greeting}][: len(shown)]
+
+
+# a client that answers by itself
+
+
+async def test_without_a_model_the_client_is_asked_and_its_reply_is_shown() -> None:
+    async with Talk(None) as talk:
+        await talk.say("hi")
+        assert talk.owner.names == ["llm.chat.started", "chat.message", "user.message", "turn.end"]
+        asked = talk.owner.last(events.TurnEnd)
+        assert (asked.text, asked.message_id) == ("hi", talk.owner.last(events.UserMessage).message_id)
+        await talk.do(reply("Hello!", to=asked.message_id, id="msg_a"))
+        assert talk.outlet.log == [("token", "Hello!"), ("done", "Hello!")]
+        assert [(e.message_id) for e in talk.owner.told[4:]] == ["msg_a", "msg_a"]  # type: ignore[attr-defined]
+        assert talk.owner.names[4:] == ["bot.speaking", "bot.finished"]
+        assert [message["content"] for message in talk.history] == ["hi", "Hello!"]
+
+
+async def test_a_reply_to_a_message_that_is_no_longer_the_last_is_rejected() -> None:
+    async with Talk(None) as talk:
+        await talk.say("first")
+        old = talk.owner.last(events.TurnEnd).message_id
+        await talk.say("second")
+        new = talk.owner.last(events.TurnEnd).message_id
+        for stale in (reply("late", to=old), piece("start", to=old)):
+            await talk.do(stale)
+            rejected = talk.owner.told[-1]
+            assert isinstance(rejected, events.ReplyRejected)
+            assert (rejected.in_reply_to, rejected.expected_reply_to) == (old, new)
+            assert rejected.reason == "message_obsolete"
+        await talk.do(piece("chunk", "late"))
+        await talk.do(piece("end"))
+        assert talk.outlet.log == []
+
+
+async def test_a_reply_comes_piece_by_piece() -> None:
+    async with Talk(None) as talk:
+        await talk.say("hi")
+        await talk.do(piece("start", to=talk.owner.last(events.TurnEnd).message_id))
+        await talk.do(piece("chunk", "Hel"))
+        await talk.do(piece("chunk", "lo"))
+        await talk.do(piece("end"))
+        await talk.do(piece("end"))
+        assert talk.outlet.log == [("token", "Hel"), ("token", "lo"), ("done", "Hello")]
+        assert talk.owner.names[-2:] == ["bot.speaking", "bot.finished"]
+        assert talk.history[-1] == {"role": "assistant", "content": "Hello"}
+
+
+async def test_a_person_whose_client_is_away_is_told_so() -> None:
+    async with Talk(None) as talk:
+        talk.owner.is_there = False
+        await talk.say("hi")
+        assert talk.outlet.log == [("error", "the agent is away; try again in a moment")]
+
+
+# saying things besides
+
+
+async def test_what_is_said_during_an_answer_is_shown_after_it() -> None:
+    gate = asyncio.Event()
+    async with Talk(Model(["The answer", gate, " is 42."])) as talk:
+        await talk.do(reply("At once.", add=False))
+        await talk.say("what?")
+        await talk.do(reply("By the way.", add=True))
+        await talk.do(piece("start"))
+        await talk.do(piece("chunk", "In pieces."))
+        await talk.do(piece("end"))
+        gate.set()
+        await settle()
+        assert talk.outlet.log == [
+            ("token", "At once."),
+            ("done", "At once."),
+            ("token", "The answer"),
+            ("token", " is 42."),
+            ("done", "The answer is 42."),
+            ("token", "By the way."),
+            ("done", "By the way."),
+            ("token", "In pieces."),
+            ("done", "In pieces."),
+        ]
+        assert "At once." not in str(talk.history)
+        assert "By the way." in str(talk.history)
+
+
+# the runner's other commands
+
+
+async def test_history_commands_are_acknowledged_with_their_request_id() -> None:
+    async with Talk(Model(["ok"], ["ok"])) as talk:
+        said = [{"role": "user", "content": "earlier"}]
+        await talk.do(commands.HistorySet(call_id="chat-1", request_id="r1", messages=said))
+        updated = talk.owner.last(events.HistoryUpdated)
+        assert (updated.request_id, updated.count, updated.agent_id) == ("r1", 1, "front")
+        await talk.do(commands.HistorySetVars(call_id="chat-1", vars={"x": "1"}))  # seed: no request id
+        await talk.do(commands.HistoryGet(call_id="chat-1", request_id="r2"))
+        data = talk.owner.last(events.HistoryData)
+        assert (data.request_id, data.messages) == ("r2", said)
+
+
+async def test_a_session_is_configured_with_whatever_the_client_has() -> None:
+    model = Model(["a"], ["b"], ["c"])
+    async with Talk(model, {"prompt": "old {{x}}", "tools": TOOLS}) as talk:
+        raw: Any = [{"name": "mine", "run": {}}, 5]
+        command = commands.SessionConfigure(
+            session_id="chat-1", voice="x", stt="deepgram:nova-3:es", vars={"x": 1}, tools=raw
+        )
+        await talk.do(command)
+        assert talk.owner.last(events.SessionConfigured).session_id == "chat-1"
+        await talk.say("one")
+        assert model.requests[0].messages[0]["content"] == "old 1"
+        assert model.requests[0].tools == TOOLS  # an SDK's own objects are no tools: every later answer would fail
+        await talk.do(commands.SessionConfigure(session_id="chat-1", prompt="new {{x}}", tools=[]))
+        await talk.say("two")
+        assert model.requests[1].messages[0]["content"] == "new 1"
+        assert not model.requests[1].tools
+
+
+async def test_another_model_answers_from_the_next_message_on() -> None:
+    gate = asyncio.Event()
+    async with Talk(Model(["Old", gate, "."])) as talk:
+        talk.models["other:new"] = Model(["New."])
+        await talk.say("one")
+        await talk.do(commands.SessionConfigure(session_id="chat-1", llm="no:such"))
+        assert talk.owner.last(events.LlmError).error == "no such model (look again)"
+        await talk.do(commands.SessionConfigure(session_id="chat-1", llm="other:new"))
+        gate.set()
+        await talk.say("two")
+        assert [entry[1] for entry in talk.outlet.log if entry[0] == "done"] == ["Old.", "New."]
+        await talk.do(commands.SessionConfigure(session_id="chat-1", llm=None))
+        await talk.say("three")
+        assert talk.owner.last(events.TurnEnd).text == "three"
+
+
+async def test_a_hangup_ends_it() -> None:
+    async with Talk(Model()) as talk:
+        await talk.do(commands.CallHangup(call_id="chat-1"))
+        assert talk.outlet.log == [("ended", "client_hangup")]
+        assert talk.owner.last(events.ChatEnded).reason == "client_hangup"
+
+
+# preparing
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        (None, 0.0), (False, 0.0), (True, 1.5), ({}, 1.5), ({"timeout_ms": 300}, 0.3), ({"timeout_ms": 9e9}, 5.0),
+        ({"timeout_ms": -1}, 0.0), ({"timeout_ms": "soon"}, 1.5), ({"enabled": False, "timeout_ms": 300}, 0.0),
+        ({"enabled": True}, 1.5), ("yes", 0.0),
+    ],
+)  # fmt: skip
+def test_how_long_a_client_may_prepare(written: Any, seconds: float) -> None:
+    assert preparing_budget(written) == seconds
+
+
+async def test_the_model_waits_for_the_client_to_get_ready() -> None:
+    model = Model(["ok"], ["ok"])
+    async with Talk(model, {"preparing": {"timeout_ms": 5000}}) as talk:
+        await talk.say("one")
+        assert talk.owner.last(events.LlmBefore).turn == 1
+        assert model.requests == []
+        await talk.do(commands.HistoryAddContext(call_id="chat-1", text="fresh"))
+        await talk.do(commands.LlmReady(call_id="chat-1", turn=1))
+        assert model.requests[0].messages[0]["content"] == "fresh"
+        await talk.say("two")
+        await talk.do(commands.LlmReady(call_id="chat-1", turn=1))  # late, for the turn before
+        assert len(model.requests) == 1
+        await talk.do(commands.LlmReady(call_id="chat-1"))
+        assert len(model.requests) == 2
+
+
+async def test_a_client_that_does_not_get_ready_is_not_waited_for() -> None:
+    model = Model(["ok"], ["ok"])
+    async with Talk(model, {"preparing": {"timeout_ms": 10}}) as talk:
+        talk.session.post("hi")
+        await until(lambda: model.requests)
+        late = talk.owner.last(events.LlmPreparingTimeout)
+        assert (late.turn, late.budget_ms) == (1, 10)
+        talk.owner.is_there = False
+        await talk.say("again")
+        assert len(model.requests) == 2  # nobody there: nobody is waited for
+
+
+async def test_a_client_that_did_not_ask_for_it_is_not_made_to_prepare() -> None:
+    async with Talk(Model(["ok"])) as talk:
+        await talk.say("hi")
+        assert talk.owner.named(events.LlmBefore) == []
+
+
+# the runner's coming and going
+
+
+async def test_a_runner_that_returns_hears_of_the_conversation_and_of_its_open_tools() -> None:
+    async with Talk(Model([tool("look")], ["Found."]), {"tools": TOOLS, "language": "en"}) as talk:
+        talk.session.metadata = {"userId": "7"}
+        await talk.say("go")
+        asked = talk.owner.last(events.LlmToolCall)
+        talk.owner.told.clear()
+        talk.session.owner_returned()
+        started, again = talk.owner.told
+        assert isinstance(started, events.ChatStarted)
+        assert (started.metadata, started.language) == ({"userId": "7"}, "en")
+        assert again == asked
+        await talk.answer_tools(result("here"))
+        assert talk.outlet.log[-1] == ("done", "Found.")
+
+
+# the end
+
+
+@pytest.mark.parametrize("when", ["idle", "answering", "tools", "preparing", "at once"])
+async def test_the_goodbye_is_said_exactly_once_whenever_it_ends(when: str) -> None:
+    model = Model([tool("look")] if when == "tools" else ["It is", asyncio.Event()])
+    talk = Talk(model, {"tools": TOOLS, "preparing": {"timeout_ms": 5000} if when == "preparing" else None})
+    if when == "at once":
+        talk.session.end("disconnected")
+    async with talk:
+        if when not in ("idle", "at once"):
+            await talk.say("go")
+        talk.now += 12.5
+        talk.session.end("disconnected")
+        talk.session.end("idle_timeout")
+        await talk.task
+    talk.session.end("again")
+    talk.session.post("too late")
+    await settle()
+    assert [entry for entry in talk.outlet.log if entry[0] == "ended"] == [("ended", "disconnected")]
+    (goodbye,) = talk.owner.named(events.ChatEnded)
+    assert (goodbye.reason, goodbye.started_at) == ("chat_completed", 1_700_000_000.0)
+    assert goodbye.ended_at == goodbye.started_at + goodbye.duration_seconds
+    said = ["go", "It is"] if when == "answering" else [] if when in ("idle", "at once") else ["go"]
+    assert [message["content"] for message in goodbye.messages] == said
+    assert talk.owner.names[0] == "llm.chat.started"
+
+
+async def test_a_cancelled_conversation_says_goodbye_too() -> None:
+    talk = Talk(Model())
+    async with talk:
+        talk.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await talk.task
+        talk.task = asyncio.create_task(asyncio.sleep(0))
+    assert talk.owner.last(events.ChatEnded).reason == "server_stopped"
+
+
+async def test_a_conversation_that_breaks_says_why_in_the_log_and_ends(caplog: pytest.LogCaptureFixture) -> None:
+    talk = Talk(Model(["fine"]))
+    talk.session._around = replace(talk.session._around, new_id=lambda: str(1 / 0))
+    async with talk:
+        await talk.say("my card is 4111")
+        await talk.task
+    assert talk.outlet.log == [("ended", "error")]
+    assert "ZeroDivisionError" in caplog.text
+    assert "4111" not in caplog.text

@@ -1,0 +1,114 @@
+"""Conversations begin when there is room, end when they are forgotten, and leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.voice._fakes import Outlet, settle
+from tests.voice._stage import LOOKING
+
+from pinecall_run.protocol.registry import Agent
+from pinecall_run.providers.contracts import ProviderError
+from pinecall_run.transports.contract import NotAdmittedError
+from pinecall_run.voice import conversations
+from pinecall_run.voice.conversations import IDLE_SECONDS, Conversations
+
+
+class Room:
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.all = Conversations(lambda event: True, {}, lambda: "id", lambda: self.now, 5.0)
+
+    def begin(self, call_id: str, agent_id: str = "front", **configuration: Any) -> Outlet:
+        outlet = Outlet()
+        agent = Agent(agent_id, "connection", {"llm": LOOKING, **configuration})
+        self.session = self.all.begin(agent, call_id, outlet, {})
+        return outlet
+
+
+async def test_they_are_found_counted_and_forgotten() -> None:
+    room = Room()
+    for call_id, agent_id in [("1", "front"), ("2", "front"), ("3", "back")]:
+        room.begin(call_id, agent_id)
+    assert room.all.get("3") is room.session
+    assert [room.all.count(agent) for agent in ("front", "back", "none")] == [2, 1, 0]
+    room.session.end("disconnected")
+    await settle()
+    assert room.all.get("3") is None
+    assert room.all.count("back") == 0
+    room.begin("3", "back")
+    await room.all.close()
+    assert (room.all._sessions, room.all._tasks) == ({}, {})
+
+
+async def test_an_id_is_taken_once_and_the_room_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = Room()
+    room.begin("1")
+    with pytest.raises(NotAdmittedError, match="in use"):
+        room.begin("1")
+    monkeypatch.setattr(conversations, "MAX_SESSIONS", 1)
+    with pytest.raises(NotAdmittedError, match="capacity"):
+        room.begin("2")
+    await room.all.close()
+
+
+@pytest.mark.parametrize(
+    "llm", [5, ["x"], {"provider": "x"}, {"provider": "scripted", "model": "s", "script": 5}, "x/y", "gpt-4.1-mini"]
+)
+async def test_whatever_a_client_calls_its_model_it_is_opened_or_refused(llm: Any) -> None:
+    room = Room()
+    with pytest.raises(ProviderError):
+        room.all.model({"llm": llm})
+    with pytest.raises(NotAdmittedError, match="not available"):
+        room.begin("1", llm=llm)
+    assert room.all.get("1") is None
+
+
+def test_a_prompt_alone_is_answered_by_the_default_model_and_nothing_by_the_client() -> None:
+    room = Room()
+    assert room.all.model({}) is None
+    assert room.all.model({"llm": {"enabled": False, "model": "x"}, "prompt": "p"}) is None
+    with pytest.raises(ProviderError, match=r"gpt-4\.1-mini needs a key"):
+        room.all.model({"prompt": "p"})
+
+
+async def test_forgotten_ones_are_swept_away_and_live_ones_are_not() -> None:
+    room = Room()
+    forgotten = room.begin("1")
+    live = room.begin("2")
+    room.now += IDLE_SECONDS - 1
+    room.session.post("still here")
+    room.now += 2
+    room.all.sweep()
+    await settle()
+    assert forgotten.log == [("ended", "idle_timeout")]
+    assert ("ended", "idle_timeout") not in live.log
+    await room.all.close()
+    assert live.log[-1] == ("ended", "server_stopped")
+
+
+async def test_closing_does_not_wait_for_a_model_that_will_not_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "CLOSING_SECONDS", 0.02)
+    gate = asyncio.Event()
+
+    class Stubborn:
+        async def stream(self, request: Any) -> Any:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await gate.wait()
+            yield
+
+    monkeypatch.setattr(conversations, "open_model", lambda spec, environ: Stubborn())
+    room = Room()
+    outlet = room.begin("1")
+    room.session.post("hi")
+    await settle()
+    async with asyncio.timeout(1):
+        await room.all.close()
+    assert outlet.log == []
+    gate.set()
+    await settle()
+    assert outlet.log == [("ended", "server_stopped")]

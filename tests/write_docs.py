@@ -1,0 +1,29 @@
+"""Writes the generated parts of the documentation and of the golden tests again: `python -m tests.write_docs`."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.docs._examples import PAGE, rewritten, sections
+from tests.golden._cases import BAD, expected, run
+
+
+def main() -> None:
+    """Write every file whose content has changed, and name it."""
+    for case in BAD:
+        with TemporaryDirectory() as folder:
+            _write(expected(case), run(case, Path(folder)).report + "\n")
+    page, outputs = PAGE.read_text(encoding="utf-8"), {}
+    for section in sections(page):
+        with TemporaryDirectory() as folder:
+            outputs[section.code] = section.run("bad", Path(folder)).report + "\n"
+    _write(PAGE, rewritten(page, outputs))
+
+
+def _write(file: Path, text: str) -> None:
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        file.write_text(text, encoding="utf-8")
+        print(f"wrote {file}")
+
+
+if __name__ == "__main__":
+    main()
