@@ -9,6 +9,7 @@ from pathlib import Path
 from pinecall_run.live.bind import bind_project
 from pinecall_run.live.load import check_project
 from pinecall_run.live.project import Project
+from pinecall_run.source.ignores import without_ignored
 from pinecall_run.source.render import report
 
 
@@ -32,6 +33,8 @@ def look(folder: Path, files: Mapping[str, bytes], config: str = "pinecall.yaml"
         checked = check_project(Project(Path(config)), {})
         _, found = bind_project(checked)
         diagnostics = checked.diagnostics + found
+        if checked.document is not None:
+            diagnostics = without_ignored(diagnostics, checked.document)
         return Looked(tuple(d.code for d in diagnostics), report(diagnostics, checked.lines))
 
 

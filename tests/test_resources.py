@@ -46,3 +46,22 @@ def test_a_wheel_holds_them_and_checks_a_project_in_an_empty_folder(tmp_path: Pa
     assert Path(where).is_relative_to(installed)
     assert title == "A script"
     assert said == "pinecall.yaml: 1 agent, no findings"
+
+
+def test_pages_are_found() -> None:
+    assert resources.page("diagnostics").startswith("# Diagnostics\n")
+
+
+def test_the_wheels_own_files_come_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for place in ("wheel", "checkout"):
+        (tmp_path / place / "docs").mkdir(parents=True)
+        (tmp_path / place / "docs/a.md").write_text(place)
+    monkeypatch.setattr(resources, "_PLACES", (tmp_path / "wheel", tmp_path / "checkout"))
+    assert resources.page("a") == "wheel"
+    (tmp_path / "wheel/docs/a.md").unlink()
+    assert resources.page("a") == "checkout"
+
+
+def test_what_is_missing_is_named() -> None:
+    with pytest.raises(FileNotFoundError, match=r"docs/nothing\.md is missing from this installation"):
+        resources.page("nothing")

@@ -1,4 +1,4 @@
-"""The published schemas, found from an installed wheel and from a checkout alike."""
+"""The published schemas and the pages that verbs print, found from an installed wheel and from a checkout alike."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-_PLACES = (Path(__file__).parent / "schemas", Path(__file__).parents[2] / "schemas")
+_PLACES = (Path(__file__).parent, Path(__file__).parents[2])
+"""Of a wheel, and of a checkout."""
 
 
 @cache
@@ -17,9 +18,22 @@ def schema(name: str) -> dict[str, Any]:
     Raises:
         FileNotFoundError: the installation is incomplete.
     """
+    loaded: dict[str, Any] = json.loads(_text(f"schemas/{name}.schema.json"))
+    return loaded
+
+
+def page(name: str) -> str:
+    """The text of ``docs/NAME.md``, of those pages that the wheel holds (``diagnostics``).
+
+    Raises:
+        FileNotFoundError: the installation is incomplete.
+    """
+    return _text(f"docs/{name}.md")
+
+
+def _text(name: str) -> str:
     for place in _PLACES:
-        file = place / f"{name}.schema.json"
+        file = place / name
         if file.is_file():
-            loaded: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-            return loaded
-    raise FileNotFoundError(f"{name}.schema.json is missing from this installation of pinecall-run; reinstall it")
+            return file.read_text(encoding="utf-8")
+    raise FileNotFoundError(f"{name} is missing from this installation of pinecall-run; reinstall it")

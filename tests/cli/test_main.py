@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from tests.stories._stage import clean_environment, command
 
 from pinecall_run.cli import main as border
+from pinecall_run.cli._bug_report import masked
 
 
 def _run(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -27,7 +29,7 @@ def test_help_lists_every_verb_without_importing_one() -> None:
         "main()\n"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    for verb in ("run", "validate", "render", "chat", "serve", "init"):
+    for verb in ("run", "validate", "explain", "rules", "schema", "render", "chat", "serve", "init"):
         assert f"  {verb} " in result.stdout
     assert result.stdout.endswith("['pinecall_run.cli.main']\n")
 
@@ -53,19 +55,52 @@ def test_exit_codes(words: list[str], code: int, says: str, tmp_path: Path) -> N
 
 
 def test_a_bug_is_one_line_without_what_it_was_about(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     def fail(**_: object) -> None:
-        raise ZeroDivisionError("a caller's secret")
+        try:
+            raise KeyError("a caller's number")
+        except KeyError as error:
+            raise ZeroDivisionError("a caller's secret") from error
 
     monkeypatch.setattr(border._group, "main", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["pinecall-run", "--hush", "validate", "caller.yaml"])
+    monkeypatch.setenv("SHOP_PASSWORD", "test_main.py")
     monkeypatch.delenv("PINECALL_TRACEBACK", raising=False)
     with pytest.raises(SystemExit) as ending:
         border.main()
     assert ending.value.code == 3
     error = capsys.readouterr().err
-    assert "a bug of ours: ZeroDivisionError at test_main.py" in error
-    assert "secret" not in error
+    (file,) = tmp_path.iterdir()
+    first = error.splitlines()[0]
+    assert "a bug of ours: ZeroDivisionError at test_main.py" in first
+    assert first.endswith(f"; the report is {file}")
+    assert re.fullmatch(r"pinecall-run-report-\w+\.txt", file.name)
+    assert file.stat().st_mode & 0o077 == 0
+    written = file.read_text()
+    assert written.startswith("pinecall-run 0.1.0\nPython 3.")
+    assert "\nverb validate\n" in written
+    assert re.search(
+        r"builtins.ZeroDivisionError\n  pinecall_run/cli/main.py:\d+ in main\n  \*\*\*:\d+ in fail", written
+    )
+    assert "builtins.KeyError" in written
+    assert "caller" not in error + written
+    assert "test_main.py" not in written
+
+
+def test_values_that_look_secret_are_masked() -> None:
+    environ = {"A_TOKEN": "abcdef", "B_KEY": "abcdefgh", "LANG": "spain", "X_PASS": "abc", "DATABASE_URL": "pg://u:p@h"}
+    text = "abcdefgh abcdef spain abc pg://u:p@h"
+    assert masked(text, environ) == "*** *** spain abc ***"
+
+
+def test_a_bug_where_nothing_can_be_written_is_still_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    border._report_bug(ZeroDivisionError())
+    assert capsys.readouterr().err.startswith("pinecall-run: a bug of ours: ZeroDivisionError at unknown place\n")
 
 
 def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,12 @@ def test_a_new_project_runs_from_an_empty_folder(installed: Path, tmp_path: Path
     assert "desk> On Saturday we are open from 10 to 14." in talked.stdout
 
 
+def test_the_wheel_explains_its_findings(installed: Path, tmp_path: Path) -> None:
+    explained = _run(installed, tmp_path, "explain", "PCR101")
+    assert explained.stdout.startswith("## PCR101 unknown key\n"), explained.stderr
+    assert (installed / "pinecall_run/docs/diagnostics.md").is_file()
+
+
 def test_init_touches_nothing_that_exists(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "pinecall.yaml").write_text("mine\n")
     refused = _run(installed, tmp_path, "init", ".")

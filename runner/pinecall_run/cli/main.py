@@ -15,6 +15,9 @@ import click
 _VERBS = {
     "run": "start the agents of a project (this is also what no verb does)",
     "validate": "check projects without starting anything",
+    "explain": "say what a finding means and how to mend it",
+    "rules": "list what validate looks for",
+    "schema": "print the JSON Schema of pinecall.yaml",
     "render": "print an agent's prompt",
     "chat": "talk to an agent in the terminal",
     "serve": "run the voice server alone",
@@ -78,11 +81,21 @@ def main() -> None:
 
 
 def _report_bug(error: Exception) -> None:
-    """One line for the user; the whole of it on request, because it may quote what callers said."""
+    """One line for the user, and a file that holds no more than a developer needs; the whole of it on request,
+    because it may quote what callers said."""
     if os.environ.get("PINECALL_TRACEBACK"):
         traceback.print_exception(error)
         return
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "unknown place"
-    click.echo(f"pinecall-run: a bug of ours: {type(error).__name__} at {where}", err=True)
-    click.echo("  help: run it again with PINECALL_TRACEBACK=1 and report what it prints", err=True)
+    said = f"pinecall-run: a bug of ours: {type(error).__name__} at {where}"
+    path = import_module("pinecall_run.cli._bug_report").write_report(error, _verb())
+    click.echo(f"{said}; the report is {path}" if path else said, err=True)
+    click.echo(
+        "  help: send us the report; PINECALL_TRACEBACK=1 prints more, which may quote what people said", err=True
+    )
+
+
+def _verb() -> str:
+    """The verb that was asked for; any other word may be the user's own."""
+    return next((word for word in sys.argv[1:] if word in _VERBS), "run")

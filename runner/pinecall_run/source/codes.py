@@ -9,6 +9,7 @@ CODES: dict[str, str] = {
     "PCR003": "not valid YAML",
     "PCR004": "duplicate key",
     "PCR005": "unsupported YAML",
+    "PCR006": "unused ignore",
     "PCR101": "unknown key",
     "PCR102": "missing key",
     "PCR103": "wrong type",
@@ -31,3 +32,19 @@ CODES: dict[str, str] = {
     "PCR601": "script is not usable",
 }
 """Code to title. A code is never used again for something else; docs/diagnostics.md has an example of each."""
+
+AREAS = {
+    "0": "text",
+    "1": "shape",
+    "2": "variables",
+    "3": "prompts",
+    "4": "tools",
+    "5": "meaning",
+    "6": "scripts",
+}
+"""The first digit of a code to what it is about."""
+
+
+def area(code: str) -> str:
+    """What a code is about: ``PCR101`` is about the shape."""
+    return AREAS[code[3]]
