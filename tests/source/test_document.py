@@ -94,6 +94,23 @@ def test_a_value_that_became_another_is_still_shown_as_it_is_written() -> None:
     assert place(more_lines.find("two", 4)) == (1, 4)
 
 
+def test_the_only_place_of_a_word_is_found_and_no_other() -> None:
+    parsed = document("a: |\n  one two one\n  {{ three }}\nb: >\n  four\n")
+    text = parsed.text_at(("a",))
+    assert text.only("two", 1) == Span.at("a.yaml", 2, 7, 3)
+    assert text.only("one", 1) is None
+    assert text.only("thre", 2) is None
+    assert parsed.text_at(("b",)).only("four", 1) is None  # its lines are not the file's
+
+
+def test_what_is_written_at_a_span_is_read_from_one_line() -> None:
+    parsed = document("a: 'x 😀'  # c\r\nb:\r\n  c: 1\r\n")
+    assert parsed.written(parsed.value_span(("a",))) == "'x 😀'"
+    assert parsed.written(parsed.key_span(("b", "c"))) == "c"
+    assert parsed.written(parsed.value_span(("b",))) == ""
+    assert parsed.written(Span.at("a.yaml", 9)) == ""
+
+
 def test_the_text_of_a_route_that_holds_no_text_is_empty() -> None:
     found = document("a: [1]").text_at(("a",))
     assert found.text == ""

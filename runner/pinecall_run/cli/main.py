@@ -15,6 +15,8 @@ import click
 _VERBS = {
     "run": "start the agents of a project (this is also what no verb does)",
     "validate": "check projects without starting anything",
+    "fix": "mend what has one sure remedy",
+    "fmt": "lay pinecall.yaml out one way",
     "explain": "say what a finding means and how to mend it",
     "rules": "list what validate looks for",
     "schema": "print the JSON Schema of pinecall.yaml",

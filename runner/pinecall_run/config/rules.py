@@ -8,10 +8,11 @@ from typing import Any
 
 from pinecall_run.config.channels import ChannelRef, parse_channel, parse_ref
 from pinecall_run.config.model import DEFAULT_MODEL, Agent, Channel, Config, PromptSource, Server
-from pinecall_run.source.diagnostic import Diagnostic, Label, Route, Severity
+from pinecall_run.source.diagnostic import Diagnostic, Fix, Label, Route, Severity
 from pinecall_run.source.document import Document
+from pinecall_run.source.fix import reword
 from pinecall_run.source.nodes import Sequence
-from pinecall_run.source.suggest import closest
+from pinecall_run.source.suggest import closest, surely
 
 _CREDENTIALS = ("access_token", "verify_token", "app_secret", "phone")
 _OVERRIDES = ("voice", "language", "stt", "greeting")
@@ -25,6 +26,8 @@ _PLAIN = (
     "interruption",
     "timezone",
 )
+_WORDS = ("webrtc", "chat")
+"""The channels that have no address."""
 _CHANNEL_HELP = "write webrtc, chat, a number such as +15551234567, sip:…, or whatsapp: and its phone-number id"
 
 
@@ -36,9 +39,16 @@ class _Building:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     claims: dict[ChannelRef, tuple[str, Route]] = field(default_factory=dict)
 
-    def refuse(self, code: str, message: str, route: Route, help: str, *labels: Label) -> None:
+    def refuse(self, code: str, message: str, route: Route, help: str, *labels: Label, fix: Fix | None = None) -> None:
         span = self.document.value_span(route)
-        self.diagnostics.append(Diagnostic(code, message, span, help=help, route=route, labels=labels))
+        self.diagnostics.append(Diagnostic(code, message, span, help=help, route=route, labels=labels, fix=fix))
+
+    def changed(self, route: Route, value: str, known: Iterable[str]) -> Fix | None:
+        """The fix for a word that was surely meant to be a known one."""
+        meant, span = surely(value, known), self.document.value_span(route)
+        if meant is None:
+            return None
+        return reword(span, self.document.written(span), value, meant, f"changed {value} to {meant}")
 
 
 def build(
@@ -90,8 +100,9 @@ def _channels(agent: str, written: Iterable[Any], building: _Building) -> Iterat
             parsed, options = parse_ref(item["type"], item.get("ref", "")), item
             route = (*route, "ref") if "ref" in item else route
         if isinstance(parsed, str):
-            meant = closest(item, ("webrtc", "chat")) if isinstance(item, str) else None
-            building.refuse("PCR502", parsed, route, f"did you mean `{meant}`?" if meant else _CHANNEL_HELP)
+            meant = closest(item, _WORDS) if isinstance(item, str) else None
+            fix = building.changed(route, item, _WORDS) if isinstance(item, str) else None
+            building.refuse("PCR502", parsed, route, f"did you mean `{meant}`?" if meant else _CHANNEL_HELP, fix=fix)
             continue
         _claim(parsed, agent, route, building)
         overrides = {key: options[key] for key in _OVERRIDES if key in options}
@@ -138,4 +149,6 @@ def _check_timezone(agent: Agent, building: _Building, timezones: Callable[[], C
         return
     meant = closest(agent.timezone, known)
     help = f"did you mean `{meant}`?" if meant else "write an IANA name such as Europe/Madrid"
-    building.refuse("PCR505", f"`{agent.timezone}` is not a time zone", ("agents", agent.name, "timezone"), help)
+    route: Route = ("agents", agent.name, "timezone")
+    fix = building.changed(route, agent.timezone, known)
+    building.refuse("PCR505", f"`{agent.timezone}` is not a time zone", route, help, fix=fix)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from pinecall_run.source.diagnostic import Diagnostic, Route
+from pinecall_run.config.values import core
+from pinecall_run.source.diagnostic import Diagnostic, Edit, Fix, Route
 from pinecall_run.source.document import Document
-from pinecall_run.source.suggest import closest, listed
+from pinecall_run.source.fix import reword
+from pinecall_run.source.suggest import closest, listed, surely
 
 _NAMES = {
     "object": "a mapping",
@@ -49,6 +52,24 @@ class _Context:
 
     def at_value(self, route: Route, code: str, message: str, help: str | None = None) -> Diagnostic:
         return Diagnostic(code, message, self.document.value_span(route), help=help, route=route)
+
+    def renamed(self, route: Route, key: str, meant: str) -> Fix | None:
+        """The fix for a key that was meant to be another."""
+        span = self.document.key_span(route)
+        return reword(span, self.document.written(span), key, meant, f"renamed {key} to {meant}")
+
+    def changed(self, route: Route, value: str, meant: str) -> Fix | None:
+        """The fix for a word that was meant to be another."""
+        span = self.document.value_span(route)
+        return reword(span, self.document.written(span), value, meant, f"changed {value} to {meant}")
+
+    def bare(self, route: Route, value: str, meant: str) -> Fix | None:
+        """The fix for a text that stands where something else is wanted, written ``meant``."""
+        span = self.document.value_span(route)
+        written = self.document.written(span)
+        quoting = "took the quotes off" if value == meant else f"changed {value} to"
+        is_as_read = written in (value, f"'{value}'", f'"{value}"')
+        return Fix((Edit(span, meant),), f"{quoting} {meant}") if is_as_read and written != meant else None
 
 
 def check_shape(value: Any, schema: Mapping[str, Any], document: Document) -> list[Diagnostic]:
@@ -127,10 +148,14 @@ def _explain(error: ValidationError, context: _Context) -> Iterator[Diagnostic]:
 def _additional(error: ValidationError, context: _Context) -> Iterator[Diagnostic]:
     route = _route(error)
     known = _schema(error).get("properties", {})
-    for key in _unknown_keys(error):
+    sure = {key: surely(key, known) for key in _unknown_keys(error)}
+    count = Counter(sure.values())
+    for key, likely in sure.items():
         meant = closest(key, known)
         help = f"did you mean `{meant}`?" if meant else f"the keys here are {listed(known)}"
-        yield context.at_key((*route, key), "PCR101", f"{_place(route)} has no key {_written(key)}", help)
+        finding = context.at_key((*route, key), "PCR101", f"{_place(route)} has no key {_written(key)}", help)
+        is_free = likely is not None and likely not in _instance(error) and count[likely] == 1
+        yield replace(finding, fix=context.renamed((*route, key), key, str(likely))) if is_free else finding
 
 
 def _required(error: ValidationError, context: _Context) -> Iterator[Diagnostic]:
@@ -179,13 +204,29 @@ def _wrong_type(error: ValidationError, context: _Context, names: list[str]) -> 
     help = f"for example: {_written(examples[0])}" if examples else None
     if "boolean" in names and str(instance).lower() in _BOOLEAN_WORDS:
         help = f"write {_BOOLEAN_WORDS[str(instance).lower()]}"
-    return context.at_value(route, "PCR103", f"{_place(route)} must be {expected}, not {_found(instance)}", help)
+    finding = context.at_value(route, "PCR103", f"{_place(route)} must be {expected}, not {_found(instance)}", help)
+    meant = _meant(instance, names)
+    return replace(finding, fix=context.bare(route, instance, meant)) if meant is not None else finding
+
+
+def _meant(instance: Any, names: Iterable[str]) -> str | None:
+    """How a text is written as the truth value or number that it was surely meant to be."""
+    if not isinstance(instance, str):
+        return None
+    if "boolean" in names and instance.lower() in _BOOLEAN_WORDS:
+        return _BOOLEAN_WORDS[instance.lower()]
+    read = core(instance)
+    kinds = {bool: {"boolean"}, int: {"integer", "number"}, float: {"number"}}.get(type(read), set())
+    return instance if kinds.intersection(names) else None
 
 
 def _const(error: ValidationError, context: _Context) -> Iterator[Diagnostic]:
     place, wanted, instance = _place(_route(error)), _wanted(error), _instance(error)
     kind = "the number " if isinstance(instance, str) and not isinstance(wanted, str) else ""
-    yield context.at_value(_route(error), "PCR104", f"{place} must be {kind}{_written(wanted)}, not {_found(instance)}")
+    message = f"{place} must be {kind}{_written(wanted)}, not {_found(instance)}"
+    finding = context.at_value(_route(error), "PCR104", message)
+    is_quoted = kind and instance == _written(wanted)
+    yield replace(finding, fix=context.bare(_route(error), instance, instance)) if is_quoted else finding
 
 
 def _enum(error: ValidationError, context: _Context) -> Iterator[Diagnostic]:
@@ -193,7 +234,9 @@ def _enum(error: ValidationError, context: _Context) -> Iterator[Diagnostic]:
     meant = closest(str(_instance(error)), allowed)
     choices = f"write one of: {listed(allowed)}" if len(allowed) > 1 else f"write {allowed[0]}"
     help = f"did you mean `{meant}`?" if meant else choices
-    yield context.at_value(_route(error), "PCR104", f"{_subject(error)} is not allowed here", help)
+    finding = context.at_value(_route(error), "PCR104", f"{_subject(error)} is not allowed here", help)
+    sure = surely(str(_instance(error)), allowed)
+    yield replace(finding, fix=context.changed(_route(error), str(_instance(error)), sure)) if sure else finding
 
 
 def _bounds(error: ValidationError, context: _Context) -> Iterator[Diagnostic]:

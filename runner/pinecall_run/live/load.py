@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pinecall_run.config.check import check_parts
-from pinecall_run.config.model import Agent, Config
+from pinecall_run.config.model import Agent, Config, PromptSource
 from pinecall_run.config.script import Script, check_script
 from pinecall_run.live.project import CONFIG_NAME, Project, content_hash
 from pinecall_run.prompts.prompt import Prompt, compile_prompt, compile_syntax
 from pinecall_run.resources import schema
-from pinecall_run.source.diagnostic import Diagnostic, Route, Span, has_errors
+from pinecall_run.source.diagnostic import Diagnostic, Fix, Route, Span, has_errors
 from pinecall_run.source.document import Document, Text
+from pinecall_run.source.fix import reword
 from pinecall_run.source.reader import decode
-from pinecall_run.source.suggest import closest
+from pinecall_run.source.suggest import closest, surely
 from pinecall_run.tools.path import ToolPath, parse_tool_path
 from pinecall_run.tools.static import check_source
 
@@ -45,21 +46,29 @@ class Checked:
 
 
 def check_project(
-    project: Project, environ: Mapping[str, str], *, needs_secrets: bool = False, text: str | None = None
+    project: Project,
+    environ: Mapping[str, str],
+    *,
+    needs_secrets: bool = False,
+    text: str | None = None,
+    edited: Mapping[Path, bytes] | None = None,
 ) -> Checked:
     """Read a project and check its YAML, prompts, scripts and the places its tools are said to be.
 
-    ``text`` stands in for the configuration file's content.
+    ``text`` stands in for the configuration file's content, ``edited`` for that of any files.
     """
     importlib.invalidate_caches()  # a tool's module may have been written a moment ago
-    return _Check(project, environ, needs_secrets).run(text)
+    return _Check(project, environ, needs_secrets, edited or {}).run(text)
 
 
 class _Check:
-    def __init__(self, project: Project, environ: Mapping[str, str], needs_secrets: bool) -> None:
+    def __init__(
+        self, project: Project, environ: Mapping[str, str], needs_secrets: bool, edited: Mapping[Path, bytes]
+    ) -> None:
         self._project = project
         self._environ = environ
         self._needs_secrets = needs_secrets
+        self._edited = edited
         self._result = Checked(project)
 
     def run(self, text: str | None) -> Checked:
@@ -108,9 +117,17 @@ class _Check:
         if text is None:
             return
         prompt, found = compile_prompt(text, source.vars, self._load_template)
+        if self._is_shared(source):
+            found = [replace(finding, fix=None) for finding in found]
         if prompt is not None:
             self._render(agent.name, prompt, found)
         self._result.diagnostics += found
+
+    def _is_shared(self, source: PromptSource) -> bool:
+        """Whether another agent reads the same template with other variables, so that what mends one may break it."""
+        config = self._result.config
+        prompts = [agent.prompt for agent in config.agents.values()] if config and source.file else []
+        return any(other.file == source.file and set(other.vars) != set(source.vars) for other in prompts)
 
     def _render(self, agent: str, prompt: Prompt, found: list[Diagnostic]) -> None:
         rendered, problems = prompt.render()
@@ -164,7 +181,19 @@ class _Check:
         if data is not None:
             shown = self._project.shown(source)
             text = self._result.texts[shown] = data.decode("utf-8", "replace")
-            self._result.diagnostics += check_source(path, text, shown, span, route)
+            document = self._result.document
+            written = document.written(span) if document is not None else ""
+            self._result.diagnostics += check_source(path, text, shown, span, route, written=written)
+
+    def _renamed(self, path: Path, others: list[str], span: Span) -> Fix | None:
+        """The fix for the name of a file that was meant to be another one there."""
+        document = self._result.document
+        meant = surely(path.name, others, is_ours=False)
+        written = document.written(span) if document is not None else ""
+        old = written.strip("'\"")
+        if meant is None or not old.endswith(path.name):
+            return None
+        return reword(span, written, old, old.removesuffix(path.name) + meant, f"changed {path.name} to {meant}")
 
     def _named_text(self, name: str, span: Span, route: Route) -> Text | None:
         """The text of a file that the configuration names, or a finding at that place."""
@@ -189,26 +218,32 @@ class _Check:
 
     def _data(self, path: Path, span: Span, route: Route) -> bytes | None:
         try:
-            data = path.read_bytes()
+            data = self._edited[path] if path in self._edited else path.read_bytes()
         except OSError as error:
             shown = self._project.shown(path)
             is_missing = isinstance(error, FileNotFoundError)
             message = f"{shown} does not exist" if is_missing else f"{shown} cannot be read: {error.strerror}"
-            help = _near(path) if is_missing else None
-            self._result.diagnostics.append(Diagnostic("PCR001", message, span, help=help, route=route))
+            others = _others(path) if is_missing else []
+            help = _near(path, others) if is_missing else None
+            fix = self._renamed(path, others, span) if route else None
+            self._result.diagnostics.append(Diagnostic("PCR001", message, span, help=help, route=route, fix=fix))
             self._result.files[path] = b""
             return None
         self._result.files[path] = content_hash(data)
         return data
 
 
-def _near(path: Path) -> str | None:
+def _others(path: Path) -> list[str]:
+    """What lies where a file should be."""
+    try:
+        return [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return []
+
+
+def _near(path: Path, others: list[str]) -> str | None:
     if path.name == CONFIG_NAME:
         return "make a project with: pinecall-run init DIR"
-    try:
-        others = [entry.name for entry in path.parent.iterdir()]
-    except OSError:
-        others = []
     meant = closest(path.name, others)
     return f"did you mean `{meant}`?" if meant else None
 

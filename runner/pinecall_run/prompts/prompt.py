@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -14,9 +15,9 @@ from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from pinecall_run.prompts.builtins import PER_REQUEST, PerRequestError, per_request_variables, placed
-from pinecall_run.source.diagnostic import Diagnostic
+from pinecall_run.source.diagnostic import Diagnostic, Edit, Fix
 from pinecall_run.source.document import Text
-from pinecall_run.source.suggest import closest, listed
+from pinecall_run.source.suggest import closest, listed, surely
 
 Load = Callable[[str], Text | None]
 """Finds a template that another includes, by its name relative to the project."""
@@ -88,6 +89,7 @@ def _loader(load: Load, included: dict[str, Text]) -> jinja2.BaseLoader:
 
 def _undefined(tree: nodes.Template, text: Text, known: set[str]) -> Iterator[Diagnostic]:
     names = jinja2.meta.find_undeclared_variables(tree) - known - _optional(tree)
+    uses = Counter(node.name for node in tree.find_all(nodes.Name) if names)
     for node in tree.find_all(nodes.Name):
         if node.name not in names or node.ctx != "load":
             continue
@@ -95,7 +97,27 @@ def _undefined(tree: nodes.Template, text: Text, known: set[str]) -> Iterator[Di
         meant = closest(node.name, known)
         help = f"did you mean `{meant}`?" if meant else f"add it under `vars`; known here: {listed(known)}"
         span = text.find(node.name, node.lineno)
-        yield Diagnostic("PCR302", f"the prompt variable `{node.name}` is not defined", span, help=help)
+        sure = surely(node.name, known, is_ours=False)
+        # A name that the template knows only one way may as well be misspelt where it gets its value.
+        is_slip = sure in PER_REQUEST or uses[sure or ""] or uses[node.name] == 1
+        fix = _renamed(node, text, sure) if is_slip else None
+        yield Diagnostic("PCR302", f"the prompt variable `{node.name}` is not defined", span, help=help, fix=fix)
+
+
+_IN_TAG = re.compile(r"""\{[{%]((?![%}]\}|["']).|"[^"]*"|'[^']*')*(?<![.\w])""")
+"""A line up to a name inside of ``{{ }}`` or ``{% %}``, outside of quotes."""
+
+
+def _renamed(node: nodes.Name, text: Text, meant: str | None) -> Fix | None:
+    """The fix for a variable of one tag on one line that was meant to be another."""
+    span = text.only(node.name, node.lineno)
+    if meant is None or span is None:
+        return None
+    before = re.split(rf"(?<!\w){node.name}(?!\w)", text.line(node.lineno))[0]
+    opened = max(before.rfind("{{"), before.rfind("{%"), 0)
+    if _IN_TAG.fullmatch(before[opened:]) is None:
+        return None
+    return Fix((Edit(span, meant),), f"changed {node.name} to {meant}")
 
 
 def _optional(tree: nodes.Template) -> set[str]:

@@ -45,6 +45,22 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """``text`` in place of what lies at ``span``."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """The one sure remedy of a finding: edits that do not overlap. ``title`` says in the past tense what they did."""
+
+    edits: tuple[Edit, ...]
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One finding.
 
@@ -59,6 +75,7 @@ class Diagnostic:
     help: str | None = None
     route: Route = ()
     labels: tuple[Label, ...] = ()
+    fix: Fix | None = None
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

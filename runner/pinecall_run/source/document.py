@@ -54,6 +54,11 @@ class Document:
             node = found[1]
         return node
 
+    def written(self, span: Span) -> str:
+        """What the file holds at a span of this document; empty for one of several lines."""
+        is_here = span.line == span.end_line and 0 < span.line <= len(self.lines)
+        return self.lines[span.line - 1][span.column - 1 : span.end_column - 1] if is_here else ""
+
     def _find(self, route: Route) -> tuple[Span, Span]:
         node = self.root
         start = Span.at(self.file)
@@ -144,6 +149,11 @@ class Text:
         """The span of what a line of the text holds between its spaces."""
         written = self.line(line)
         return self.at(line, len(written) - len(written.lstrip()) + 1, max(len(written.strip()), 1))
+
+    def only(self, word: str, line: int) -> Span | None:
+        """The span of the one ``word`` on a line of the text; ``None`` if there are more, or lines do not map."""
+        matches = list(re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", self.line(line)))
+        return self.at(line, matches[0].start() + 1, len(word)) if len(matches) == 1 and self.start else None
 
     def find(self, word: str, line: int) -> Span:
         """The span of the first ``word`` on a line of the text (counted from 1), or of the whole line."""

@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from pinecall_run.source.diagnostic import Diagnostic, Label, Span
+from pinecall_run.source.diagnostic import Diagnostic, Fix, Label, Span
+from pinecall_run.source.fix import apply_edits, is_editable, quote_variables
 from pinecall_run.source.nodes import Mapping, Node, Scalar, Sequence, is_merge
 
 MAX_DEPTH = 100
@@ -267,7 +268,9 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, file: str) -> Diagnost
         start = Span.at(file, error.context_mark.line + 1, error.context_mark.column + 1)
         labels = (Label(start, "what was being read began here"),)
     span = Span.at(file, line + 1, column + 1)
-    return Diagnostic("PCR003", message, span, help=_syntax_help(error, problem, lines[line]), labels=labels)
+    help = _syntax_help(error, problem, lines[line])
+    fix = _quoted(text, span) if "flow" in (error.context or "") else None
+    return Diagnostic("PCR003", message, span, help=help, labels=labels, fix=fix)
 
 
 def _context(error: yaml.MarkedYAMLError) -> str:
@@ -282,3 +285,19 @@ def _syntax_help(error: yaml.MarkedYAMLError, problem: str, written: str) -> str
         return 'inside { } or [ ] a variable must be quoted: "${NAME}"'
     by_line = (help for pattern, help in _LINE_HELP if re.search(pattern, written))
     return next(by_line, _PROBLEM_HELP.get(problem))
+
+
+def _quoted(text: str, place: Span) -> Fix | None:
+    """The fix that quotes the variables of a line of flow style, if reading then gets beyond that line."""
+    if not is_editable(text):
+        return None
+    edits = quote_variables(text.splitlines()[place.line - 1], place)
+    if not edits:
+        return None
+    try:
+        for _ in yaml.parse(apply_edits(text, edits), Loader=_LOADER):
+            pass
+    except yaml.MarkedYAMLError as error:
+        if error.problem_mark is None or error.problem_mark.line < place.line:
+            return None
+    return Fix(edits, "put quotes around what has a variable")

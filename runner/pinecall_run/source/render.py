@@ -16,7 +16,7 @@ _COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
 def concise(diagnostic: Diagnostic) -> str:
     """``file:line:col: CODE message``."""
     span = diagnostic.span
-    return f"{_place(span)}: {diagnostic.code} {_clean(diagnostic.message)}"
+    return f"{place(span)}: {diagnostic.code} {_clean(diagnostic.message)}"
 
 
 def full(diagnostic: Diagnostic, lines: Mapping[str, list[str]], *, colour: bool = False) -> str:
@@ -28,10 +28,10 @@ def full(diagnostic: Diagnostic, lines: Mapping[str, list[str]], *, colour: bool
     span = diagnostic.span
     paint = _painter(_COLOURS[diagnostic.severity] if colour else None)
     head = f"{diagnostic.severity}[{diagnostic.code}]"
-    parts = [f"{_place(span)}: {paint(head)} {_clean(diagnostic.message)}"]
+    parts = [f"{place(span)}: {paint(head)} {_clean(diagnostic.message)}"]
     parts += _snippet(span, lines.get(span.file, []), paint)
     for label in diagnostic.labels:
-        parts.append(f"  {_place(label.span)}: {_clean(label.text)}")
+        parts.append(f"  {place(label.span)}: {_clean(label.text)}")
         parts += _snippet(label.span, lines.get(label.span.file, []), paint)
     if diagnostic.help:
         parts.append(f"  help: {_clean(diagnostic.help)}")
@@ -57,7 +57,8 @@ def _painter(colour: str | None) -> Callable[[str], str]:
     return lambda text: text if colour is None else f"\x1b[1;{colour}m{text}\x1b[0m"
 
 
-def _place(span: Span) -> str:
+def place(span: Span) -> str:
+    """``file:line:col``."""
     return f"{_clean(span.file)}:{span.line}:{span.column}"
 
 

@@ -6,17 +6,20 @@ import ast
 import warnings
 from collections.abc import Iterator
 
-from pinecall_run.source.diagnostic import Diagnostic, Label, Route, Span
-from pinecall_run.source.suggest import closest, listed
+from pinecall_run.source.diagnostic import Diagnostic, Fix, Label, Route, Span
+from pinecall_run.source.fix import reword
+from pinecall_run.source.suggest import closest, listed, surely
 from pinecall_run.tools.path import ToolPath
 
 
-def check_source(path: ToolPath, source: str, file: str, span: Span, route: Route) -> list[Diagnostic]:
+def check_source(
+    path: ToolPath, source: str, file: str, span: Span, route: Route, *, written: str = ""
+) -> list[Diagnostic]:
     """Findings about ``path`` in the text of its module.
 
     ``file`` is the module's name for people, ``span`` and ``route`` the place of the path in the
-    configuration. A name that the module may make dynamically (a star import, ``__getattr__``, ``globals()``) is
-    believed.
+    configuration, ``written`` what stands there. A name that the module may make dynamically (a star import,
+    ``__getattr__``, ``globals()``) is believed.
     """
     try:
         with warnings.catch_warnings():
@@ -40,7 +43,17 @@ def check_source(path: ToolPath, source: str, file: str, span: Span, route: Rout
     known = f"its functions are {listed(map(str, public))}" if public else "it has no functions"
     help = f"did you mean `{path.module}.{meant}`?" if meant else known
     message = f"{file} has no function `{path.function}`"
-    return [Diagnostic("PCR403", message, span, help=help, route=route)]
+    fix = _renamed(path, surely(path.function, public, is_ours=False), span, written)
+    return [Diagnostic("PCR403", message, span, help=help, route=route, fix=fix)]
+
+
+def _renamed(path: ToolPath, meant: str | None, span: Span, written: str) -> Fix | None:
+    """The fix for a function that was meant to be another of its module."""
+    if meant is None:
+        return None
+    between = ":" if ":" in written else "."
+    old, new = (f"{path.module}{between}{name}" for name in (path.function, meant))
+    return reword(span, written, old, new, f"changed {old} to {new}")
 
 
 _DYNAMIC = frozenset(("globals", "vars", "exec", "setattr"))
