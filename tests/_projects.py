@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pinecall_run.live.bind import bind_project
-from pinecall_run.live.load import check_project
+from pinecall_run.live.everywhere import check_everywhere
 from pinecall_run.live.project import Project
 from pinecall_run.source.ignores import without_ignored
 from pinecall_run.source.render import report
@@ -21,7 +21,9 @@ class Looked:
     report: str
 
 
-def look(folder: Path, files: Mapping[str, bytes], config: str = "pinecall.yaml") -> Looked:
+def look(
+    folder: Path, files: Mapping[str, bytes], config: str = "pinecall.yaml", environment: str | None = None
+) -> Looked:
     """Write a project into a folder and check it there, so that files are shown under their bare names.
 
     Tools are imported when the check finds nothing wrong, as when a project starts. No variable is set.
@@ -30,7 +32,7 @@ def look(folder: Path, files: Mapping[str, bytes], config: str = "pinecall.yaml"
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     with chdir(folder), _modules_of_its_own():
-        checked = check_project(Project(Path(config)), {})
+        checked = check_everywhere(Project(Path(config), environment), {})
         _, found = bind_project(checked)
         diagnostics = checked.diagnostics + found
         if checked.document is not None:

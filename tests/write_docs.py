@@ -1,14 +1,23 @@
 """Writes the generated parts of the documentation and of the golden tests again: `python -m tests.write_docs`."""
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests._partial import overlay_schema, with_environments, written
 from tests.docs._examples import PAGE, rewritten, sections
 from tests.golden._cases import BAD, expected, run
+from tests.rules._scan import ROOT
+
+SCHEMA = ROOT / "schemas/pinecall.schema.json"
+OVERLAY = ROOT / "schemas/pinecall.environment.schema.json"
 
 
 def main() -> None:
     """Write every file whose content has changed, and name it."""
+    whole = with_environments(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    _write(SCHEMA, written(whole) + "\n")
+    _write(OVERLAY, written(overlay_schema(whole)) + "\n")
     for case in BAD:
         with TemporaryDirectory() as folder:
             _write(expected(case), run(case, Path(folder)).report + "\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from click.testing import CliRunner
 from tests.stories._stage import ROOT
@@ -21,7 +23,7 @@ def test_every_code_is_explained_with_a_bad_and_a_good_example(code: str) -> Non
     status, output = _explain(code.lower())
     assert status == 0
     assert output.startswith(f"## {code} {CODES[code]}\n\n")
-    assert "\nBad:\n" in output
+    assert re.search(r"\nBad(, with `[^`]+`)?:\n", output)
     assert "\nGood:\n" in output
     assert output.count("\n## ") == 0
     assert output.strip() in (ROOT / "docs/diagnostics.md").read_text(encoding="utf-8")

@@ -214,14 +214,6 @@ def test_a_variable_that_is_not_set_is_shown_where_it_stands(text: str, column: 
     assert (found.code, found.span.line, found.span.column, found.route) == ("PCR201", 1, column, ("x",))
 
 
-def test_a_merge_of_what_is_no_mapping_is_a_finding() -> None:
-    document, _ = Document.parse("x: {<<: 1, a: 2}\ny: {<<: [{b: 1}, 2]}", "a.yaml")
-    assert document.root is not None
-    reading = Reading({})
-    assert reading.value(document.root, Shape([{}], {})) == {"x": {"a": 2}, "y": {"b": 1}}
-    assert [(d.code, d.span.line, d.span.column) for d in reading.diagnostics] == [("PCR005", 1, 5), ("PCR005", 2, 5)]
-
-
 @given(st.text(st.sampled_from("0123456789+-.eExobfaAnNuUlLtTrRsS~ _:"), max_size=12) | st.integers().map(str))
 def test_a_plain_scalar_becomes_a_value_that_json_has(text: str) -> None:
     found = core(text)

@@ -12,7 +12,7 @@ PAGE = ROOT / "docs/diagnostics.md"
 
 _HEADING = re.compile(r"## (?P<code>PCR\d{3}) (?P<title>.+)")
 _FILE = re.compile(r"`(?P<name>[^`]+)`(?P<encoding>, saved as Latin-1)?:")
-_PARTS = {"Bad:": "bad", "Good:": "good"}
+_PART = re.compile(r"(?P<part>Bad|Good)(, with `--env (?P<environment>\w+)`)?:")
 
 
 @dataclass
@@ -34,6 +34,7 @@ class Section:
 
     code: str
     title: str
+    environment: str | None = None
     blocks: list[Block] = field(default_factory=list)
 
     @property
@@ -49,7 +50,8 @@ class Section:
         """Look at the bad or the good project; the good one has the files of the bad one but for those it changes."""
         wanted = ("bad",) if part == "bad" else ("bad", "good")
         blocks = [block for block in self.blocks if block.part in wanted and block.language != "text"]
-        return look(folder, {block.name: block.content.encode(block.encoding) for block in blocks})
+        files = {block.name: block.content.encode(block.encoding) for block in blocks}
+        return look(folder, files, environment=self.environment if part == "bad" else None)
 
 
 def sections(page: str) -> Iterator[Section]:
@@ -68,8 +70,10 @@ def sections(page: str) -> Iterator[Section]:
             if section is not None:
                 yield section
             section, part = Section(**heading.groupdict()), ""
-        elif written in _PARTS:
-            part = _PARTS[written]
+        elif found := _PART.fullmatch(written):
+            part = found["part"].lower()
+            if section is not None and part == "bad":
+                section.environment = found["environment"]
         elif file := _FILE.fullmatch(written):
             name, encoding = file["name"], "latin-1" if file["encoding"] else "utf-8"
         elif written.startswith("```") and section is not None:

@@ -18,6 +18,7 @@ from tests.voice._stage import KEY
 
 from pinecall_run.live import notices
 from pinecall_run.live import runner as module
+from pinecall_run.live.project import Project
 from pinecall_run.live.runner import RefusedError, Runner, load
 from pinecall_run.live.watch import watch
 
@@ -82,7 +83,7 @@ class Run:
         self.notices: list[notices.Notice] = []
         self.tell: Callable[[notices.Notice], None] = self.notices.append
         self._news = asyncio.Event()
-        checked, deployment = load(root, {})
+        checked, deployment = load(Project.at(root), {})
         assert deployment is not None, checked.diagnostics
         self.runner = Runner(checked, deployment, url=url, api_key=key, notify=self._notify, environ={})
 

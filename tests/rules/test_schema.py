@@ -38,7 +38,7 @@ class Mirror(NamedTuple):
 OVERRIDES = "one of the `overrides`, which are passed on as they are"
 CREDENTIALS = "one of the `credentials`, which only the voice server reads"
 MIRRORS = [
-    Mirror("", Config),
+    Mirror("", Config, only_schema={"environments": "laid over the rest before it is read: config/environments.py"}),
     Mirror("$defs/remote_server", Server),
     Mirror("$defs/agent", Agent, only_model={"name": "the agent's key in `agents`"}),
     Mirror("$defs/prompt_source", PromptSource),

@@ -26,7 +26,6 @@ def merged(text: str) -> dict[str, str]:
         ("a: &a {x: 1}\nb: &b {x: 2}\nit:\n  <<: *a\n  <<: *b\n", {"x": "1"}),
         ("a: &a {x: 1}\nb: &b {<<: *a, y: 2}\nit: {<<: *b, z: 3}", {"z": "3", "y": "2", "x": "1"}),
         ('it: {"<<": 1}', {"<<": "1"}),
-        ("it: {<<: 1, x: 2}", {"x": "2"}),
     ],
 )
 def test_merge_keys(text: str, expected: dict[str, str]) -> None:

@@ -134,6 +134,12 @@ def test_a_syntax_error_shows_where_the_unfinished_thing_began() -> None:
     assert [(label.span.line, label.span.column) for label in diagnostics[0].labels] == [(1, 4)]
 
 
+def test_a_merge_of_what_is_no_mapping_is_a_finding() -> None:
+    root, found = read("x: {<<: 1, a: 2}\ny: {<<: [{b: 1}, 2]}\nz: {<<: [{b: 1}]}\nw: {'<<': 3}", "a.yaml")
+    assert root is not None
+    assert [where(d) for d in found] == [("PCR005", 1, 5), ("PCR005", 2, 5)]
+
+
 @pytest.mark.parametrize(
     ("data", "text", "found"),
     [
@@ -150,8 +156,8 @@ def test_decoding(data: bytes, text: str | None, found: list[tuple[str, int, int
     assert [where(d) for d in diagnostics] == found
 
 
-def _bomb(open: str, close: str, item: str) -> str:
-    lines = ["a0: &a0 [x]"]
+def _bomb(open: str, close: str, item: str, charge: str = "[x]") -> str:
+    lines = [f"a0: &a0 {charge}"]
     for level in range(1, 12):
         items = ", ".join(item.format(level - 1) for _ in range(9))
         lines.append(f"a{level}: &a{level} {open}{items}{close}")
@@ -169,7 +175,7 @@ def _bomb(open: str, close: str, item: str) -> str:
         "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 5000)),
         "a0: &a0 {x: y}\n" + "".join(f"a{n}: &a{n} {{<<: *a{n - 1}}}\n" for n in range(1, 5000)),
         _bomb("[", "]", "*a{}"),
-        _bomb("{<<: [", "]}", "*a{}"),
+        _bomb("{<<: [", "]}", "*a{}", "{k: v}"),
     ],
     ids=["lists", "mappings", "items", "keys", "indents", "alias chain", "merge chain", "alias bomb", "merge bomb"],
 )

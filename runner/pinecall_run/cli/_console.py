@@ -108,10 +108,16 @@ _LINES: Mapping[type[notices.Notice], Callable[[Console, Any], str]] = {
 
 
 def banner(
-    deployment: Deployment, server: str, page: str | None, unserved: Mapping[str, list[str]], version: str
+    deployment: Deployment,
+    environment: str | None,
+    server: str,
+    page: str | None,
+    unserved: Mapping[str, list[str]],
+    version: str,
 ) -> str:
     """What runs, for the beginning. ``unserved`` names, by agent, the channels without a transport."""
-    lines = [f"pinecall-run {version}, revision {deployment.revision}", f"  server   {server}"]
+    where = f", environment {environment}" if environment is not None else ""
+    lines = [f"pinecall-run {version}, revision {deployment.revision}{where}", f"  server   {server}"]
     if page:
         lines.append(f"  page     {page}")
     for agent in deployment.agents.values():

@@ -17,6 +17,14 @@ project_option = click.option(
     help="The project: its folder or its pinecall.yaml (default: here).",
 )
 
+env_option = click.option(
+    "--env",
+    "environment",
+    envvar="PINECALL_ENV",
+    metavar="NAME",
+    help="The environment of the project (default: $PINECALL_ENV).",
+)
+
 
 def pick_agent(wanted: str | None, agents: Collection[str]) -> str:
     """The agent that was asked for, or the first.

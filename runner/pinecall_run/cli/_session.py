@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from pinecall_run.cli._embedded import Server, embedded_server
 from pinecall_run.cli._findings import show
@@ -16,15 +15,16 @@ from pinecall_run.config.model import Config
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.live import notices
 from pinecall_run.live.load import Checked
+from pinecall_run.live.project import Project
 from pinecall_run.live.runner import Runner, load
 
 SETTLE_SECONDS = 5.0
 """How long to wait for a server to answer every registration before going on without."""
 
 
-def load_or_exit(path: Path) -> tuple[Checked, Deployment]:
-    """The project of a path; findings are printed, and errors end the program with exit code 1."""
-    checked, deployment = load(path, os.environ)
+def load_or_exit(project: Project) -> tuple[Checked, Deployment]:
+    """The project, checked and bound; findings are printed, and errors end the program with exit code 1."""
+    checked, deployment = load(project, os.environ)
     show(checked)
     if deployment is None:
         sys.exit(1)

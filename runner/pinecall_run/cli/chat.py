@@ -12,11 +12,12 @@ import click
 from pinecall_run.cli._chat_client import ChatClient, ChatError, find_server
 from pinecall_run.cli._console import Console
 from pinecall_run.cli._embedded import Server, StartError
-from pinecall_run.cli._pick import pick_agent, project_option
+from pinecall_run.cli._pick import env_option, pick_agent, project_option
 from pinecall_run.cli._session import Settling, load_or_exit, make_runner, server_of
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.live import notices
 from pinecall_run.live.load import Checked
+from pinecall_run.live.project import Project
 from pinecall_run.live.runner import RefusedError
 
 _QUIET = (notices.CallBegan, notices.CallOver, notices.ToolRan)
@@ -26,9 +27,10 @@ _QUIET = (notices.CallBegan, notices.CallOver, notices.ToolRan)
 @click.command("chat")
 @click.argument("agent", required=False)
 @project_option
-def command(agent: str | None, project: Path) -> None:
+@env_option
+def command(agent: str | None, project: Path, environment: str | None) -> None:
     """Talk to AGENT (default: the first). Joins the project when it is running, else runs it for this conversation."""
-    checked, deployment = load_or_exit(project)
+    checked, deployment = load_or_exit(Project.at(project, environment))
     chosen = pick_agent(agent, deployment.agents)
     try:
         asyncio.run(_chat(checked, deployment, chosen))

@@ -19,6 +19,7 @@ _VERBS = {
     "fmt": "lay pinecall.yaml out one way",
     "explain": "say what a finding means and how to mend it",
     "rules": "list what validate looks for",
+    "config": "print a project as it is in an environment, and say where a value comes from",
     "schema": "print the JSON Schema of pinecall.yaml",
     "render": "print an agent's prompt",
     "chat": "talk to an agent in the terminal",
@@ -59,7 +60,9 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 def _group(ctx: click.Context) -> None:
     """Voice agents from one pinecall.yaml, with tools in your own process."""
     if ctx.invoked_subcommand is None:
-        ctx.invoke(import_module("pinecall_run.cli.run").command)
+        run: click.Command = import_module("pinecall_run.cli.run").command
+        with run.make_context("run", [], parent=ctx) as inner:  # not ctx.invoke, which looks into no variable
+            run.invoke(inner)
 
 
 def main() -> None:

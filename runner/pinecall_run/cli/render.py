@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from pinecall_run.cli._findings import show
-from pinecall_run.cli._pick import pick_agent, project_option
+from pinecall_run.cli._pick import env_option, pick_agent, project_option
 from pinecall_run.live.load import check_project
 from pinecall_run.live.project import Project
 from pinecall_run.source.diagnostic import has_errors
@@ -18,9 +18,10 @@ from pinecall_run.source.diagnostic import has_errors
 @click.command("render")
 @click.argument("agent", required=False)
 @project_option
-def command(agent: str | None, project: Path) -> None:
+@env_option
+def command(agent: str | None, project: Path, environment: str | None) -> None:
     """Print the prompt of AGENT. {{date}} and its like are filled in for each request to the model."""
-    checked = check_project(Project.at(project), os.environ)
+    checked = check_project(Project.at(project, environment), os.environ)
     if has_errors(checked.diagnostics):
         show(checked)
         sys.exit(1)

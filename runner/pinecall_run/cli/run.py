@@ -11,20 +11,22 @@ from importlib_metadata import version
 
 from pinecall_run.cli._console import Console, banner
 from pinecall_run.cli._embedded import StartError
-from pinecall_run.cli._pick import project_option
+from pinecall_run.cli._pick import env_option, project_option
 from pinecall_run.cli._session import Settling, load_or_exit, make_runner, on_signals, server_of
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.live.load import Checked
+from pinecall_run.live.project import Project
 from pinecall_run.live.runner import RefusedError
 
 
 @click.command("run")
 @project_option
+@env_option
 @click.option("--port", type=int, help="Port of the embedded voice server (default: 7420 or the next free one).")
 @click.option("--show-content", is_flag=True, help="Show what is said and what tools are given: for development.")
-def command(project: Path = Path(), port: int | None = None, show_content: bool = False) -> None:
+def command(project: Path, environment: str | None, port: int | None, show_content: bool) -> None:
     """Start the agents of a project."""
-    checked, deployment = load_or_exit(project)
+    checked, deployment = load_or_exit(Project.at(project, environment))
     console = Console(show_content=show_content)
     try:
         asyncio.run(_run(checked, deployment, port, console))
@@ -44,7 +46,7 @@ async def _run(checked: Checked, deployment: Deployment, port: int | None, conso
         runner = make_runner(checked, deployment, server, settling)
         running = asyncio.create_task(runner.run())
         waiting = asyncio.create_task(stopping.wait())
-        greeting = asyncio.create_task(_greet(settling, deployment, server.url))
+        greeting = asyncio.create_task(_greet(settling, checked, deployment, server.url))
         try:
             await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -55,9 +57,10 @@ async def _run(checked: Checked, deployment: Deployment, port: int | None, conso
         await running
 
 
-async def _greet(settling: Settling, deployment: Deployment, url: str) -> None:
+async def _greet(settling: Settling, checked: Checked, deployment: Deployment, url: str) -> None:
     await settling.wait()
     is_embedded = deployment.config.server.url is None
     server = f"embedded, {url}" if is_embedded else url
     page = f"{url}/" if is_embedded else None
-    click.echo(banner(deployment, server, page, settling.unserved, version("pinecall-run")))
+    environment = checked.project.environment
+    click.echo(banner(deployment, environment, server, page, settling.unserved, version("pinecall-run")))

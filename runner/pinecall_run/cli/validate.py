@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from pinecall_run.cli._findings import uses_colour
+from pinecall_run.cli._pick import env_option
 from pinecall_run.cli._selection import Selection, codes
-from pinecall_run.live.load import Checked, check_project
+from pinecall_run.live.everywhere import check_everywhere, environments_of
+from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
 from pinecall_run.source.diagnostic import Diagnostic, has_errors
 from pinecall_run.source.document import Document
 from pinecall_run.source.formats import FORMATS, Report, render
-from pinecall_run.source.ignores import without_ignored
+from pinecall_run.source.ignores import may_ignore, without_ignored
 from pinecall_run.source.reader import MAX_BYTES, decode
 
 _STDIN = Path("-")
@@ -35,6 +38,7 @@ _FOR_TERMINALS = frozenset(("full", "concise"))
     "--select", callback=codes, metavar="CODES", help="Only these findings: codes or their beginnings, as PCR1,PCR503."
 )
 @click.option("--ignore", callback=codes, metavar="CODES", help="Not these findings.")
+@env_option
 @click.option("--strict-env", is_flag=True, help="Variables in fields that hold secrets must be set, too.")
 def command(
     paths: tuple[Path, ...],
@@ -43,9 +47,13 @@ def command(
     stdin_filename: Path | None,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
+    environment: str | None,
     strict_env: bool,
 ) -> None:
-    """Check pinecall.yaml files, or folders that hold one (default: here); - reads the text of one from a pipe."""
+    """Check pinecall.yaml files, or folders that hold one (default: here); - reads the text of one from a pipe.
+
+    Without an environment a project is checked as it stands and in each of its environments.
+    """
     if stdin_filename is not None and _STDIN not in paths:
         raise click.UsageError("--stdin-filename says what - is, and there is no - among the paths")
     if paths.count(_STDIN) > 1:
@@ -53,7 +61,9 @@ def command(
     selection = Selection(select, ignore)
     checks: list[Checked] = []
     for path in _once(paths or (Path(),)):
-        checked = _check_stdin(stdin_filename, strict_env) if path == _STDIN else _check(Project.at(path), strict_env)
+        project = Project(stdin_filename or Path("<stdin>")) if path == _STDIN else Project.at(path)
+        project = replace(project, environment=environment)
+        checked = _check_stdin(project, strict_env) if path == _STDIN else _check(project, strict_env)
         checked.diagnostics = selection.of(_without_ignored(checked))
         checks.append(checked)
     has_colour = output_file is None and uses_colour(sys.stdout.isatty())
@@ -70,11 +80,10 @@ def _once(paths: Iterable[Path]) -> Iterable[Path]:
 
 
 def _check(project: Project, strict_env: bool, text: str | None = None) -> Checked:
-    return check_project(project, os.environ, needs_secrets=strict_env, text=text)
+    return check_everywhere(project, os.environ, needs_secrets=strict_env, text=text)
 
 
-def _check_stdin(name: Path | None, strict_env: bool) -> Checked:
-    project = Project(name or Path("<stdin>"))
+def _check_stdin(project: Project, strict_env: bool) -> Checked:
     data = sys.stdin.buffer.read(MAX_BYTES + 1)
     text, found = decode(data, project.shown(project.file))
     if text is None:
@@ -85,14 +94,16 @@ def _check_stdin(name: Path | None, strict_env: bool) -> Checked:
 def _without_ignored(checked: Checked) -> list[Diagnostic]:
     """The findings that no comment of a YAML file takes away."""
     found = checked.diagnostics
+    # What another environment would find is not known when only one was looked at.
+    is_whole = checked.project.environment is None or not environments_of(checked)
     for name, text in checked.texts.items():
-        document = checked.document
-        if document is None or document.file != name:
-            if not name.endswith((".yaml", ".yml")) or "pinecall:" not in text:
-                continue
-            document, _ = Document.parse(text, name)
-        found = without_ignored(found, document)
+        if may_ignore(text) and (name.endswith((".yaml", ".yml")) or name == _file(checked)):
+            found = without_ignored(found, Document.parse(text, name)[0], is_whole=is_whole)
     return found
+
+
+def _file(checked: Checked) -> str:
+    return checked.project.shown(checked.project.file)
 
 
 def _all(checks: Iterable[Checked]) -> list[Diagnostic]:
@@ -102,7 +113,7 @@ def _all(checks: Iterable[Checked]) -> list[Diagnostic]:
 def _text(checks: list[Checked], shape: str, *, has_colour: bool) -> str:
     """One document about all projects."""
     content = Report(
-        [checked.project.shown(checked.project.file) for checked in checks],
+        [_file(checked) for checked in checks],
         _all(checks),
         {name: lines for checked in checks for name, lines in checked.lines.items()},
         "" if shape in _FOR_TERMINALS else _version(),
@@ -119,11 +130,16 @@ def _version() -> str:
 
 
 def _clean(checked: Checked) -> str:
-    name = checked.project.shown(checked.project.file)
+    name = _file(checked)
     if checked.config is None:
         return f"{name}: no findings but ignored ones"
     count = len(checked.config.agents)
-    return f"{name}: {count} agent{'s' * (count > 1)}, no findings"
+    chosen = checked.project.environment
+    if chosen is not None:
+        name = f"{name} in {chosen}"
+    others = environments_of(checked) if chosen is None else []
+    also = f"; the same in {', '.join(others)}" if others else ""
+    return f"{name}: {count} agent{'s' * (count > 1)}, no findings{also}"
 
 
 def _write(text: str, shape: str, file: Path | None) -> None:

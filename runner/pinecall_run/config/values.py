@@ -40,6 +40,11 @@ def core(text: str) -> bool | int | float | str | None:
     return text
 
 
+def is_null(node: nodes.Node) -> bool:
+    """Whether a node says that there is nothing: ``null``, ``~`` or an empty place, unquoted."""
+    return isinstance(node, nodes.Scalar) and node.style == "" and node.text in _NULLS
+
+
 class Shape:
     """What a JSON Schema allows at one place of a document, all its alternatives taken together."""
 
@@ -50,6 +55,21 @@ class Shape:
         self._item: Shape | None = None
         self.types = frozenset(name for schema in self._schemas for name in _types(schema))
         self.is_secret = any(schema.get("x-secret") for schema in self._schemas)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys that are named here."""
+        return frozenset(key for schema in self._schemas for key in schema.get("properties", {}))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether other keys may stand here, too."""
+        return any(schema.get("additionalProperties", "properties" in schema) for schema in self._schemas)
+
+    @property
+    def default(self) -> Any:
+        """What counts when nothing is written; ``None`` when the schema does not say."""
+        return next((schema["default"] for schema in self._schemas if "default" in schema), None)
 
     def child(self, key: str) -> Shape:
         """The shape of the value under ``key``."""
@@ -115,19 +135,11 @@ class Reading:
             return self._scalar(node, shape, route)
         if isinstance(node, nodes.Sequence):
             return [self.value(item, shape.item(), (*route, index)) for index, item in enumerate(node.items)]
-        self._check_merges(node)
         return {
             key.text: self.value(value, shape.child(key.text), (*route, key.text))
             for key, value in nodes.merged_entries(node)
             if route or not key.text.startswith("x-")
         }
-
-    def _check_merges(self, node: nodes.Mapping) -> None:
-        for key, value in node.entries:
-            sources = value.items if isinstance(value, nodes.Sequence) else [value]
-            if nodes.is_merge(key) and not all(isinstance(source, nodes.Mapping) for source in sources):
-                message = "`<<` merges mappings, and this is none"
-                self.diagnostics.append(Diagnostic("PCR005", message, key.span, help="write <<: *anchor_of_a_mapping"))
 
     def _scalar(self, node: nodes.Scalar, shape: Shape, route: Route) -> Any:
         replaced = Substituted(node.text) if self.environ is None else substitute(node.text, self.environ)

@@ -1,7 +1,8 @@
 """``${NAME}``, ``${NAME:-default}``, ``${NAME:?message}`` and ``$$`` in scalars, with the rules of Docker Compose.
 
 Source: https://docs.docker.com/reference/compose-file/interpolation/. ``$NAME`` without braces stays as it is,
-because prompts speak of prices.
+because prompts speak of prices. ``${file:PATH}`` is what a file holds, as container platforms hand out secrets; the
+value of the name ``file:PATH`` is up to whoever gives the environment.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ VARIABLE_CODES = ("PCR201", "PCR202")
 
 _PIECE = re.compile(r"\$\$|\$\{([^}]*)(\}?)")
 _INSIDE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-?])(.*))?", re.DOTALL)
+_FILE = re.compile(r"(file:[^:\n]+)(?:(:[-?])(.*))?", re.DOTALL)  # a path may hold - and ? itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,9 @@ def substitute(text: str, environ: Mapping[str, str]) -> Substituted:
 
 def _value(match: re.Match[str], environ: Mapping[str, str], problems: list[Problem]) -> str | None:
     written = match[0]
-    inside = _INSIDE.fullmatch(match[1])
+    inside = (_FILE if match[1].startswith("file:") else _INSIDE).fullmatch(match[1])
     if inside is None or not match[2]:
-        forms = "write ${NAME}, ${NAME:-default} or ${NAME:?message}; a plain dollar sign before { is $${"
+        forms = "write ${NAME}, ${NAME:-default}, ${NAME:?message} or ${file:PATH}; a plain ${ is $${"
         problems.append(Problem("PCR202", f"`{written}` is not a variable", written, forms))
         return None
     name, operator, rest = inside[1], inside[2] or "", inside[3] or ""
@@ -71,9 +73,10 @@ def _value(match: re.Match[str], environ: Mapping[str, str], problems: list[Prob
         help = "give a default without variables"
         problems.append(Problem("PCR202", f"the default of {name} holds another variable", written, help))
         return None
+    is_file = name.startswith("file:")
+    message = f"{name.removeprefix('file:')} cannot be read" if is_file else f"the variable {name} is not set"
     if operator.endswith("?") and rest:
-        message = f"the variable {name} is not set: {rest}"
-    else:
-        message = f"the variable {name} is not set"
-    problems.append(Problem("PCR201", message, written, f"set {name}, or give a default: ${{{name}:-…}}"))
+        message += f": {rest}"
+    remedy = "write the file" if is_file else f"set {name}"
+    problems.append(Problem("PCR201", message, written, f"{remedy}, or give a default: ${{{name}:-…}}"))
     return None

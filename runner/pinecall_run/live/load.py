@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pinecall_run.config.check import check_parts
+from pinecall_run.config.environments import Layer, layers, stacked
 from pinecall_run.config.model import Agent, Config, PromptSource
 from pinecall_run.config.script import Script, check_script
+from pinecall_run.live.environ import Environ
 from pinecall_run.live.project import CONFIG_NAME, Project, content_hash
 from pinecall_run.prompts.prompt import Prompt, compile_prompt, compile_syntax
 from pinecall_run.resources import schema
@@ -38,6 +40,8 @@ class Checked:
     files: dict[Path, bytes] = field(default_factory=dict)
     """The files that the project consists of, whether or not they exist, with the content hash of what was read."""
     document: Document | None = None
+    layers: list[Layer] = field(default_factory=list)
+    """What the document was put together from, the lowest first."""
 
     @property
     def lines(self) -> Mapping[str, list[str]]:
@@ -66,7 +70,7 @@ class _Check:
         self, project: Project, environ: Mapping[str, str], needs_secrets: bool, edited: Mapping[Path, bytes]
     ) -> None:
         self._project = project
-        self._environ = environ
+        self._environ = Environ(environ, project.root)
         self._needs_secrets = needs_secrets
         self._edited = edited
         self._result = Checked(project)
@@ -85,11 +89,12 @@ class _Check:
         result = self._result
         name = self._project.shown(self._project.file)
         result.texts[name] = text
-        document, found = Document.parse(text, name)
-        result.document = document
+        written, found = Document.parse(text, name)
+        result.document = written
         result.diagnostics += found
-        if document.root is None:
+        if written.root is None:
             return
+        document = self._in_environment(written)
         config, found = check_parts(
             document,
             schema("pinecall"),
@@ -98,11 +103,40 @@ class _Check:
             needs_secrets=self._needs_secrets,
         )
         result.diagnostics += found
+        result.files |= self._environ.files
         result.config = config
         for agent in config.agents.values() if config else ():
             self._check_prompt(agent, document)
             self._check_script(agent, document)
             self._check_tools(agent, document)
+
+    def _in_environment(self, written: Document) -> Document:
+        """The document with what its environment says laid over it."""
+        result, environment = self._result, self._project.environment
+        overlay = self._overlay(environment) if environment is not None else None
+        result.layers, found = layers(written, overlay, environment, self._project.overlays())
+        result.diagnostics += found
+        if not result.layers:
+            return written  # its top is no mapping: the shape will tell
+        document, found = stacked(result.layers)
+        result.diagnostics += found
+        result.document = document
+        return document
+
+    def _overlay(self, environment: str) -> Document | None:
+        path = self._project.overlay(environment)
+        if path is None:
+            return None
+        if not path.exists() and path not in self._edited:
+            self._result.files[path] = b""  # it counts as soon as it is there
+            return None
+        shown = self._project.shown(path)
+        text = self._read(path, Span.at(shown), ())
+        if text is None:
+            return None
+        document, found = Document.parse(text, shown)
+        self._result.diagnostics += found
+        return document
 
     def _check_prompt(self, agent: Agent, document: Document) -> None:
         route: Route = ("agents", agent.name, "prompt")

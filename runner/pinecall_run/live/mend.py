@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pinecall_run.live.load import Checked, check_project
+from pinecall_run.live.everywhere import check_everywhere
+from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
 from pinecall_run.live.rewrite import Change, encoded
 from pinecall_run.source.diagnostic import Diagnostic, in_order
@@ -29,12 +30,12 @@ def mend_project(project: Project, environ: Mapping[str, str], select: Collectio
     """Apply every fix of the findings with a code of ``select`` (none stands for all)."""
     edited: dict[Path, bytes] = {}
     fixed: list[Diagnostic] = []
-    left = check_project(project, environ)
+    left = check_everywhere(project, environ)
     for _ in range(MAX_ROUNDS):
         chosen = compatible(f for f in in_order(left.diagnostics) if not select or f.code in select)
         chosen = [finding for finding in chosen if _can_edit(finding, left)]
         further = edited | _edit(chosen, left, edited)
-        checked = check_project(project, environ, edited=further)
+        checked = check_everywhere(project, environ, edited=further)
         still = {(finding.code, finding.span, finding.message) for finding in checked.diagnostics}
         # A fix that leaves its finding, or makes the file unreadable, was none.
         if not chosen or _is_broken(left, checked) or all((f.code, f.span, f.message) in still for f in chosen):

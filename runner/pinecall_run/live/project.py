@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
+from pinecall_run.config.environments import is_environment_name
+
 CONFIG_NAME = "pinecall.yaml"
 
 
@@ -18,14 +20,34 @@ def content_hash(data: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """``file`` is the configuration; paths in it are relative to its folder."""
+    """``file`` is the configuration; paths in it are relative to its folder.
+
+    ``environment`` is the one in which it runs; ``None`` stands for what the file says for all of them.
+    """
 
     file: Path
+    environment: str | None = None
 
     @classmethod
-    def at(cls, path: Path) -> Project:
+    def at(cls, path: Path, environment: str | None = None) -> Project:
         """The project of a folder or of a configuration file."""
-        return cls(path / CONFIG_NAME if path.is_dir() else path)
+        return cls(path / CONFIG_NAME if path.is_dir() else path, environment)
+
+    def overlays(self) -> dict[str, Path]:
+        """The files beside pinecall.yaml that say what is different in an environment: ``pinecall.ENV.yaml``."""
+        if self.file.name != CONFIG_NAME:
+            return {}
+        try:
+            paths = sorted(self.root.glob("pinecall.*.yaml"))
+        except OSError:
+            return {}
+        names = {path: path.name.removeprefix("pinecall.").removesuffix(".yaml") for path in paths}
+        return {name: path for path, name in names.items() if is_environment_name(name)}
+
+    def overlay(self, environment: str) -> Path | None:
+        """Where the file of an environment is, or would be."""
+        may_be = self.file.name == CONFIG_NAME and is_environment_name(environment)
+        return self.root / f"pinecall.{environment}.yaml" if may_be else None
 
     @property
     def root(self) -> Path:

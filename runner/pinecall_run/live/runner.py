@@ -210,9 +210,9 @@ _EVENTS: dict[type[events.Event], Callable[[Runner, Any], None]] = {
 }
 
 
-def load(path: Path, environ: Mapping[str, str]) -> tuple[Checked, Deployment | None]:
+def load(project: Project, environ: Mapping[str, str]) -> tuple[Checked, Deployment | None]:
     """Check and bind a project; every finding is in the first value's ``diagnostics``."""
-    checked = check_project(Project.at(path), environ, needs_secrets=True)
+    checked = check_project(project, environ, needs_secrets=True)
     deployment, found = bind_project(checked)
     checked.diagnostics += found
     return checked, deployment

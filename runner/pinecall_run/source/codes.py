@@ -16,6 +16,8 @@ CODES: dict[str, str] = {
     "PCR104": "value not allowed",
     "PCR201": "variable is not set",
     "PCR202": "malformed variable",
+    "PCR205": "unknown environment",
+    "PCR206": "environment changes an agent that is not there",
     "PCR301": "template syntax error",
     "PCR302": "undefined prompt variable",
     "PCR303": "template cannot be rendered",

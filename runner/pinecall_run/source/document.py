@@ -15,11 +15,15 @@ _TEXT_LINE = re.compile(r"\r\n|[\n\r]")  # what Jinja and regular expressions co
 
 @dataclass(slots=True)
 class Document:
-    """One YAML file after reading. ``root`` is ``None`` when the text is not YAML."""
+    """One YAML file after reading. ``root`` is ``None`` when the text is not YAML.
+
+    A document that was put together from several has the main one's name and text, and the ``others`` by name.
+    """
 
     file: str
     text: str
     root: Node | None
+    others: dict[str, Document] = field(default_factory=dict, repr=False)
     _lines: list[str] | None = field(default=None, repr=False)
     _children: dict[int, dict[str | int, tuple[Span, Node]]] = field(default_factory=dict, repr=False)
 
@@ -54,10 +58,19 @@ class Document:
             node = found[1]
         return node
 
+    def keys(self, route: Route) -> list[str]:
+        """The keys of the mapping at ``route``; none if there is no mapping."""
+        node = self.node(route)
+        return [key.text for key, _ in merged_entries(node)] if isinstance(node, Mapping) else []
+
     def written(self, span: Span) -> str:
         """What the file holds at a span of this document; empty for one of several lines."""
-        is_here = span.line == span.end_line and 0 < span.line <= len(self.lines)
-        return self.lines[span.line - 1][span.column - 1 : span.end_column - 1] if is_here else ""
+        lines = self._lines_of(span.file)
+        is_here = span.line == span.end_line and 0 < span.line <= len(lines)
+        return lines[span.line - 1][span.column - 1 : span.end_column - 1] if is_here else ""
+
+    def _lines_of(self, file: str) -> list[str]:
+        return self.others.get(file, self).lines
 
     def _find(self, route: Route) -> tuple[Span, Span]:
         node = self.root
@@ -93,10 +106,10 @@ class Document:
         if not isinstance(node, Scalar):
             return Text(value or "", self.file, self.value_span(route), None)
         if value is None or value == node.text:
-            return Text(node.text, self.file, node.span, self._content_start(node))
+            return Text(node.text, node.span.file, node.span, self._content_start(node))
         has_same_lines = value.count("\n") == node.text.count("\n")
         start = self._content_start(node) if has_same_lines else None
-        return Text(value, self.file, node.span, start, node.text)
+        return Text(value, node.span.file, node.span, start, node.text)
 
     def _content_start(self, node: Scalar) -> tuple[int, int] | None:
         """Line and column (0-based) at which the content of a literal block or a one-line scalar begins;
@@ -105,7 +118,7 @@ class Document:
         if node.style == "|":
             for offset, content in enumerate(node.text.split("\n")):
                 if content.strip():
-                    written = self.lines[span.line + offset]
+                    written = self._lines_of(span.file)[span.line + offset]
                     return span.line, _leading_spaces(written) - _leading_spaces(content)
             return None
         quotes = 2 if node.style in ("'", '"') else 0

@@ -33,7 +33,14 @@ class _Ignore:
     lines: range
 
 
-def without_ignored(diagnostics: Iterable[Diagnostic], document: Document) -> list[Diagnostic]:
+def may_ignore(text: str) -> bool:
+    """Whether a text may hold a comment that ignores something."""
+    return _WORDS in text
+
+
+def without_ignored(
+    diagnostics: Iterable[Diagnostic], document: Document, *, is_whole: bool = True
+) -> list[Diagnostic]:
     """The findings without those of ``document`` that its comments ignore, and a finding for each ignore in vain.
 
     A comment speaks of its own line; alone on a line, of the next line that is no comment. Where a block of text
@@ -41,10 +48,10 @@ def without_ignored(diagnostics: Iterable[Diagnostic], document: Document) -> li
     are kept. A document that could not be read has no comments.
 
     After an error of its shape or its variables less of a file is checked: of what would have been found
-    then, no ignore is said to be in vain.
+    then, no ignore is said to be in vain; of nothing at all, if the findings are not the ``is_whole`` truth.
     """
     kept = list(diagnostics)
-    if document.root is None or _WORDS not in document.text:
+    if document.root is None or not may_ignore(document.text):
         return kept
     ignores, found = _ignores(document, document.root)
     by_place: dict[tuple[str, int], list[_Ignore]] = {}
@@ -63,7 +70,7 @@ def without_ignored(diagnostics: Iterable[Diagnostic], document: Document) -> li
     found += [
         _unused(ignore)
         for ignore in ignores
-        if ignore not in used and (not is_partial or ignore.code[3] in _FIRST_AREAS)
+        if is_whole and ignore not in used and (not is_partial or ignore.code[3] in _FIRST_AREAS)
     ]
     return left + found
 

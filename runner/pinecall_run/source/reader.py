@@ -11,7 +11,7 @@ import yaml
 
 from pinecall_run.source.diagnostic import Diagnostic, Fix, Label, Span
 from pinecall_run.source.fix import apply_edits, is_editable, quote_variables
-from pinecall_run.source.nodes import Mapping, Node, Scalar, Sequence, is_merge
+from pinecall_run.source.nodes import MERGE_KEY, Mapping, Node, Scalar, Sequence, is_merge
 
 MAX_DEPTH = 100
 """Deeper nesting is refused: no project needs it, and every later walk may recurse."""
@@ -166,6 +166,8 @@ class _Builder:
         node, end = closed.node, event.end_mark
         assert end is not None
         node.span = Span(self.file, node.span.line, node.span.column, end.line + 1, end.column + 1)
+        if isinstance(node, Mapping) and MERGE_KEY in closed.seen:
+            self._check_merges(node)
         if id(node) in self._measures:
             self._measures[id(node)] = closed.size, closed.height
         if self._open:
@@ -208,6 +210,13 @@ class _Builder:
             raise _GiveUpError
         parent.key = node if at is None else Scalar(node.text, node.style, at)
         self._check_duplicate(parent.key, parent.seen)
+
+    def _check_merges(self, mapping: Mapping) -> None:
+        for key, value in mapping.entries:
+            sources = value.items if isinstance(value, Sequence) else [value]
+            if is_merge(key) and not all(isinstance(source, Mapping) for source in sources):
+                message = "`<<` merges mappings, and this is none"
+                self.diagnostics.append(Diagnostic("PCR005", message, key.span, help="write <<: *anchor_of_a_mapping"))
 
     def _check_duplicate(self, key: Scalar, seen: dict[str, Scalar]) -> None:
         first = seen.setdefault(key.text, key)
