@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from pinecall_run.wire import commands, events
 from pinecall_run.wire.codec import (
     COMMAND_DECODER,
+    COMMANDS,
     EVENT_DECODER,
+    EVENTS,
     Decoder,
     Malformed,
     Unknown,
@@ -37,7 +39,7 @@ def test_what_is_no_frame_is_malformed(text: str) -> None:
         assert (frame.event, frame.agent_id) == ("", "")
 
 
-@pytest.mark.parametrize("name", ["", "memory.ops", "call.forward", "agent.createx", "AGENT.CREATE"])
+@pytest.mark.parametrize("name", ["", "memory.ops", "call.route", "agent.createx", "AGENT.CREATE"])
 def test_a_frame_of_a_name_we_do_not_know_is_unknown(name: str) -> None:
     text = json.dumps({"event": name, "agent_id": 5, "call_id": None})
     assert [decoder.decode(text) for decoder in DECODERS] == [Unknown(name), Unknown(name)]
@@ -107,8 +109,8 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
-names = [frame.__struct_config__.tag for frame in (*commands.COMMANDS, *events.EVENTS)]
-keys = sorted({name for frame in (*commands.COMMANDS, *events.EVENTS) for name in frame.__struct_encode_fields__})
+names = [frame.__struct_config__.tag for frame in (*COMMANDS, *EVENTS)]
+keys = sorted({name for frame in (*COMMANDS, *EVENTS) for name in frame.__struct_encode_fields__})
 
 
 @given(st.binary() | st.text(st.characters()))
@@ -152,9 +154,7 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
 @given(st.data())
 @settings(max_examples=100, deadline=None)
 def test_what_is_written_is_read_again(data: st.DataObject) -> None:
-    decoder, kinds = data.draw(
-        st.sampled_from([(COMMAND_DECODER, commands.COMMANDS), (EVENT_DECODER, events.EVENTS)]), label="side"
-    )
+    decoder, kinds = data.draw(st.sampled_from([(COMMAND_DECODER, COMMANDS), (EVENT_DECODER, EVENTS)]), label="side")
     frame = data.draw(st.sampled_from(kinds).flatmap(_values), label="frame")
     decoded = typing.cast(Decoder[Any], decoder).decode(encode(frame))
     assert type(decoded) is type(frame)

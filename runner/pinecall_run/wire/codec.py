@@ -7,8 +7,9 @@ from typing import Any, Generic, TypeVar, Union
 
 import msgspec
 
-from pinecall_run.wire.commands import COMMANDS, Command
-from pinecall_run.wire.events import EVENTS, Event
+from pinecall_run.wire import call_commands, commands, events, speech_events
+from pinecall_run.wire.commands import Command
+from pinecall_run.wire.events import Event
 
 F = TypeVar("F", bound=msgspec.Struct)
 
@@ -63,10 +64,9 @@ class Decoder(Generic[F]):
         if envelope.event not in self._names:
             return Unknown(envelope.event)
         fields = object_from_json(message) if self._null_is_absent else None
-        if fields is not None and None in fields.values():
+        if fields is not None:
             try:
-                present = {name: value for name, value in fields.items() if value is not None}
-                frame: F = msgspec.convert(present, self._frame)
+                frame: F = msgspec.convert(_in_one_form(fields), self._frame)
                 return frame
             except msgspec.ValidationError as error:
                 reason = str(error)
@@ -75,6 +75,10 @@ class Decoder(Generic[F]):
 
 _ENCODER = msgspec.json.Encoder()
 _OBJECTS = msgspec.json.Decoder(dict[str, Any])
+
+COMMANDS: tuple[type[Command], ...] = (*commands.COMMANDS, *call_commands.COMMANDS)
+EVENTS: tuple[type[Event], ...] = (*events.EVENTS, *speech_events.EVENTS)
+"""Every frame of each direction."""
 
 COMMAND_DECODER: Decoder[Command] = Decoder(COMMANDS)
 EVENT_DECODER: Decoder[Event] = Decoder(EVENTS, null_is_absent=True)
@@ -101,6 +105,22 @@ def object_from_json(text: str | bytes) -> dict[str, Any] | None:
         return _OBJECTS.decode(text)
     except _UNREADABLE:
         return None
+
+
+def _in_one_form(fields: dict[str, Any]) -> dict[str, Any]:
+    """An event without what is null, tool calls in our form: others nest them as OpenAI does, and name ``msg_id``
+    otherwise (protocol: tools)."""
+    present = {name: value for name, value in fields.items() if value is not None}
+    if present.get("event") == "llm.tool_call":
+        present.setdefault("msg_id", present.get("message_id"))
+        calls = present.get("tool_calls")
+        present["tool_calls"] = [_flat(call) for call in calls] if isinstance(calls, list) else calls
+    return present
+
+
+def _flat(call: Any) -> Any:
+    function = call.get("function") if isinstance(call, dict) else None
+    return {**call, **function} if isinstance(function, dict) else call
 
 
 def _encodable(value: Any) -> Any:
