@@ -26,13 +26,13 @@ def look(
 ) -> Looked:
     """Write a project into a folder and check it there, so that files are shown under their bare names.
 
-    Tools are imported when the check finds nothing wrong, as when a project starts. No variable is set.
+    Tools are imported when the check finds nothing wrong, as when a project starts. No variable is set but TWO_LINES.
     """
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     with chdir(folder), _modules_of_its_own():
-        checked = check_everywhere(Project(Path(config), environment), {})
+        checked = check_everywhere(Project(Path(config), environment), {"TWO_LINES": "first\nsecond"})
         _, found = bind_project(checked)
         diagnostics = checked.diagnostics + found
         if checked.document is not None:

@@ -30,7 +30,7 @@ def test_every_code_is_explained_with_a_bad_and_a_good_example(code: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("word", "says"), [("PCR1O1", "did you mean PCR101?"), ("voise", "`pinecall-run rules` lists")]
+    ("word", "says"), [("PCR6O1", "did you mean PCR601?"), ("voise", "`pinecall-run rules` lists")]
 )
 def test_another_word_is_a_usage_error(word: str, says: str) -> None:
     code, output = _explain(word)

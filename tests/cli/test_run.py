@@ -19,7 +19,7 @@ def _use_server(project: Path, url: str, key: str) -> None:
 async def test_a_wrong_key_is_one_sentence_and_exit_code_4(tmp_path: Path) -> None:
     project = copy_project(tmp_path)
     async with _serving(PINECALL_API_KEY="pk_right") as lines:
-        _use_server(project, lines[0].split()[-1], "pk_wrong")
+        _use_server(project, lines[0].split()[-1], "${KEY:-pk_wrong}")
         process = await asyncio.create_subprocess_exec(
             *command("run"), cwd=project, env=clean_environment(),
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

@@ -186,7 +186,7 @@ def test_a_text_from_a_pipe_is_checked_as_the_file_it_is_said_to_be(project: Pat
         (["--stdin-filename", "a.yaml"], "there is no - among the paths"),
         (["-", "-"], "- can be read once only"),
         (["--select", "PCR999"], "'PCR999' is no code nor the beginning of one"),
-        (["--ignore", "PCR1O1"], "did you mean PCR101?"),
+        (["--ignore", "PCR6O1"], "did you mean PCR601?"),
         (["--ignore", ","], "name at least one code"),
     ],
 )

@@ -92,7 +92,7 @@ def test_the_parts_that_are_left_out_are_small() -> None:
 
 @pytest.mark.parametrize("needed", [False, True])
 def test_a_secret_that_is_not_set_matters_where_it_is_needed(needed: bool) -> None:
-    text = agent_yaml('channels: [{type: whatsapp, ref: 106540352242922, access_token: "${GONE}"}]')
+    text = agent_yaml('channels: [{type: whatsapp, ref: 106540352242922, access_token: "${GONE}", app_secret: ""}]')
     config, diagnostics = checked(text, needs_secrets=needed)
     assert [d.code for d in diagnostics] == (["PCR201"] if needed else [])
     assert (config is None) is needed

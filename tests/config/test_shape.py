@@ -88,7 +88,7 @@ def test_a_mistake_is_one_finding_where_it_is(text: str, expected: list[tuple[st
         "interruption: {min_words: 0}",
         "greeting: {en: no, es: 1}",
         "language: no",
-        "voice: {provider: x, anything: [goes, {here: 1}]}",
+        "voice: {provider: rime, anything: [goes, {here: 1}]}",
         "channels: [{type: chat}, {type: phone, ref: +13186330963, language: no}]",
         "session_limits: {max_duration_seconds: 0, idle_timeout_seconds: 1e3}",
         "model: {model: x, max_tokens: 3.0}",

@@ -226,3 +226,33 @@ def test_a_number_may_be_long_and_takes_no_longer_for_it() -> None:
     assert core("9" * 300) == int("9" * 300)
     assert core("9" * 100_000) == "9" * 100_000
     assert core("0x" + "f" * 100_000) == "0x" + "f" * 100_000
+
+
+SECRET: Any = {
+    "type": "object",
+    "properties": {"key": {"type": "string", "x-secret": True}, "text": {"type": "string"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("key: sk-1", [("PCR203", 6)]),
+        ("key: ''", []),
+        ("key: ${KEY}", []),
+        ("key: pre-${KEY}", []),
+        ("text: sk-1", []),
+        ("{x-k: &k {key: sk-1}, <<: *k}", [("PCR203", 16)]),
+        ("key: ${pk 1}", [("PCR202", 6)]),
+        ("key: ${LINES}", [("PCR204", 6)]),
+        ("text: ${LINES}", [("PCR204", 7)]),
+        ("other: ${LINES}", []),
+    ],
+)
+def test_secrets_and_line_breaks_are_found_and_not_told(text: str, found: list[tuple[str, int]]) -> None:
+    document, _ = Document.parse(text, "a.yaml")
+    assert document.root is not None
+    reading = Reading({"KEY": "sk-2", "LINES": "sk-3\nsk-4"})
+    reading.value(document.root, Shape([SECRET], SECRET))
+    assert [(d.code, d.span.column) for d in reading.diagnostics] == found
+    assert not any(word in f"{d.message} {d.help}" for d in reading.diagnostics for word in ("sk-", "pk 1"))

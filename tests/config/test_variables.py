@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from pinecall_run.config.variables import substitute
 
+LINES = {"TWO": "a\nb", "END": "a\n", "ODD": "a\u2028b", "ONE": "a\tb"}
 ENVIRON = {"NAME": "value", "EMPTY": "", "DEEP": "${NAME} $$ $NAME"}
 
 
@@ -77,3 +78,20 @@ def test_no_text_makes_it_raise(text: str) -> None:
     found = substitute(text, {"A": "1"})
     assert len(found.problems) <= text.count("${")
     assert found.has_variables or found.text == text.replace("$$", "$")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("${TWO}", ["TWO"]),
+        ("${END} ${ODD:?set it}", ["END", "ODD"]),
+        ("${ONE}", []),
+        ("${GONE:-a\nb}", []),  # the author's own
+        ("${TWO:-a}", ["TWO"]),
+        ("a\nb", []),
+    ],
+)
+def test_a_value_of_several_lines_is_told_without_the_value(text: str, told: list[str]) -> None:
+    found = substitute(text, LINES)
+    assert [problem.message.split()[2] for problem in found.line_breaks] == told
+    assert not any("b" in problem.message.split() for problem in found.line_breaks)

@@ -44,8 +44,8 @@ SURE = {
         "took the quotes",
     ),
     "a variable in brackets": (
-        "    stt: {provider: ${STT:-x}, keyterms: [a]} # c\n",
-        '    stt: {provider: "${STT:-x}", keyterms: [a]} # c\n',
+        "    stt: {provider: ${STT:-flux}, keyterms: [a]} # c\n",
+        '    stt: {provider: "${STT:-flux}", keyterms: [a]} # c\n',
         "put quotes around what has a variable",
     ),
     "a zone": (

@@ -26,7 +26,7 @@ N = TypeVar("N", bound=notices.Notice)
 
 CONFIG = """
 version: 1
-server: {url: "ws://voice.example", api_key: k}
+server: {url: "ws://voice.example", api_key: "${KEY:-k}"}
 agents:
   desk:
     prompt: {file: desk.md.j2}

@@ -23,6 +23,7 @@ MINI = "gpt-4.1-mini"
         ("mistral/mistral-small", "mistral", "mistral-small"),
         ("openrouter/meta-llama/llama-3", "openrouter", "meta-llama/llama-3"),
         ("openrouter:meta-llama/llama-3", "openrouter", "meta-llama/llama-3"),
+        ("ft:gpt-4.1-mini:acme::x", "openai", "ft:gpt-4.1-mini:acme::x"),
         ("openai/ft:gpt-4.1-mini:acme::x", "openai", "ft:gpt-4.1-mini:acme::x"),
         ("scripted:scripts/a.yaml", "scripted", "scripts/a.yaml"),
         ("pinecall/gpt-realtime", "pinecall", "gpt-realtime"),

@@ -155,10 +155,8 @@ def test_the_wire_knows_each_field_of_an_agent(key: str) -> None:
 
 
 def test_the_wire_knows_each_option_of_a_channel() -> None:
-    options = {
-        key: {"type": "whatsapp", "ref": "106540352242922", "language": "es"}.get(key, "x")
-        for key in _at(SCHEMA, "$defs/channel_options")["properties"]
-    }
+    given = {"type": "whatsapp", "ref": "106540352242922", "language": "es", "voice": "rime:x", "stt": "gladia"}
+    options = {key: given.get(key, "x") for key in _at(SCHEMA, "$defs/channel_options")["properties"]}
     agent = _agent({"prompt": "hello", "channels": [options]})
     assert agent.channels[0].ref == ChannelRef("whatsapp", "106540352242922")
     (add,) = DeployedAgent(agent, "hello").registration().channels

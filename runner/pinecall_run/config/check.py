@@ -20,10 +20,13 @@ def check(
     environ: Mapping[str, str],
     *,
     timezones: Callable[[], Collection[str]] = tuple,
+    is_file: Callable[[str], bool] = lambda name: False,
     needs_secrets: bool = False,
 ) -> tuple[Config | None, list[Diagnostic]]:
     """The configuration of a pinecall.yaml, and every finding; the Config is there when no finding is an error."""
-    config, diagnostics = check_parts(document, schema, environ, timezones=timezones, needs_secrets=needs_secrets)
+    config, diagnostics = check_parts(
+        document, schema, environ, timezones=timezones, is_file=is_file, needs_secrets=needs_secrets
+    )
     return (None if has_errors(diagnostics) else config), diagnostics
 
 
@@ -33,11 +36,13 @@ def check_parts(
     environ: Mapping[str, str],
     *,
     timezones: Callable[[], Collection[str]] = tuple,
+    is_file: Callable[[str], bool] = lambda name: False,
     needs_secrets: bool = False,
 ) -> tuple[Config | None, list[Diagnostic]]:
     """Like :func:`check`, but the Config is there as far as the file goes, so that the rest of it can be checked too.
 
-    ``timezones`` gives the machine's IANA names; it is asked only where an agent names a zone.
+    ``timezones`` gives the machine's IANA names; it is asked only where an agent names a zone. ``is_file`` says whether
+    the project has a file of a name; it is asked only where a prompt looks like one.
     ``needs_secrets`` makes an unset variable in a secret field an error; without it a project is checked
     where its secrets are not. A part that has not the schema's shape, or needs a variable that has no value, is left
     out of the Config, and an agent without a prompt has an empty one.
@@ -46,7 +51,7 @@ def check_parts(
     sound = _without(values, useless)
     if sound is None:
         return None, diagnostics
-    config, found = build(sound, document, timezones)
+    config, found = build(sound, document, timezones, is_file)
     return config, diagnostics + found
 
 

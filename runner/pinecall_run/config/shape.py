@@ -147,12 +147,14 @@ def _explain(error: ValidationError, context: _Context) -> Iterator[Diagnostic]:
 
 def _additional(error: ValidationError, context: _Context) -> Iterator[Diagnostic]:
     route = _route(error)
-    known = _schema(error).get("properties", {})
+    known, elsewhere = _schema(error).get("properties", {}), _schema(error).get("x-elsewhere", {})
     sure = {key: surely(key, known) for key in _unknown_keys(error)}
     count = Counter(sure.values())
     for key, likely in sure.items():
         meant = closest(key, known)
         help = f"did you mean `{meant}`?" if meant else f"the keys here are {listed(known)}"
+        if key in context.resolved(elsewhere).get("properties", {}):
+            help, likely = f"`{key}` {elsewhere['x-says']}", None
         finding = context.at_key((*route, key), "PCR101", f"{_place(route)} has no key {_written(key)}", help)
         is_free = likely is not None and likely not in _instance(error) and count[likely] == 1
         yield replace(finding, fix=context.renamed((*route, key), key, str(likely))) if is_free else finding

@@ -13,7 +13,7 @@ from typing import Any
 
 from pinecall_run.config.variables import Substituted, substitute
 from pinecall_run.source import nodes
-from pinecall_run.source.diagnostic import Diagnostic, Route, Span
+from pinecall_run.source.diagnostic import Diagnostic, Route, Severity, Span
 
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NULLS = frozenset(("null", "Null", "NULL", "~", ""))
@@ -55,6 +55,7 @@ class Shape:
         self._item: Shape | None = None
         self.types = frozenset(name for schema in self._schemas for name in _types(schema))
         self.is_secret = any(schema.get("x-secret") for schema in self._schemas)
+        self.is_multiline = any(schema.get("x-multiline") for schema in self._schemas)
 
     @property
     def keys(self) -> frozenset[str]:
@@ -128,6 +129,7 @@ class Reading:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     unset_secrets: list[Diagnostic] = field(default_factory=list)
     """Variables that are not set in fields that hold secrets: a finding only where the secret is needed."""
+    _plain_secrets: set[Span] = field(default_factory=set)
 
     def value(self, node: nodes.Node, shape: Shape, route: Route = ()) -> Any:
         """The plain value of ``node``."""
@@ -143,12 +145,26 @@ class Reading:
 
     def _scalar(self, node: nodes.Scalar, shape: Shape, route: Route) -> Any:
         replaced = Substituted(node.text) if self.environ is None else substitute(node.text, self.environ)
-        for problem in replaced.problems:
+        must_be_one_line = bool(shape.types) and not shape.is_multiline
+        for problem in (*replaced.problems, *(replaced.line_breaks if must_be_one_line else ())):
             missing_secret = shape.is_secret and problem.code == "PCR201"
             into = self.unset_secrets if missing_secret else self.diagnostics
             span = _part(node, problem.written)
-            into.append(Diagnostic(problem.code, problem.message, span, help=problem.help, route=route))
+            message = problem.message.replace(f"`{problem.written}`", "this") if shape.is_secret else problem.message
+            into.append(Diagnostic(problem.code, message, span, help=problem.help, route=route))
+        if shape.is_secret and node.text and not replaced.has_variables and self.environ is not None:
+            self._warn_of_secret(node, route)
         return _typed(replaced, node.style == "", shape.types)
+
+    def _warn_of_secret(self, node: nodes.Scalar, route: Route) -> None:
+        if node.span in self._plain_secrets:
+            return  # the same one again, by an alias or a merge
+        self._plain_secrets.add(node.span)
+        key = str(route[-1])
+        message = f"`{key}` is a secret, and written here for everybody who sees the file"
+        variable = f"${{{key.upper()}}}"
+        help = f"write {variable} and keep the secret in the environment; who has seen the file may have this one"
+        self.diagnostics.append(Diagnostic("PCR203", message, node.span, Severity.WARNING, help, route))
 
 
 def _typed(replaced: Substituted, is_plain: bool, types: frozenset[str]) -> Any:

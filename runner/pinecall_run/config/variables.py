@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-VARIABLE_CODES = ("PCR201", "PCR202")
-"""The codes of what can be wrong with a variable."""
+VARIABLE_CODES = ("PCR201", "PCR202", "PCR204")
+"""The codes of what can be wrong with a variable, and leaves the place without a value."""
 
 _PIECE = re.compile(r"\$\$|\$\{([^}]*)(\}?)")
+_LINE_BREAK = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _INSIDE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-?])(.*))?", re.DOTALL)
 _FILE = re.compile(r"(file:[^:\n]+)(?:(:[-?])(.*))?", re.DOTALL)  # a path may hold - and ? itself
 
@@ -36,6 +37,8 @@ class Substituted:
     text: str
     problems: tuple[Problem, ...] = ()
     has_variables: bool = False
+    line_breaks: tuple[Problem, ...] = ()
+    """Variables whose values are more than one line: a problem where the text must be one. The value is not told."""
 
 
 def substitute(text: str, environ: Mapping[str, str]) -> Substituted:
@@ -43,6 +46,7 @@ def substitute(text: str, environ: Mapping[str, str]) -> Substituted:
     if "$" not in text:
         return Substituted(text)
     problems: list[Problem] = []
+    line_breaks: list[Problem] = []
     found = False
 
     def piece(match: re.Match[str]) -> str:
@@ -51,9 +55,18 @@ def substitute(text: str, environ: Mapping[str, str]) -> Substituted:
             return "$"
         found = True
         value = _value(match, environ, problems)
+        name = re.match(r"\$\{(\w+)", match[0])
+        if name is not None and value and environ.get(name[1]) == value and _LINE_BREAK.search(value):
+            line_breaks.append(_line_break(name[1], match[0]))
         return match[0] if value is None else value
 
-    return Substituted(_PIECE.sub(piece, text), tuple(problems), found)
+    replaced = _PIECE.sub(piece, text)
+    return Substituted(replaced, tuple(problems), found, tuple(line_breaks))
+
+
+def _line_break(name: str, written: str) -> Problem:
+    message = f"the variable {name} holds a line break, and this is a text of one line"
+    return Problem("PCR204", message, written, f"set {name} to one line; a break at its end counts, too")
 
 
 def _value(match: re.Match[str], environ: Mapping[str, str], problems: list[Problem]) -> str | None:

@@ -12,6 +12,7 @@ from pinecall_run.config.check import check_parts
 from pinecall_run.config.environments import Layer, layers, stacked
 from pinecall_run.config.model import Agent, Config, PromptSource
 from pinecall_run.config.script import Script, check_script
+from pinecall_run.config.secrets import shown_lines
 from pinecall_run.live.environ import Environ
 from pinecall_run.live.project import CONFIG_NAME, Project, content_hash
 from pinecall_run.prompts.prompt import Prompt, compile_prompt, compile_syntax
@@ -45,8 +46,11 @@ class Checked:
 
     @property
     def lines(self) -> Mapping[str, list[str]]:
-        """The lines of every file that was read."""
-        return {name: Document(name, text, None).lines for name, text in self.texts.items()}
+        """The lines of every file that was read, secrets in the configuration masked."""
+        lines = {name: Document(name, text, None).lines for name, text in self.texts.items()}
+        if self.document is not None:
+            lines[self.document.file] = shown_lines(self.document)
+        return lines
 
 
 def check_project(
@@ -100,6 +104,7 @@ class _Check:
             schema("pinecall"),
             self._environ,
             timezones=_timezones,
+            is_file=self._is_file,
             needs_secrets=self._needs_secrets,
         )
         result.diagnostics += found
@@ -137,6 +142,10 @@ class _Check:
         document, found = Document.parse(text, shown)
         self._result.diagnostics += found
         return document
+
+    def _is_file(self, name: str) -> bool:
+        path = self._project.inside(name)
+        return path is not None and path.is_file()
 
     def _check_prompt(self, agent: Agent, document: Document) -> None:
         route: Route = ("agents", agent.name, "prompt")
@@ -180,8 +189,8 @@ class _Check:
         return None if text is None else Text(text, self._project.shown(path))
 
     def _check_script(self, agent: Agent, document: Document) -> None:
-        if agent.script_file is None:
-            return
+        if not agent.script_file:
+            return  # another model, or a finding already
         route: Route = ("agents", agent.name, "model")
         text = self._named_text(agent.script_file, document.value_span(route), route)
         if text is None:

@@ -48,10 +48,13 @@ def parse_model(written: Any) -> ModelSpec | None:
 
 
 def _named(name: str) -> ModelSpec:
-    """The first separator counts: models of some providers hold slashes and colons of their own."""
+    """The first separator counts: models of some providers hold slashes and colons of their own.
+
+    ``ft`` is no provider but what OpenAI's names of fine-tuned models begin with.
+    """
     for separator in ("/", ":"):
         provider, found, model = name.partition(separator)
-        if found and provider and model and not ("/" in provider or ":" in provider):
+        if found and provider and model and not ("/" in provider or ":" in provider or provider == "ft"):
             return ModelSpec(provider, model)
     return ModelSpec("openai", name)
 

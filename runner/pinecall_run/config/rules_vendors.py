@@ -1,0 +1,132 @@
+"""Rules about vendors: whether there is such a one, and whether it can do what the agent asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pinecall_run.config.model import DEFAULT_MODEL
+from pinecall_run.config.rule_context import RuleContext, Subject
+from pinecall_run.config.vendors import MODEL, PRODUCTS, STT, VOICE, Named, Stage, hearing, hears, named
+from pinecall_run.source.diagnostic import Fix, Label, Route, Severity
+from pinecall_run.source.suggest import closest, listed, surely
+
+_SPOKEN = frozenset(("phone", "sip", "webrtc"))
+
+
+def _check_vendors(subject: Subject, context: RuleContext) -> None:
+    if subject.agent.model != DEFAULT_MODEL:
+        _check_vendor(subject.agent.model, MODEL, (*subject.route, "model"), context)
+    for route, keys in _places(subject):
+        for stage in (VOICE, STT):
+            written = keys.get(stage.key)
+            if written is not None:
+                _check_vendor(written, stage, (*route, stage.key), context)
+
+
+def _places(subject: Subject) -> Iterator[tuple[Route, Mapping[str, Any]]]:
+    """Where voice, stt and language may be written: the agent itself, then its channels."""
+    agent = subject.agent
+    yield subject.route, {"voice": agent.voice, "stt": agent.stt, "language": agent.language}
+    for placed in subject.channels:
+        if placed.channel.overrides:
+            yield placed.route, placed.channel.overrides
+
+
+def _check_vendor(written: str | Mapping[str, Any], stage: Stage, route: Route, context: RuleContext) -> None:
+    found = named(stage.key, written)
+    # A server elsewhere may know more vendors, and other ways to write them.
+    severity = Severity.ERROR if context.is_embedded else Severity.WARNING
+    if found is None:
+        _refuse_form(written, stage, route, severity, context)
+        return
+    if found.provider in stage.vendors:
+        if context.is_embedded and stage.embedded is not None and found.provider not in stage.embedded:
+            message = f"the embedded voice server has no {stage.noun} provider `{found.provider}` and refuses the agent"
+            help = f"it has {listed(stage.embedded)}; `server: {{url: …}}` names a server that may have others"
+            context.find("PCR506", message, route, help, severity=severity)
+        return
+    route = (*route, "provider") if isinstance(written, Mapping) and "provider" in written else route
+    offered = stage.embedded if context.is_embedded and stage.embedded is not None else stage.vendors
+    product = PRODUCTS.get(found.provider.lower())
+    meant = product if product in stage.vendors else closest(found.provider, stage.vendors)
+    help = f"did you mean `{meant}`?" if meant else f"the {stage.noun} providers are {listed(offered)}"
+    if stage is MODEL and isinstance(written, str) and not meant:
+        help += f"; a model of OpenAI's interface with a colon in its name is openai:{written}"
+    message = f"there is no {stage.noun} provider `{found.provider}`"
+    fix = _renamed(written, found.provider, stage, route, context)
+    context.find("PCR506", message, route, help, severity=severity, fix=fix)
+
+
+def _renamed(
+    written: str | Mapping[str, Any], provider: str, stage: Stage, route: Route, context: RuleContext
+) -> Fix | None:
+    meant = surely(provider, stage.vendors)
+    if meant is None:
+        return None
+    value = provider if isinstance(written, Mapping) else written
+    return context.written_as(route, value, meant + value[len(provider) :], f"changed {provider} to {meant}")
+
+
+def _refuse_form(
+    written: str | Mapping[str, Any], stage: Stage, route: Route, severity: Severity, context: RuleContext
+) -> None:
+    if isinstance(written, Mapping):
+        context.find("PCR507", "the model has no name", (*route, "model"), stage.form, severity=severity)
+        return
+    message = f"`{written}` does not name a {stage.noun} of a provider"
+    context.find("PCR507", message, route, stage.form, severity=severity)
+
+
+def _check_hearing(subject: Subject, context: RuleContext) -> None:
+    agent = subject.agent
+    if agent.stt is not None:
+        _check_keyterms(agent.stt, (*subject.route, "stt"), context)
+        _check_language(agent.stt, (*subject.route, "stt"), agent.language, (*subject.route, "language"), context)
+    for placed in subject.channels:
+        overrides = placed.channel.overrides
+        if placed.channel.ref.kind not in _SPOKEN or not ("stt" in overrides or "language" in overrides):
+            continue
+        stt_route = (*(placed.route if "stt" in overrides else subject.route), "stt")
+        language_route = (*(placed.route if "language" in overrides else subject.route), "language")
+        stt = overrides.get("stt", agent.stt)
+        if "stt" in overrides:
+            _check_keyterms(stt, stt_route, context)
+        if stt is not None:
+            _check_language(stt, stt_route, overrides.get("language", agent.language), language_route, context)
+
+
+def _shown(found: Named) -> str:
+    return f"{found.provider}:{found.name}" if found.name else found.provider
+
+
+def _check_language(
+    stt: str | Mapping[str, Any], stt_route: Route, language: str | None, language_route: Route, context: RuleContext
+) -> None:
+    found = named("stt", stt)
+    tag = (found.language if found else "") or language
+    languages = hearing(found).languages if found else None
+    if found is None or languages is None or not tag or hears(languages, tag):
+        return
+    message = f"`{_shown(found)}` does not hear `{tag}`"
+    help = f"it hears {listed(languages)}; choose another language, or another stt"
+    if found.language:
+        route = (*stt_route, "language") if isinstance(stt, Mapping) else stt_route
+        context.warn("PCR508", message, route, help)
+        return
+    is_of_channel = len(stt_route) > len(language_route)
+    here, there = (stt_route, language_route) if is_of_channel else (language_route, stt_route)
+    text = "the language is chosen here" if is_of_channel else "the speech to text is chosen here"
+    context.warn("PCR508", message, here, help, Label(context.document.value_span(there), text))
+
+
+def _check_keyterms(stt: str | Mapping[str, Any], route: Route, context: RuleContext) -> None:
+    if isinstance(stt, str) or not stt.get("keyterms"):
+        return
+    found = named("stt", stt)
+    if found is not None and hearing(found).takes_keyterms is False:
+        help = "take them out, or choose one that does: deepgram-flux, deepgram:nova-3, soniox"
+        context.warn_at_key("PCR509", f"`{_shown(found)}` takes no keyterms", (*route, "keyterms"), help)
+
+
+VENDOR_RULES: tuple[Callable[[Subject, RuleContext], None], ...] = (_check_vendors, _check_hearing)
