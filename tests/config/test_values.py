@@ -239,6 +239,7 @@ SECRET: Any = {
     [
         ("key: sk-1", [("PCR203", 6)]),
         ("key: ''", []),
+        ("key: null", []),
         ("key: ${KEY}", []),
         ("key: pre-${KEY}", []),
         ("text: sk-1", []),

@@ -129,3 +129,34 @@ def test_findings_show_the_lines_of_every_file(tmp_path: Path) -> None:
     (finding,) = checked.diagnostics
     assert finding.span.file.endswith("desk.script.yaml")
     assert checked.lines[finding.span.file][1] == "otherwise: '{% if %}'"
+
+
+def test_no_line_that_is_shown_holds_a_secret(tmp_path: Path) -> None:
+    text = """
+version: 1
+server: {url: "wss://voice.example", api_key: pk_canary}
+agents: {desk: {prompt: Hi., channels: [fax]}}
+"""
+    for written in (text, text + "x: ["):
+        checked = check(tmp_path, written)
+        (lines,) = checked.lines.values()
+        assert "api_key: *********}" in lines[2]
+        assert not any("canary" in line for line in lines)
+        assert "canary" not in " ".join(f"{d.message} {d.help}" for d in checked.diagnostics)
+
+
+def test_a_prompt_that_names_a_file_of_the_project_can_be_mended(tmp_path: Path) -> None:
+    config = CONFIG.replace("{file: prompts/desk.md.j2, vars: {company: Acme}}", "NAME")
+    root = project(tmp_path, config, **FILES)
+    for name, is_there in {
+        "prompts/desk.md.j2": True,
+        "prompts/gone.md.j2": False,
+        "../../etc/hosts.txt": False,
+    }.items():
+        (finding,) = check(root, config.replace("NAME", name)).diagnostics
+        assert (finding.code, finding.fix is not None) == ("PCR515", is_there)
+
+
+def test_a_script_without_a_name_is_one_finding(tmp_path: Path) -> None:
+    root = project(tmp_path, CONFIG.replace("scripted:desk.script.yaml", "'scripted:'"), **FILES)
+    assert codes(check(root)) == ["PCR507"]

@@ -115,7 +115,7 @@ def _text(checks: list[Checked], shape: str, *, has_colour: bool) -> str:
     content = Report(
         [_file(checked) for checked in checks],
         _all(checks),
-        {name: lines for checked in checks for name, lines in checked.lines.items()},
+        {name: lines for checked in checks if checked.diagnostics for name, lines in checked.lines.items()},
         "" if shape in _FOR_TERMINALS else _version(),
         has_colour,
     )

@@ -51,7 +51,7 @@ def _check_vendor(written: str | Mapping[str, Any], stage: Stage, route: Route, 
     product = PRODUCTS.get(found.provider.lower())
     meant = product if product in stage.vendors else closest(found.provider, stage.vendors)
     help = f"did you mean `{meant}`?" if meant else f"the {stage.noun} providers are {listed(offered)}"
-    if stage is MODEL and isinstance(written, str) and not meant:
+    if stage is MODEL and isinstance(written, str) and ":" in written and not meant:
         help += f"; a model of OpenAI's interface with a colon in its name is openai:{written}"
     message = f"there is no {stage.noun} provider `{found.provider}`"
     fix = _renamed(written, found.provider, stage, route, context)

@@ -45,6 +45,7 @@ def _covered(text: str) -> str:
 def _secrets(root: nodes.Node) -> Iterator[Span]:
     """Where the values of secret keys lie; anchors make a tree a graph, so every node is looked at once."""
     seen: set[tuple[int, bool]] = set()
+    is_secret_key: dict[str, bool] = {}  # a large file has the same few keys again and again
     waiting: list[tuple[nodes.Node, bool]] = [(root, False)]
     while waiting:
         node, is_secret = waiting.pop()
@@ -59,7 +60,10 @@ def _secrets(root: nodes.Node) -> Iterator[Span]:
         elif isinstance(node, nodes.Sequence):
             waiting += ((item, is_secret) for item in node.items)
         else:
-            waiting += ((value, is_secret or _KEY.search(key.text) is not None) for key, value in node.entries)
+            for key, value in node.entries:
+                if key.text not in is_secret_key:
+                    is_secret_key[key.text] = _KEY.search(key.text) is not None
+                waiting.append((value, is_secret or is_secret_key[key.text]))
 
 
 def _guessed(lines: Iterable[str]) -> Iterator[str]:

@@ -152,18 +152,19 @@ class Reading:
             span = _part(node, problem.written)
             message = problem.message.replace(f"`{problem.written}`", "this") if shape.is_secret else problem.message
             into.append(Diagnostic(problem.code, message, span, help=problem.help, route=route))
-        if shape.is_secret and node.text and not replaced.has_variables and self.environ is not None:
+        value = _typed(replaced, node.style == "", shape.types)
+        if shape.is_secret and isinstance(value, str) and value and not replaced.has_variables:
             self._warn_of_secret(node, route)
-        return _typed(replaced, node.style == "", shape.types)
+        return value
 
     def _warn_of_secret(self, node: nodes.Scalar, route: Route) -> None:
         if node.span in self._plain_secrets:
             return  # the same one again, by an alias or a merge
         self._plain_secrets.add(node.span)
         key = str(route[-1])
-        message = f"`{key}` is a secret, and written here for everybody who sees the file"
+        message = f"`{key}` is a secret, and written here in plain text"
         variable = f"${{{key.upper()}}}"
-        help = f"write {variable} and keep the secret in the environment; who has seen the file may have this one"
+        help = f"write {variable}, and replace this secret: whoever sees the file can use it"
         self.diagnostics.append(Diagnostic("PCR203", message, node.span, Severity.WARNING, help, route))
 
 
