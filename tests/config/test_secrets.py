@@ -23,6 +23,7 @@ def shown(text: str) -> str:
         ("access_token: |\n  sk-canary\n  two\nurl: x", "access_token: |\n  *********\n  ***\nurl: x"),
         ("x: &k sk-canary\ntoken: *k", "x: ** *********\ntoken: *k"),
         ("app_secret: [sk-canary, {a: b}]", "app_secret: [*********, {a: *}]"),
+        ("[{token: sk-canary}, {x: y, secret: sk-canary}]", "[{token: *********}, {x: y, secret: *********}]"),
         ("apikey: sk-canary", "apikey: *********"),
         ("my-acces-token: sk-canary", "my-acces-token: *********"),
         ("api_key: ${A:-sk-canary}${B}", "api_key: *{************}${B}"),

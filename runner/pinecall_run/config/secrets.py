@@ -28,14 +28,25 @@ def shown_lines(document: Document) -> list[str]:
     if document.root is None:
         return list(_guessed(document.lines))
     lines = list(document.lines)
+    places: dict[int, list[tuple[int, int]]] = {}
     for span in _secrets(document.root):
-        last = min(span.end_line, len(lines))
-        for number in range(span.line, last + 1):
-            line = lines[number - 1]
+        for number in range(span.line, min(span.end_line, len(lines)) + 1):
             start = span.column - 1 if number == span.line else 0
-            end = span.end_column - 1 if number == span.end_line else len(line)
-            lines[number - 1] = line[:start] + _covered(line[start:end]) + line[end:]
+            end = span.end_column - 1 if number == span.end_line else len(lines[number - 1])
+            places.setdefault(number - 1, []).append((start, end))
+    for index, found in places.items():
+        lines[index] = "".join(_with_covered(lines[index], sorted(found)))
     return lines
+
+
+def _with_covered(line: str, places: Iterable[tuple[int, int]]) -> Iterator[str]:
+    """The pieces of a line, those at the places covered; the places do not overlap."""
+    done = 0
+    for start, end in places:
+        yield line[done:start]
+        yield _covered(line[start:end])
+        done = max(start, end)
+    yield line[done:]
 
 
 def _covered(text: str) -> str:
