@@ -228,10 +228,9 @@ def test_a_number_may_be_long_and_takes_no_longer_for_it() -> None:
     assert core("0x" + "f" * 100_000) == "0x" + "f" * 100_000
 
 
-SECRET: Any = {
-    "type": "object",
-    "properties": {"key": {"type": "string", "x-secret": True}, "text": {"type": "string"}},
-}
+KEY: Any = {"type": "string", "x-secret": True}
+LINES: Any = {"type": "string", "x-multiline": True}
+SECRET: Any = {"type": "object", "properties": {"key": KEY, "again": KEY, "text": WORD, "lines": LINES}}
 
 
 @pytest.mark.parametrize(
@@ -244,6 +243,8 @@ SECRET: Any = {
         ("key: pre-${KEY}", []),
         ("text: sk-1", []),
         ("{x-k: &k {key: sk-1}, <<: *k}", [("PCR203", 16)]),
+        ("{key: &k sk-1, again: *k}", [("PCR203", 7)]),  # it is written once
+        ("lines: ${LINES}", []),
         ("key: ${pk 1}", [("PCR202", 6)]),
         ("key: ${LINES}", [("PCR204", 6)]),
         ("text: ${LINES}", [("PCR204", 7)]),
