@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.live._projects import project, write
 
+from pinecall_run.live.files import read_file
 from pinecall_run.live.load import Checked, check_project
 from pinecall_run.live.project import Project
 
@@ -87,14 +88,13 @@ def test_a_file_that_cannot_be_read_is_a_finding_and_is_waited_for(
 
 def test_a_module_that_may_not_be_read_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = project(tmp_path, CONFIG, **FILES)
-    original = Path.read_bytes
 
-    def read_bytes(self: Path) -> bytes:
-        if self.name == "shoptools.py":
+    def refuse(path: Path) -> bytes:
+        if path.name == "shoptools.py":
             raise PermissionError(13, "Permission denied")
-        return original(self)
+        return read_file(path)
 
-    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    monkeypatch.setattr("pinecall_run.live.load.read_file", refuse)
     checked = check(root)
     assert codes(checked) == ["PCR001"]
     assert "Permission denied" in checked.diagnostics[0].message

@@ -1,13 +1,14 @@
 """What has one sure remedy is mended, and nothing that has not."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.live._projects import project
 
-from pinecall_run.live.load import check_project
+from pinecall_run.live.load import Checked, check_project
 from pinecall_run.live.mend import Mended, mend_project
 from pinecall_run.live.project import Project
 from pinecall_run.source.diagnostic import has_errors
@@ -202,3 +203,20 @@ def test_mending_ends_and_a_second_time_finds_nothing(tmp_path: Path, typos: lis
     assert first.left.diagnostics == check_project(path, {}).diagnostics
     assert mend_project(path, {}).changes == []
     assert "# 😀" in (tmp_path / "pinecall.yaml").read_text() or "# 😀" not in text
+
+
+@pytest.mark.parametrize("now", [None, "version: 1 # somebody else saved it a moment ago\n"])
+def test_a_file_that_is_not_what_was_checked_any_more_is_left_alone(
+    now: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = project(tmp_path, agent("    langauge: en\n")) / "pinecall.yaml"
+
+    def check_then_change(*given: Any, **more: Any) -> Checked:
+        checked = check_project(*given, **more)
+        file.unlink(missing_ok=True)
+        if now is not None:
+            file.write_text(now)
+        return checked
+
+    monkeypatch.setattr("pinecall_run.live.mend.check_project", check_then_change)
+    assert mend_project(Project.at(tmp_path), {}).changes == []

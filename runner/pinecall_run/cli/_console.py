@@ -14,6 +14,7 @@ from pinecall_run.cli._findings import uses_colour
 from pinecall_run.deploy.deployment import DeployedAgent, Deployment
 from pinecall_run.live import notices
 from pinecall_run.source.render import report
+from pinecall_run.source.secrets import Secrets, secret_values
 
 SHORT = 14
 """Characters of a call id that a line shows."""
@@ -32,6 +33,7 @@ class Console:
         line = _LINES.get(type(notice))
         text = line(self, notice) if line is not None else ""
         if text:
+            text = Secrets(values=secret_values(os.environ)).hide(text)  # a tool may fail with whatever it holds
             click.echo(
                 f"{self._dim(datetime.now().astimezone().strftime('%H:%M:%S'))} {text}", err=self._to_stderr, color=True
             )
@@ -85,7 +87,8 @@ class Console:
         return "\n".join(lines)
 
     def _reload_refused(self, notice: notices.ReloadRefused) -> str:
-        findings = report(notice.checked.diagnostics, notice.checked.lines, colour=self._colour)
+        checked = notice.checked
+        findings = report(checked.diagnostics, checked.lines, colour=self._colour, secrets=checked.secrets)
         return f"{self._bad('not reloaded; what ran before goes on')}\n{findings}"
 
     def _code(self, notice: notices.CodeChanged) -> str:

@@ -14,9 +14,11 @@ from pinecall_run.source.render import report
 def show(checked: Checked, *, err: bool = True) -> None:
     """Print every finding of a project, with the lines they point at."""
     stream = sys.stderr if err else sys.stdout
-    text = report(checked.diagnostics, checked.lines, colour=uses_colour(stream.isatty()))
-    if text:
-        click.echo(text, err=err, color=True)
+    if checked.diagnostics:
+        colour = uses_colour(stream.isatty())
+        click.echo(
+            report(checked.diagnostics, checked.lines, colour=colour, secrets=checked.secrets), err=err, color=True
+        )
 
 
 def uses_colour(is_terminal: bool) -> bool:

@@ -13,7 +13,7 @@ import click
 from pinecall_run.cli._findings import show
 from pinecall_run.cli._pick import env_option, project_option
 from pinecall_run.config.provenance import candidates, origins, parse_route
-from pinecall_run.config.resolved import MASK, at, resolved, shape_at
+from pinecall_run.config.resolved import at, is_secret_at, resolved, shape_at
 from pinecall_run.config.shape import dotted
 from pinecall_run.config.values import is_null
 from pinecall_run.live.environ import Environ
@@ -24,6 +24,7 @@ from pinecall_run.source.diagnostic import Route, has_errors
 from pinecall_run.source.document import Document
 from pinecall_run.source.nodes import Node, Scalar
 from pinecall_run.source.render import place
+from pinecall_run.source.secrets import MASK
 from pinecall_run.source.suggest import closest
 from pinecall_run.source.writing import to_yaml
 
@@ -89,7 +90,7 @@ def _explained(checked: Checked, document: Document, route: Route) -> list[str]:
 
 
 def _places(node: Node, overridden: tuple[Node, ...], route: Route) -> list[str]:
-    is_secret = shape_at(schema("pinecall"), route).is_secret
+    is_secret = is_secret_at(schema("pinecall"), route)
     lines = [f"  from {place(node.span)}{_as_written(node, is_secret)}"]
     return lines + [f"  over {place(below.span)}{_as_written(below, is_secret)}" for below in overridden]
 

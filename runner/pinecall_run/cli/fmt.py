@@ -12,6 +12,7 @@ from pinecall_run.cli._write import write
 from pinecall_run.live.formatting import format_project
 from pinecall_run.live.project import Project
 from pinecall_run.live.rewrite import Change
+from pinecall_run.source.reader import MAX_BYTES
 
 _STDIN = Path("-")
 
@@ -28,7 +29,7 @@ def command(paths: tuple[Path, ...], only_check: bool, as_diff: bool) -> None:
     is_unreadable = would_change = False
     for path in paths or (Path(),):
         is_stream = path == _STDIN
-        data = sys.stdin.buffer.read() if is_stream else None
+        data = sys.stdin.buffer.read(MAX_BYTES + 1) if is_stream else None
         change, read = format_project(Project.at(path), data, "<stdin>" if is_stream else None)
         if change is None:
             show(read)

@@ -89,7 +89,8 @@ def _report_bug(error: Exception) -> None:
     """One line for the user, and a file that holds no more than a developer needs; the whole of it on request,
     because it may quote what callers said."""
     if os.environ.get("PINECALL_TRACEBACK"):
-        traceback.print_exception(error)
+        masked = import_module("pinecall_run.cli._bug_report").masked
+        click.echo(masked("".join(traceback.format_exception(error)), os.environ), err=True, nl=False)
         return
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "unknown place"

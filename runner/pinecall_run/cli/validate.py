@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 import click
@@ -21,6 +23,7 @@ from pinecall_run.source.document import Document
 from pinecall_run.source.formats import FORMATS, Report, render
 from pinecall_run.source.ignores import may_ignore, without_ignored
 from pinecall_run.source.reader import MAX_BYTES, decode
+from pinecall_run.source.secrets import NONE
 
 _STDIN = Path("-")
 _FOR_TERMINALS = frozenset(("full", "concise"))
@@ -118,6 +121,7 @@ def _text(checks: list[Checked], shape: str, *, has_colour: bool) -> str:
         {name: lines for checked in checks if checked.diagnostics for name, lines in checked.lines.items()},
         "" if shape in _FOR_TERMINALS else _version(),
         has_colour,
+        reduce(or_, (checked.secrets for checked in checks if checked.diagnostics), NONE),
     )
     clean = [_clean(checked) for checked in checks if not checked.diagnostics] if shape == "full" else []
     return "\n\n".join(part for part in ("\n".join(clean), render(shape, content)) if part)

@@ -11,8 +11,7 @@ from pinecall_run.config.values import Reading, Shape
 from pinecall_run.source import nodes
 from pinecall_run.source.diagnostic import Route
 from pinecall_run.source.document import Document
-
-MASK = "***"
+from pinecall_run.source.secrets import MASK, is_secret_name
 
 
 @dataclass(slots=True)
@@ -21,16 +20,21 @@ class _Masking(Reading):
     not set."""
 
     def value(self, node: nodes.Node, shape: Shape, route: Route = ()) -> Any:
-        if shape.is_secret and not isinstance(node, nodes.Scalar):
+        if not isinstance(node, nodes.Scalar) and _is_secret(shape, route):
             return MASK
         return super(_Masking, self).value(node, shape, route)
 
     def _scalar(self, node: nodes.Scalar, shape: Shape, route: Route) -> Any:
         missing = len(self.unset_secrets)
         value = super(_Masking, self)._scalar(node, shape, route)
-        if not shape.is_secret:
+        if not _is_secret(shape, route):
             return escaped(value) if isinstance(value, str) else value
         return value if not value or len(self.unset_secrets) > missing else MASK
+
+
+def _is_secret(shape: Shape, route: Route) -> bool:
+    """Whether the schema says so, or says nothing and the name does."""
+    return shape.is_secret or (not shape.is_known and bool(route) and is_secret_name(str(route[-1])))
 
 
 def resolved(document: Document, schema: Mapping[str, Any], environ: Mapping[str, str]) -> Any:
@@ -53,6 +57,11 @@ def at(values: Any, route: Route) -> Any:
         except (KeyError, IndexError, TypeError):
             return None
     return values
+
+
+def is_secret_at(schema: Mapping[str, Any], route: Route) -> bool:
+    """Whether what stands at a route is not to be shown."""
+    return _is_secret(shape_at(schema, route), route)
 
 
 def shape_at(schema: Mapping[str, Any], route: Route) -> Shape:

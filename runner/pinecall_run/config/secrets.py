@@ -1,89 +1,134 @@
-"""Secrets in the lines of a file that are shown to people: masked, whatever the finding is about."""
+"""Where a pinecall.yaml holds secrets, and which: what the schema marks, and what is called so by all customs."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+from pinecall_run.config.values import Shape
+from pinecall_run.config.variables import substitute
 from pinecall_run.source import nodes
 from pinecall_run.source.diagnostic import Span
 from pinecall_run.source.document import Document
+from pinecall_run.source.secrets import Secrets, is_secret_name, secret_values
+from pinecall_run.source.suggest import surely
 
-_KEY = re.compile(r"api[_-]?key|secret|passw|token(?!s|iz)", re.IGNORECASE)
-"""A key whose value is a secret: those of the schema, and what vendors call theirs, misspelt or misplaced as they may
-be. ``max_tokens`` is none."""
-_SHOWN = re.compile(r"(\$\{[A-Za-z_]\w{0,80}(?::?\?[^}]{0,200}|:?-)?\})|[^\s\"'{}\[\],]")
-"""A variable without a default, which may be shown, or a character, which may not."""
-_WRITTEN = re.compile(
-    rf"""(?P<key>(?<![\w-])["']?[\w-]{{0,20}}(?:{_KEY.pattern})[\w-]{{0,20}}["']?\s*:)(?P<value>.*?)(?=,\s*["']?[\w-]+["']?\s*:|$)""",
-    re.IGNORECASE,
+_NO_SECRET = re.compile(
+    r"""\s*["']?\s*(\$\{(file:[^:}]+|[A-Za-z_][A-Za-z0-9_]*)(:?\?[^}]*)?\}?\s*)*["']?[\s,\]}]*(\#.*)?"""
 )
-"""A secret on a line of a text that cannot be read as YAML."""
+"""What holds variables alone says where a secret comes from, and not which it is. A default is part of the file."""
+_VARIABLE = re.compile(r"\$\{(file:[^:}]+|[A-Za-z_][A-Za-z0-9_]*)")
+_WORDS = re.compile(r"[^\s,\[\]{}'\"*!&]+")
+_KEY = re.compile(r"""(?P<key>[A-Za-z0-9_-]+)["']?\s*:(?=\s|$|["'])\s*""")
 
 
-def shown_lines(document: Document) -> list[str]:
-    """The lines of a document with every secret in them covered, each character by one, so that columns stay true."""
-    if _KEY.search(document.text) is None:
-        return document.lines
+def find_secrets(document: Document, schema: Mapping[str, Any], environ: Mapping[str, str]) -> Secrets:
+    """The secrets of a document: values of fields that ``schema`` marks ``x-secret`` or that are named like one, by
+    mistake too, and of variables in them. A text that is no YAML is searched line by line, and rather too much than
+    too little of it is taken for a secret."""
+    found = _Search(document, frozenset(_marked(schema)), environ)
     if document.root is None:
-        return list(_guessed(document.lines))
-    lines = list(document.lines)
-    places: dict[int, list[tuple[int, int]]] = {}
-    for span in _secrets(document.root):
-        for number in range(span.line, min(span.end_line, len(lines)) + 1):
-            start = span.column - 1 if number == span.line else 0
-            end = span.end_column - 1 if number == span.end_line else len(lines[number - 1])
-            places.setdefault(number - 1, []).append((start, end))
-    for index, found in places.items():
-        lines[index] = "".join(_with_covered(lines[index], sorted(found)))
-    return lines
+        found.in_lines(document.lines)
+    else:
+        found.in_node(document.root, Shape([schema], schema), is_secret=False)
+    return Secrets(frozenset(found.spans), frozenset(found.values) | secret_values(environ))
 
 
-def _with_covered(line: str, places: Iterable[tuple[int, int]]) -> Iterator[str]:
-    """The pieces of a line, those at the places covered; the places do not overlap."""
-    done = 0
-    for start, end in places:
-        yield line[done:start]
-        yield _covered(line[start:end])
-        done = max(start, end)
-    yield line[done:]
+def _marked(schema: Any) -> Iterator[str]:
+    """The names of the properties that a schema marks."""
+    if isinstance(schema, Mapping):
+        for name, described in schema.get("properties", {}).items():
+            if isinstance(described, Mapping) and described.get("x-secret"):
+                yield name
+    for part in schema.values() if isinstance(schema, Mapping) else schema if isinstance(schema, list) else ():
+        yield from _marked(part)
 
 
-def _covered(text: str) -> str:
-    return _SHOWN.sub(lambda match: match[1] or "*", text)
+@dataclass(slots=True)
+class _Search:
+    document: Document
+    names: frozenset[str]
+    environ: Mapping[str, str]
+    spans: set[Span] = field(default_factory=set)
+    values: set[str] = field(default_factory=set)
+    _seen: set[tuple[int, int, bool]] = field(default_factory=set)
+    _verdicts: dict[str, bool] = field(default_factory=dict)
 
-
-def _secrets(root: nodes.Node) -> Iterator[Span]:
-    """Where the values of secret keys lie; anchors make a tree a graph, so every node is looked at once."""
-    seen: set[tuple[int, bool]] = set()
-    is_secret_key: dict[str, bool] = {}  # a large file has the same few keys again and again
-    waiting: list[tuple[nodes.Node, bool]] = [(root, False)]
-    while waiting:
-        node, is_secret = waiting.pop()
-        if (id(node), is_secret) in seen:
-            continue
-        seen.add((id(node), is_secret))
+    def in_node(self, node: nodes.Node, shape: Shape, *, is_secret: bool) -> None:
+        """Search a node; one that many aliases stand for is searched once for each of its meanings."""
+        is_secret = is_secret or shape.is_secret
         if isinstance(node, nodes.Scalar):
             if is_secret:
-                span = node.span
-                # The indicator of a block, on the line before it, tells nothing.
-                yield span if node.style not in ("|", ">") else span._replace(line=span.line + 1, column=1)
-        elif isinstance(node, nodes.Sequence):
-            waiting += ((item, is_secret) for item in node.items)
-        else:
-            for key, value in node.entries:
-                if key.text not in is_secret_key:
-                    is_secret_key[key.text] = _KEY.search(key.text) is not None
-                waiting.append((value, is_secret or is_secret_key[key.text]))
+                self._note(node)
+            return
+        mark = id(node), id(shape), is_secret
+        if mark in self._seen:
+            return
+        self._seen.add(mark)
+        if isinstance(node, nodes.Sequence):
+            for item in node.items:
+                self.in_node(item, shape.item(), is_secret=is_secret)
+            return
+        for key, value in node.entries:
+            if nodes.is_merge(key):
+                for source in value.items if isinstance(value, nodes.Sequence) else [value]:
+                    self.in_node(source, shape, is_secret=is_secret)
+            else:
+                child = shape.child(key.text)  # where the schema knows the key, its word counts, not the name
+                is_named = not child.is_known and self._is_named(key.text)
+                self.in_node(value, child, is_secret=is_secret or is_named)
 
+    def in_lines(self, lines: list[str]) -> None:
+        """Search a text: from a key that is named like a secret to the end of its line, or of what hangs below it."""
+        number = 0
+        while number < len(lines):
+            line = lines[number]
+            begins = next((key.end() for key in _KEY.finditer(line) if self._is_named(key["key"])), None)
+            number += 1
+            if begins is None:
+                continue
+            rest = line[begins:]
+            if not _NO_SECRET.fullmatch(rest):
+                self.spans.add(Span(self.document.file, number, begins + 1, number, len(line) + 1))
+                self.values.update({rest.strip(), *_WORDS.findall(rest)})
+            for below in self._below(lines, number, line, rest):
+                text = lines[below - 1]
+                if not text.strip():
+                    continue
+                self.spans.add(
+                    Span(self.document.file, below, len(text) - len(text.lstrip()) + 1, below, len(text) + 1)
+                )
+                self.values.update({text.strip(), *_WORDS.findall(text)})
+                number = below
 
-def _guessed(lines: Iterable[str]) -> Iterator[str]:
-    """Lines of a text without a tree: what follows a secret key, and what is indented more than it."""
-    depth: int | None = None
-    for line in lines:
-        indent = len(line) - len(line.lstrip(" "))
-        if depth is not None and (indent > depth or not line.strip()):
-            yield _covered(line)
-            continue
-        depth = indent if _KEY.search(line) else None
-        yield _WRITTEN.sub(lambda match: match["key"] + _covered(match["value"]), line)
+    def _below(self, lines: list[str], number: int, line: str, rest: str) -> Iterator[int]:
+        """The numbers of the lines on which a value goes on: indented more, or up to the quote that ends it."""
+        quote = rest[:1] if rest[:1] in ('"', "'") and rest[:1] not in rest[1:] else ""
+        depth = len(line) - len(line.lstrip(" -"))
+        for below in range(number, len(lines)):
+            text = lines[below]
+            if not quote and text.strip() and len(text) - len(text.lstrip()) <= depth:
+                return
+            yield below + 1
+            if quote and quote in text:
+                return
+
+    def _note(self, node: nodes.Scalar) -> None:
+        names = _VARIABLE.findall(node.text)
+        self.values.update(self.environ[name] for name in names if name in self.environ)
+        if _NO_SECRET.fullmatch(node.text):
+            return
+        self.spans.add(node.span)
+        self.values.update({node.text, substitute(node.text, self.environ).text})
+        if self.document.written(node.span)[:1] in ("!", "&"):
+            self.values.update(_WORDS.findall(self.document.written(node.span)))  # it was meant to be none of these
+        self.values.update(match[1] for match in re.finditer(r"\$\{\w+:?-([^}]*)\}", node.text))
+
+    def _is_named(self, key: str) -> bool:
+        known = self._verdicts.get(key)
+        if known is None:
+            known = key in self.names or is_secret_name(key) or surely(key, self.names) is not None
+            self._verdicts[key] = known
+        return known

@@ -1,7 +1,7 @@
 """Nodes to plain values, each scalar read as the schema asks: text stays text where the schema says text.
 
 Elsewhere scalars follow the core schema of YAML 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema), so ``no`` is
-a word, ``0123`` is not octal and ``17:45`` is not a number.
+a word, ``0123`` is not octal and ``17:45`` is not a number; but ``+13186330963`` keeps its plus.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pinecall_run.source.diagnostic import Diagnostic, Route, Severity, Span
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NULLS = frozenset(("null", "Null", "NULL", "~", ""))
 _INTEGER = re.compile(r"[-+]?[0-9]{1,300}")
+_DIALLED = re.compile(r"\+[0-9]{7,}")
 _BASED = re.compile(r"0o([0-7]{1,300})|0x([0-9a-fA-F]{1,300})")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
@@ -56,6 +57,11 @@ class Shape:
         self.types = frozenset(name for schema in self._schemas for name in _types(schema))
         self.is_secret = any(schema.get("x-secret") for schema in self._schemas)
         self.is_multiline = any(schema.get("x-multiline") for schema in self._schemas)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the schema says anything of this place."""
+        return bool(self._schemas)
 
     @property
     def keys(self) -> frozenset[str]:
@@ -176,6 +182,8 @@ def _typed(replaced: Substituted, is_plain: bool, types: frozenset[str]) -> Any:
     text, may_be_text = replaced.text, not types or "string" in types
     if not is_plain and (may_be_text or not replaced.has_variables):
         return text
+    if not types and _DIALLED.fullmatch(text):
+        return text  # a phone number among options or variables, which would lose its plus
     value = core(text)
     if value is None and replaced.has_variables and may_be_text:
         return text  # a variable that is set to nothing

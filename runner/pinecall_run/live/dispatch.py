@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from pinecall_run.live.calls import LiveCall
 from pinecall_run.live.notices import Notice, ToolRan
@@ -22,14 +23,19 @@ reads that much."""
 
 
 class Dispatcher:
-    """Runs tools. ``send`` carries answers, ``notify`` tells what happened."""
+    """Runs tools. ``send`` carries answers, ``notify`` tells what happened, ``hide`` masks secrets in a text."""
 
     def __init__(
-        self, send: Callable[[Command], object], notify: Callable[[Notice], None], clock: Callable[[], float]
+        self,
+        send: Callable[[Command], object],
+        notify: Callable[[Notice], None],
+        clock: Callable[[], float],
+        hide: Callable[[str], str] = str,
     ) -> None:
         self._send = send
         self._notify = notify
         self._clock = clock
+        self._hide = hide
         self._pool = Threads(THREADS)
         self._running: set[asyncio.Task[None]] = set()
 
@@ -68,12 +74,19 @@ class Dispatcher:
         if binding is None:
             answer = unknown_tool(call.name)
         else:
-            answer = _fitting(await invoke(binding, call.arguments, live.call, self._pool))
+            answer = self._discreet(_fitting(await invoke(binding, call.arguments, live.call, self._pool)))
         milliseconds = (self._clock() - started) * 1000
         self._notify(
             ToolRan(live.call.agent, live.call.id, call.name, milliseconds, answer.failure, content=call.arguments)
         )
         return answer
+
+    def _discreet(self, answer: Answer) -> Answer:
+        """The answer of a tool that failed, whose error may quote the key it failed with: it goes to the model."""
+        if answer.failure is None:
+            return answer
+        message = self._hide(answer.failure.message)
+        return Answer({"error": message}, replace(answer.failure, message=message))
 
 
 def _fitting(answer: Answer) -> Answer:

@@ -41,6 +41,7 @@ def check_everywhere(
             places.setdefault(finding, []).append(environment)
         checked.texts = found.texts | checked.texts
         checked.files = found.files | checked.files
+        checked.written = found.written | checked.written
     everywhere = set(checked.diagnostics)
     checked.diagnostics += [_of(finding, where) for finding, where in places.items() if finding not in everywhere]
     return checked

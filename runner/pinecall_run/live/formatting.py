@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pinecall_run.config.quoting import to_quote
+from pinecall_run.live.files import read_file
 from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
 from pinecall_run.live.rewrite import Change, encoded
@@ -24,7 +25,7 @@ def format_project(
     result = Checked(project)
     if data is None:
         try:
-            data = project.file.read_bytes()
+            data = read_file(project.file)
         except OSError as error:
             message = f"{shown} cannot be read: {(error.strerror or 'unknown reason').lower()}"
             result.diagnostics.append(Diagnostic("PCR001", message, Span.at(shown)))
@@ -34,6 +35,7 @@ def format_project(
         return None, result
     result.texts[shown] = text
     document, result.diagnostics = Document.parse(text, shown)
+    result.document = result.written[shown] = document
     if document.root is None or has_errors(result.diagnostics):
         return None, result
     formatted = format_text(text, to_quote(document.root, schema("pinecall")))

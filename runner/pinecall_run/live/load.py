@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,9 @@ from pinecall_run.config.check import check_parts
 from pinecall_run.config.environments import Layer, layers, stacked
 from pinecall_run.config.model import Agent, Config, PromptSource
 from pinecall_run.config.script import Script, check_script
-from pinecall_run.config.secrets import shown_lines
+from pinecall_run.config.secrets import find_secrets
 from pinecall_run.live.environ import Environ
+from pinecall_run.live.files import read_file
 from pinecall_run.live.project import CONFIG_NAME, Project, content_hash
 from pinecall_run.prompts.prompt import Prompt, compile_prompt, compile_syntax
 from pinecall_run.resources import schema
@@ -21,6 +24,7 @@ from pinecall_run.source.diagnostic import Diagnostic, Fix, Route, Span, has_err
 from pinecall_run.source.document import Document, Text
 from pinecall_run.source.fix import reword
 from pinecall_run.source.reader import decode
+from pinecall_run.source.secrets import Secrets, secret_values
 from pinecall_run.source.suggest import closest, surely
 from pinecall_run.tools.path import ToolPath, parse_tool_path
 from pinecall_run.tools.static import check_source
@@ -43,14 +47,20 @@ class Checked:
     document: Document | None = None
     layers: list[Layer] = field(default_factory=list)
     """What the document was put together from, the lowest first."""
+    written: dict[str, Document] = field(default_factory=dict)
+    """The documents of the configuration as they are written, by the name of their file."""
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def secrets(self) -> Secrets:
+        """What must not be shown of the files and findings. Found when asked for: a project without findings is not."""
+        found = (find_secrets(document, schema("pinecall"), self.environ) for document in self.written.values())
+        return reduce(or_, found, Secrets(values=secret_values(self.environ)))
 
     @property
     def lines(self) -> Mapping[str, list[str]]:
-        """The lines of every file that was read, secrets in the configuration masked."""
-        lines = {name: Document(name, text, None).lines for name, text in self.texts.items()}
-        if self.document is not None:
-            lines[self.document.file] = shown_lines(self.document)
-        return lines
+        """The lines of every file that was read."""
+        return {name: Document(name, text, None).lines for name, text in self.texts.items()}
 
 
 def check_project(
@@ -77,7 +87,7 @@ class _Check:
         self._environ = Environ(environ, project.root)
         self._needs_secrets = needs_secrets
         self._edited = edited
-        self._result = Checked(project)
+        self._result = Checked(project, environ=self._environ)
 
     def run(self, text: str | None) -> Checked:
         result = self._result
@@ -94,7 +104,7 @@ class _Check:
         name = self._project.shown(self._project.file)
         result.texts[name] = text
         written, found = Document.parse(text, name)
-        result.document = written
+        result.document = result.written[name] = written
         result.diagnostics += found
         if written.root is None:
             return
@@ -140,6 +150,7 @@ class _Check:
         if text is None:
             return None
         document, found = Document.parse(text, shown)
+        self._result.written[shown] = document
         self._result.diagnostics += found
         return document
 
@@ -261,7 +272,7 @@ class _Check:
 
     def _data(self, path: Path, span: Span, route: Route) -> bytes | None:
         try:
-            data = self._edited[path] if path in self._edited else path.read_bytes()
+            data = self._edited[path] if path in self._edited else read_file(path)
         except OSError as error:
             shown = self._project.shown(path)
             is_missing = isinstance(error, FileNotFoundError)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pinecall_run.config.names import Names, written_names
+from pinecall_run.live.files import read_file
 from pinecall_run.live.project import Project
 from pinecall_run.source.document import Document
-from pinecall_run.source.reader import MAX_BYTES, decode
+from pinecall_run.source.reader import decode
 from pinecall_run.tools.listing import public_functions
 
 MAX_FILES = 5_000
@@ -79,6 +80,6 @@ def _functions(path: Path, name: Path) -> list[str]:
 def _bytes(path: Path) -> bytes:
     """What a file holds; nothing when it cannot be read or is too large to be read."""
     try:
-        return path.read_bytes() if path.is_file() and path.stat().st_size <= MAX_BYTES else b""
+        return read_file(path)
     except OSError:
         return b""

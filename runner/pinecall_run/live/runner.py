@@ -59,7 +59,7 @@ class Runner:
         peer.want(deployment.registrations, now=time.monotonic())
         self._link = Link(url, peer, self._on_output, time.monotonic)
         self.calls = Calls(self._link.send)
-        self._dispatcher = Dispatcher(self._link.send, self._notify, time.perf_counter)
+        self._dispatcher = Dispatcher(self._link.send, self._notify, time.perf_counter, self._hide)
         self._stopping = asyncio.Event()
         self._refusal: str | None = None
 
@@ -121,6 +121,9 @@ class Runner:
         restart_for = ["server"] if deployment.config.server != self._server else []
         self._notify(notices.Reloaded(deployment.revision, steps.actions, len(self.calls), restart_for))
         return True
+
+    def _hide(self, text: str) -> str:
+        return self._checked.secrets.hide(text)
 
     def _notify(self, notice: notices.Notice) -> None:
         try:

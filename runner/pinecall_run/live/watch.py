@@ -9,6 +9,7 @@ from pathlib import Path
 
 from watchfiles import awatch
 
+from pinecall_run.live.files import read_file
 from pinecall_run.live.project import content_hash
 
 POLL_MILLISECONDS = 2000
@@ -81,6 +82,6 @@ def _folders(files: Collection[Path]) -> list[Path]:
 
 def _hash(file: Path) -> bytes:
     try:
-        return content_hash(file.read_bytes())
+        return content_hash(read_file(file))
     except OSError:
         return b""

@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
@@ -15,19 +15,22 @@ from urllib.parse import quote
 from pinecall_run.source.codes import CODES
 from pinecall_run.source.diagnostic import Diagnostic, Severity, Span, in_order
 from pinecall_run.source.render import concise, report
+from pinecall_run.source.secrets import NONE, Secrets
 
 TOOL = "pinecall-run"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was checked and what was found. ``lines`` holds the lines of files by the name that spans use."""
+    """What was checked and what was found. ``lines`` holds the lines of files by the name that spans use; what is in
+    ``secrets`` is masked in every format."""
 
     files: Sequence[str]
     diagnostics: Sequence[Diagnostic]
     lines: Mapping[str, list[str]]
     version: str
     colour: bool = False
+    secrets: Secrets = NONE
 
 
 def render(name: str, content: Report) -> str:
@@ -38,11 +41,11 @@ def render(name: str, content: Report) -> str:
     Raises:
         KeyError: there is no such format.
     """
-    return FORMATS[name](content)
+    return FORMATS[name](replace(content, diagnostics=content.secrets.hide_in(content.diagnostics)))
 
 
 def _full(content: Report) -> str:
-    return report(content.diagnostics, content.lines, colour=content.colour)
+    return report(content.diagnostics, content.lines, colour=content.colour, secrets=content.secrets)
 
 
 def _concise(content: Report) -> str:

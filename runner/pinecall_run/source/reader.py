@@ -34,7 +34,7 @@ _NOT_ALLOWED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 def decode(data: bytes, file: str) -> tuple[str | None, list[Diagnostic]]:
     """The text of a file: UTF-8, a byte order mark dropped."""
     if len(data) > MAX_BYTES:
-        message = f"the file has {len(data):,} bytes; more than {MAX_BYTES:,} is not read"
+        message = f"the file has more than {MAX_BYTES:,} bytes, which are not read"
         return None, [Diagnostic("PCR001", message, Span.at(file))]
     try:
         return data.decode("utf-8-sig"), []
@@ -251,17 +251,21 @@ _WORDS = {
 }
 """YAML's names for what was being read, and ours."""
 
-_LINE_HELP: tuple[tuple[str, str], ...] = (
-    (r"^\s*\t|:\s*\t", "indent with spaces; YAML does not allow tabs there"),
-    (r":\s*[@%`]", "quote a value that begins with @, % or `"),
-    (r":\s+\S.*:\s", "quote a value that contains a colon followed by a space"),
+_HELP: tuple[tuple[str, str, str], ...] = (
+    ("", r"^\s*\t|:\s*\t", "indent with spaces; YAML does not allow tabs there"),
+    ("cannot start any token", r"[:,\[{-]\s*[@%`]", "quote a value that begins with @, % or `"),
+    ("mapping values are not allowed", r":\s+\S.*:\s", "quote a value that contains a colon followed by a space"),
+    ("block sequence entries", r":\s+- ", "begin a list on a line of its own, or write it as [a, b]"),
+    ("expected node content", r"[\[,]\s*- ", "in [ ] items have no dash: write [a, b]"),
+    ("unknown escape", r"", "write \\\\ for a backslash in double quotes, or use single quotes"),
+    ("expected key|expected ',' or", r"'[^']*'\w", "write '' for an apostrophe in single quotes, or use double quotes"),
+    ("expected key|expected ',' or", r'"[^"]*"\w', 'write \\" for a quote in double quotes, or use single quotes'),
+    ("expected ':'", r"^\s*(- )?[\w-]+:\S", "put a space after the colon"),
+    ("expected comment or line break", r"[|>][-+0-9]*\s", "begin a block of text on the line below"),
+    ("expected key", r"", "check the indentation: the keys of one mapping begin in the same column"),
+    ("unexpected end of stream", r"", "close the quote"),
 )
-"""By the line where reading stopped."""
-
-_PROBLEM_HELP = {
-    "did not find expected key": "check the indentation: the keys of one mapping begin in the same column",
-    "found unexpected end of stream": "close the quote",
-}
+"""By what YAML complains of and the line where reading stopped."""
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, file: str) -> Diagnostic:
@@ -292,8 +296,8 @@ def _context(error: yaml.MarkedYAMLError) -> str:
 def _syntax_help(error: yaml.MarkedYAMLError, problem: str, written: str) -> str | None:
     if "flow" in (error.context or "") and "${" in written:
         return 'inside { } or [ ] a variable must be quoted: "${NAME}"'
-    by_line = (help for pattern, help in _LINE_HELP if re.search(pattern, written))
-    return next(by_line, _PROBLEM_HELP.get(problem))
+    fitting = (help for says, line, help in _HELP if re.search(says, problem) and re.search(line, written))
+    return next(fitting, None)
 
 
 def _quoted(text: str, place: Span) -> Fix | None:

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 
 from pinecall_run.source.diagnostic import Diagnostic, Severity, Span, in_order
+from pinecall_run.source.secrets import NONE, Secrets
 
 MAX_COLUMNS = 160
 """Of a longer line only the part around the finding is shown."""
@@ -19,31 +20,40 @@ def concise(diagnostic: Diagnostic) -> str:
     return f"{place(span)}: {diagnostic.code} {_clean(diagnostic.message)}"
 
 
-def full(diagnostic: Diagnostic, lines: Mapping[str, list[str]], *, colour: bool = False) -> str:
+def full(
+    diagnostic: Diagnostic, lines: Mapping[str, list[str]], *, colour: bool = False, secrets: Secrets = NONE
+) -> str:
     """The finding with the lines it points at.
 
     ``lines`` holds the lines of each file by the name that spans use; a file that is not there is shown
-    without a snippet.
+    without a snippet. What is in ``secrets`` is masked.
     """
+    (diagnostic,) = secrets.hide_in([diagnostic])
     span = diagnostic.span
     paint = _painter(_COLOURS[diagnostic.severity] if colour else None)
     head = f"{diagnostic.severity}[{diagnostic.code}]"
     parts = [f"{place(span)}: {paint(head)} {_clean(diagnostic.message)}"]
-    parts += _snippet(span, lines.get(span.file, []), paint)
+    parts += _snippet(span, lines.get(span.file, []), paint, secrets)
     for label in diagnostic.labels:
         parts.append(f"  {place(label.span)}: {_clean(label.text)}")
-        parts += _snippet(label.span, lines.get(label.span.file, []), paint)
+        parts += _snippet(label.span, lines.get(label.span.file, []), paint, secrets)
     if diagnostic.help:
         parts.append(f"  help: {_clean(diagnostic.help)}")
     return "\n".join(parts)
 
 
-def report(diagnostics: Iterable[Diagnostic], lines: Mapping[str, list[str]], *, colour: bool = False) -> str:
-    """All findings in order, and a line that counts them; empty when there is none."""
+def report(
+    diagnostics: Iterable[Diagnostic],
+    lines: Mapping[str, list[str]],
+    *,
+    colour: bool = False,
+    secrets: Secrets = NONE,
+) -> str:
+    """All findings in order, and a line that counts them; empty when there is none. ``secrets`` are masked."""
     ordered = in_order(diagnostics)
     if not ordered:
         return ""
-    return "\n\n".join([*(full(d, lines, colour=colour) for d in ordered), summary(ordered)])
+    return "\n\n".join([*(full(d, lines, colour=colour, secrets=secrets) for d in ordered), summary(ordered)])
 
 
 def summary(diagnostics: Iterable[Diagnostic]) -> str:
@@ -62,12 +72,13 @@ def place(span: Span) -> str:
     return f"{_clean(span.file)}:{span.line}:{span.column}"
 
 
-def _snippet(span: Span, lines: list[str], paint: Callable[[str], str]) -> list[str]:
+def _snippet(span: Span, lines: list[str], paint: Callable[[str], str], secrets: Secrets) -> list[str]:
     if not 0 < span.line <= len(lines):
         return []
     written = lines[span.line - 1]
     start = min(span.column - 1, len(written))
     end = min(span.end_column - 1, len(written)) if span.end_line == span.line else len(written)
+    written, start, end = secrets.hide_line(span.file, span.line, written, start, end)
     first, last = _window(start, len(written))
     shown, pointed = _clean(written[first:last], "\t"), _clean(written[start : min(end, last)])
     indent = "".join("\t" if char == "\t" else " " * _columns(char) for char in _clean(written[first:start], "\t"))
