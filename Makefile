@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix docs bench lock clean
+.PHONY: help run test fuzz check fix docs bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
@@ -24,6 +24,9 @@ run: $(READY)  ## start the agents of pinecall.yaml with the embedded voice serv
 
 test: $(READY)  ## every test
 	@$(BIN)/python -m pytest
+
+fuzz: $(READY)  ## 100,000 broken files and some large ones; FUZZ="--count N --seed N --seconds N"
+	@$(BIN)/python -m tests.fuzz $(FUZZ)
 
 check: $(READY)  ## format, lint, types, rules and tests: what every commit passes
 	@$(BIN)/ruff format --check .

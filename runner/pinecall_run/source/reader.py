@@ -277,7 +277,7 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, file: str) -> Diagnost
     problem = (error.problem or "the text cannot be parsed").strip()
     message = f"{problem} {_context(error)}".strip()
     labels: tuple[Label, ...] = ()
-    if error.context_mark is not None and error.context_mark.line != line:
+    if error.context_mark is not None and line != error.context_mark.line < len(lines):
         start = Span.at(file, error.context_mark.line + 1, error.context_mark.column + 1)
         labels = (Label(start, "what was being read began here"),)
     span = Span.at(file, line + 1, column + 1)

@@ -14,6 +14,8 @@ SHORTEST = 6
 """Characters that make a value worth hiding wherever it is met; of shorter ones only the place is hidden, because they
 are words of other sentences, too."""
 
+_QUOTED = 64
+"""Characters of a value that a message quotes at least."""
 _NAMED = re.compile(r"(key|token|secret|passw(or)?d|passphrase|credentials?)$", re.IGNORECASE)
 
 
@@ -77,7 +79,7 @@ class Secrets:
     def _pattern(self) -> re.Pattern[str] | None:
         pieces = {line.strip() for value in self.values for line in (value, *value.splitlines())}
         long = sorted((piece for piece in pieces if len(piece) >= SHORTEST), key=len, reverse=True)
-        return re.compile("|".join(map(re.escape, long))) if long else None
+        return re.compile("|".join(map(_matching, long))) if long else None
 
     @cached_property
     def _by_line(self) -> dict[tuple[str, int], list[Span]]:
@@ -86,6 +88,11 @@ class Secrets:
             for number in range(span.line, span.end_line + 1):
                 found.setdefault((span.file, number), []).append(span)
         return found
+
+
+def _matching(piece: str) -> str:
+    """The pattern of a secret. A message may have cut a long one short, and then holds its beginning."""
+    return re.escape(piece) if len(piece) <= _QUOTED else rf"{re.escape(piece[:_QUOTED])}[^\s`]*"
 
 
 def _on_line(span: Span, number: int, line: str) -> tuple[int, int]:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+LONGEST = 200
+"""Characters of a word that may have been meant to be another."""
+
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """The known word that ``word`` was probably meant to be, if any is near enough."""
+    if len(word) > LONGEST:
+        return None  # it is no slip of anything, and comparing takes time and memory
     by_folded = {candidate.casefold(): candidate for candidate in known}
     matches = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[matches[0]] if matches else None

@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 import warnings
 
+from pinecall_run.tools.static import MAX_SOURCE
+
 
 def public_functions(source: str) -> list[str]:
     """Functions that the module defines at its top level and does not hide, in their order; none when the text is
-    not Python."""
+    not Python or too long to look into."""
+    if len(source) > MAX_SOURCE:
+        return []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the user's escape sequences; the import will say it

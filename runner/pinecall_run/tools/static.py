@@ -11,6 +11,9 @@ from pinecall_run.source.fix import reword
 from pinecall_run.source.suggest import closest, listed, surely
 from pinecall_run.tools.path import ToolPath
 
+MAX_SOURCE = 1024 * 1024
+"""Longer modules are not looked into: their trees take hundreds of times the memory of their text."""
+
 
 def check_source(
     path: ToolPath, source: str, file: str, span: Span, route: Route, *, written: str = ""
@@ -21,6 +24,8 @@ def check_source(
     configuration, ``written`` what stands there. A name that the module may make dynamically (a star import,
     ``__getattr__``, ``globals()``) is believed.
     """
+    if len(source) > MAX_SOURCE:
+        return []  # the import will tell
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the user's escape sequences; the import will say it
