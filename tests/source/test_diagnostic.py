@@ -2,7 +2,7 @@
 
 import pytest
 
-from pinecall_run.source.diagnostic import Diagnostic, Severity, Span, has_errors, in_order
+from pinecall_run.source.diagnostic import MAX_MESSAGE, Diagnostic, Severity, Span, has_errors, in_order
 
 
 def finding(line: int, code: str = "PCR101", file: str = "a.yaml", column: int = 1) -> Diagnostic:
@@ -32,3 +32,8 @@ def test_only_errors_count(severities: list[Severity], expected: bool) -> None:
 
 def test_a_span_on_one_line_ends_after_its_length() -> None:
     assert tuple(Span.at("a.yaml", 3, 5, 4)) == ("a.yaml", 3, 5, 3, 9)
+
+
+def test_a_message_is_cut_where_it_quotes_too_much() -> None:
+    assert len(Diagnostic("PCR101", "x" * 10_000, Span.at("a")).message) == MAX_MESSAGE
+    assert Diagnostic("PCR101", "x" * MAX_MESSAGE, Span.at("a")).message == "x" * MAX_MESSAGE

@@ -132,6 +132,8 @@ def test_a_syntax_error_says_what_to_do(text: str, help: str | None) -> None:
 def test_a_syntax_error_shows_where_the_unfinished_thing_began() -> None:
     _, diagnostics = read("a: [1, 2\nb: 3\n", "a.yaml")
     assert [(label.span.line, label.span.column) for label in diagnostics[0].labels] == [(1, 4)]
+    _, diagnostics = read("{", "a.yaml")
+    assert diagnostics[0].labels == (), "what libyaml places beyond the text is nowhere"
 
 
 def test_a_merge_of_what_is_no_mapping_is_a_finding() -> None:

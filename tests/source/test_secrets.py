@@ -71,6 +71,11 @@ def test_no_format_shows_a_secret(shape: str) -> None:
     assert hidden.hide("lines of it") == "***"
 
 
+def test_a_secret_that_a_message_cut_short_is_masked_too() -> None:
+    hidden = secrets(values=frozenset(["hush" * 100]))
+    assert hidden.hide(f"`{('hush' * 100)[:77]}…` is not allowed") == "`***` is not allowed"
+
+
 def test_findings_keep_their_places_and_lose_values() -> None:
     found = Diagnostic("PCR101", "hushhush", Span.at("a"), route=("a", 1))
     (masked,) = secrets(values=frozenset(["hushhush"])).hide_in([found])

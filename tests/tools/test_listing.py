@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pinecall_run.tools.listing import public_functions
+from pinecall_run.tools.static import MAX_SOURCE
 
 
 def test_functions_of_the_top_level_that_are_not_hidden() -> None:
@@ -15,3 +16,7 @@ def test_functions_of_the_top_level_that_are_not_hidden() -> None:
 @pytest.mark.parametrize("source", ["def", "\x00", "(" * 5000, ""])
 def test_what_is_not_python_has_none(source: str) -> None:
     assert public_functions(source) == []
+
+
+def test_a_very_long_module_is_not_looked_into() -> None:
+    assert public_functions("def a(): ...\n" + "#" * MAX_SOURCE) == []
