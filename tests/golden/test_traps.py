@@ -63,13 +63,13 @@ KEPT: list[tuple[str, str, Any]] = [
     ("greeting: {no: Hei, 1: One, on: On, null: Nothing}", "greeting",
      {"no": "Hei", "1": "One", "on": "On", "null": "Nothing"}),
     ("tools: {on: a.b, '1': a.c}", "tools", {"on": "a.b", "1": "a.c"}),
-    ("stt: {provider: x, keyterms: [no, 17:45, 1.10, 0123]}", "stt",
-     {"provider": "x", "keyterms": ["no", "17:45", "1.10", "0123"]}),
-    ("voice: {provider: x, caller: +13186330963}", "voice", {"provider": "x", "caller": "+13186330963"}),
-    ("voice: {provider: x, gain: +6, speed: 1.10, on: no, at: 17:45}", "voice",
-     {"provider": "x", "gain": 6, "speed": 1.1, "on": "no", "at": "17:45"}),
-    ("voice: {provider: x, caller: '${PHONE}'}", "voice",
-     {"provider": "x", "caller": "+13186330963"}),
+    ("stt: {provider: soniox, keyterms: [no, 17:45, 1.10, 0123]}", "stt",
+     {"provider": "soniox", "keyterms": ["no", "17:45", "1.10", "0123"]}),
+    ("voice: {provider: rime, caller: +13186330963}", "voice", {"provider": "rime", "caller": "+13186330963"}),
+    ("voice: {provider: rime, gain: +6, speed: 1.10, on: no, at: 17:45}", "voice",
+     {"provider": "rime", "gain": 6, "speed": 1.1, "on": "no", "at": "17:45"}),
+    ("voice: {provider: rime, caller: '${PHONE}'}", "voice",
+     {"provider": "rime", "caller": "+13186330963"}),
     ("session_limits: {max_duration_seconds: 1e3}", "session_limits", {"max_duration_seconds": 1000.0}),
     ("session_limits: {max_duration_seconds: 0o17}", "session_limits", {"max_duration_seconds": 15}),
     ("session_limits: {max_duration_seconds: 010}", "session_limits", {"max_duration_seconds": 10}),
@@ -122,7 +122,7 @@ REFUSED: list[tuple[str, str, int, int, str]] = [
     ("gree\u200bting: a", "PCR101", 6, 5, "did you mean `greeting`?"),
     ("\tgreeting: a", "PCR003", 6, 5, "indent with spaces"),
     ("greeting: a:\tb", "PCR003", 6, 16, ""),
-    ("stt: {provider: x, keyterms: [- a]}", "PCR003", 6, 35, "in [ ] items have no dash"),
+    ("stt: {provider: soniox, keyterms: [- a]}", "PCR003", 6, 35, "in [ ] items have no dash"),
     ("1: x", "PCR101", 6, 5, "no key `1`"),
     ("no: x", "PCR101", 6, 5, "no key `no`"),
     ("<<: x", "PCR005", 6, 5, "`<<` merges mappings"),
@@ -190,7 +190,7 @@ def test_every_line_break_is_one(line_break: str) -> None:
 
 
 def test_the_same_word_means_what_each_of_its_places_asks() -> None:
-    config, found = checked(f"x-n: &n 010\n{HEAD}    greeting: *n\n    voice: {{provider: x, gain: *n}}\n")
+    config, found = checked(f"x-n: &n 010\n{HEAD}    greeting: *n\n    voice: {{provider: rime, gain: *n}}\n")
     assert found == []
     assert config is not None
-    assert (config.agents["desk"].greeting, config.agents["desk"].voice) == ("010", {"provider": "x", "gain": 10})
+    assert (config.agents["desk"].greeting, config.agents["desk"].voice) == ("010", {"provider": "rime", "gain": 10})

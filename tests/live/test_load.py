@@ -131,20 +131,6 @@ def test_findings_show_the_lines_of_every_file(tmp_path: Path) -> None:
     assert checked.lines[finding.span.file][1] == "otherwise: '{% if %}'"
 
 
-def test_no_line_that_is_shown_holds_a_secret(tmp_path: Path) -> None:
-    text = """
-version: 1
-server: {url: "wss://voice.example", api_key: pk_canary}
-agents: {desk: {prompt: Hi., channels: [fax]}}
-"""
-    for written in (text, text + "x: ["):
-        checked = check(tmp_path, written)
-        (lines,) = checked.lines.values()
-        assert "api_key: *********}" in lines[2]
-        assert not any("canary" in line for line in lines)
-        assert "canary" not in " ".join(f"{d.message} {d.help}" for d in checked.diagnostics)
-
-
 def test_a_prompt_that_names_a_file_of_the_project_can_be_mended(tmp_path: Path) -> None:
     config = CONFIG.replace("{file: prompts/desk.md.j2, vars: {company: Acme}}", "NAME")
     root = project(tmp_path, config, **FILES)

@@ -93,6 +93,10 @@ BY_VERB: Mapping[str, list[list[str]]] = {
     "fmt": [["fmt", "--check"], ["fmt"]],
     "explain": [["explain", code] for code in list(CODES)[:2]],
     "rules": [["rules"], ["rules", "--json"]],
+    "config": [
+        *(["config", "--format", shape] for shape in ("yaml", "json")),
+        *(["config", "why", route] for route in ("server", "agents", "agents.mobile", "agents.mobile.channels[0]")),
+    ],
     "schema": [["schema"], ["schema", "--project"]],
     "render": [["render"], ["render", "gone"]],
     "chat": [["chat", "gone"]],
@@ -186,7 +190,7 @@ BROKEN = (
     "        {}[os.environ['HUSH']]\n"
     "    except KeyError as error:\n"
     "        raise RuntimeError(os.environ['OPENAI_API_KEY']) from error\n"
-    "validate.check_project = fail\n"
+    "validate.check_everywhere = fail\n"
     "sys.argv = ['pinecall-run', 'validate', os.environ['HUSH']]\n"
     "main.main()\n"
 )

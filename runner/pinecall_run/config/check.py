@@ -112,5 +112,5 @@ def _remove(values: Any, route: Route) -> None:
         values = values.get(step) if isinstance(values, dict) else None  # a larger part is gone already
     if isinstance(values, dict):
         values.pop(last, None)
-    elif isinstance(values, list):
+    elif isinstance(values, list) and int(last) < len(values):  # a key given twice has findings in both its lists
         values[int(last)] = None
