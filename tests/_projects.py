@@ -31,17 +31,17 @@ def look(
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    with chdir(folder), _modules_of_its_own():
+    with chdir(folder), modules_of_its_own():
         checked = check_everywhere(Project(Path(config), environment), {"TWO_LINES": "first\nsecond"})
         _, found = bind_project(checked)
         diagnostics = checked.diagnostics + found
         if checked.document is not None:
             diagnostics = without_ignored(diagnostics, checked.document)
-        return Looked(tuple(d.code for d in diagnostics), report(diagnostics, checked.lines))
+        return Looked(tuple(d.code for d in diagnostics), report(diagnostics, checked.lines, secrets=checked.secrets))
 
 
 @contextmanager
-def _modules_of_its_own() -> Iterator[None]:
+def modules_of_its_own() -> Iterator[None]:
     """What a project imports, and where from, is forgotten."""
     path, modules = list(sys.path), set(sys.modules)
     try:

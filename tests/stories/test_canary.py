@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests._projects import modules_of_its_own
 from tests.stories._stage import PATIENCE, clean_environment, command
 
 from pinecall_run.cli import main as border
@@ -32,7 +33,7 @@ agents:
     prompt: Hello.
     model: scripted:desk.script.yaml
     channels: [chat]
-    tools: {open: shop.open_door}
+    tools: {open: doors.open_door}
   mobile:
     prompt: Hello.
     model: scripted:desk.script.yaml
@@ -127,7 +128,7 @@ def _secret_fields(part: Any) -> Iterator[str]:
 def _write(folder: Path, text: str, tool: str = TOOL) -> None:
     (folder / "pinecall.yaml").write_bytes(text.encode("utf-8", "surrogateescape"))
     (folder / "desk.script.yaml").write_text(SCRIPT)
-    (folder / "shop.py").write_text(tool)
+    (folder / "doors.py").write_text(tool)
 
 
 def _sings(data: bytes) -> bool:
@@ -151,7 +152,8 @@ def test_no_verb_shows_a_secret(name: str, tmp_path: Path, monkeypatch: pytest.M
     for words in (words for verb in BY_VERB.values() for words in verb):
         _write(project, text)
         given = text.encode("utf-8", "surrogateescape") if "-" in words else None
-        result = CliRunner(env=ENVIRON).invoke(border._group, words, input=given)
+        with modules_of_its_own():
+            result = CliRunner(env=ENVIRON).invoke(border._group, words, input=given)
         assert not _sings(result.output_bytes), (words, result.output)
         assert result.exception is None or isinstance(result.exception, SystemExit), words
         assert "--strict-env" not in words or result.exit_code == (name in BAD), result.output
