@@ -122,7 +122,7 @@ REFUSED: list[tuple[str, str, int, int, str]] = [
     ("gree\u200bting: a", "PCR101", 6, 5, "did you mean `greeting`?"),
     ("\tgreeting: a", "PCR003", 6, 5, "indent with spaces"),
     ("greeting: a:\tb", "PCR003", 6, 16, ""),
-    ("stt: {provider: soniox, keyterms: [- a]}", "PCR003", 6, 35, "in [ ] items have no dash"),
+    ("stt: {provider: soniox, keyterms: [- a]}", "PCR003", 6, 40, "in [ ] items have no dash"),
     ("1: x", "PCR101", 6, 5, "no key `1`"),
     ("no: x", "PCR101", 6, 5, "no key `no`"),
     ("<<: x", "PCR005", 6, 5, "`<<` merges mappings"),

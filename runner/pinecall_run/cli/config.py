@@ -48,7 +48,7 @@ def command(ctx: click.Context, project: Path, environment: str | None, shape: s
         sys.exit(1)
     values = {key: value for key, value in _values(checked, checked.document).items() if not key.startswith("x-")}
     written = to_yaml(values) if shape == "yaml" else json.dumps(values, indent=2, ensure_ascii=False) + "\n"
-    click.echo(written.encode(), nl=False)
+    click.echo(checked.secrets.hide(written).encode(), nl=False)
 
 
 @command.command("why")
@@ -64,7 +64,7 @@ def why(route: str, project: Path, environment: str | None) -> None:
     wanted = parse_route(route)
     if wanted is None:
         raise click.BadParameter(f"{route!r} is no route such as agents.support.channels[0].ref", param_hint="ROUTE")
-    click.echo("\n\n".join(_explained(checked, checked.document, wanted)))
+    click.echo(checked.secrets.hide("\n\n".join(_explained(checked, checked.document, wanted))))
 
 
 def _values(checked: Checked, document: Document) -> dict[str, object]:
