@@ -82,7 +82,7 @@ def test_a_bug_is_one_line_without_what_it_was_about(
     assert written.startswith("pinecall-run 0.1.0\nPython 3.")
     assert "\nverb validate\n" in written
     assert re.search(
-        r"builtins.ZeroDivisionError\n  pinecall_run/cli/main.py:\d+ in main\n  \*\*\*:\d+ in fail", written
+        r"builtins.ZeroDivisionError\n  pinecall_run/cli/main.py:\d+ in _run\n  \*\*\*:\d+ in fail", written
     )
     assert "builtins.KeyError" in written
     assert "caller" not in error + written

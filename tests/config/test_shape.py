@@ -138,13 +138,20 @@ def test_a_mistake_in_what_is_reused_is_shown_where_it_is_written() -> None:
     assert codes(text) == [("PCR104", 2, 13)] * 2
 
 
+def test_of_many_agents_each_wrong_one_is_told() -> None:
+    rows = ["{prompt: x}", "{prompt: x, voise: y}", "{prompt: x}", "{language: 7-, prompt: x}", "{prompt: x}"]
+    agents = "".join(f"  a{number}: {row}\n" for number, row in enumerate(rows))
+    found = codes(f"version: 1\nagents:\n{agents}  7-$: {{prompt: x}}\n")
+    assert sorted(found) == [("PCR101", 4, 19), ("PCR104", 6, 18), ("PCR104", 8, 3)]
+
+
 def test_a_keyword_without_a_sentence_of_ours_says_what_the_validator_says() -> None:
-    schema: Any = {"properties": {"a": {"type": "array", "uniqueItems": True}, "b": {"multipleOf": 2}}}
+    schema: Any = {"properties": {"a": {"type": "array", "maxItems": 1}, "b": {"exclusiveMaximum": 2}}}
     document, _ = Document.parse("{a: [1, 1], b: 3}", "a.yaml")
     found = check_shape(values("{a: [1, 1], b: 3}", {}), schema, document)
     assert [(d.code, d.message) for d in found] == [
-        ("PCR104", "`a`: [1, 1] has non-unique elements"),
-        ("PCR104", "3: 3 is not a multiple of 2"),
+        ("PCR104", "`a`: [1, 1] is too long"),
+        ("PCR104", "3: 3 is greater than or equal to the maximum of 2"),
     ]
 
 

@@ -94,7 +94,7 @@ def test_a_module_that_may_not_be_read_is_a_finding(tmp_path: Path, monkeypatch:
             raise PermissionError(13, "Permission denied")
         return read_file(path)
 
-    monkeypatch.setattr("pinecall_run.live.load.read_file", refuse)
+    monkeypatch.setattr("pinecall_run.live.project_files.read_file", refuse)
     checked = check(root)
     assert codes(checked) == ["PCR001"]
     assert "Permission denied" in checked.diagnostics[0].message
@@ -146,3 +146,12 @@ def test_a_prompt_that_names_a_file_of_the_project_can_be_mended(tmp_path: Path)
 def test_a_script_without_a_name_is_one_finding(tmp_path: Path) -> None:
     root = project(tmp_path, CONFIG.replace("scripted:desk.script.yaml", "'scripted:'"), **FILES)
     assert codes(check(root)) == ["PCR507"]
+
+
+def test_agents_that_share_a_template_have_their_own_prompts_and_findings(tmp_path: Path) -> None:
+    agents = {"d": "{n: 1}", "a": "{n: 1, who: Ann}", "b": "{n: 2, who: Bea}", "c": "{n: 0, who: Cy}"}
+    lines = [f"  {name}: {{prompt: {{file: p.j2, vars: {of}}}, channels: [chat]}}\n" for name, of in agents.items()]
+    root = project(tmp_path, "version: 1\nagents:\n" + "".join(lines), p_DOT_j2="{{ who }} {{ (2 / n)|int }}")
+    checked = check(root)
+    assert checked.prompts == {"a": "Ann 2", "b": "Bea 1"}
+    assert codes(checked) == ["PCR302", "PCR303"]

@@ -50,8 +50,8 @@ class _Reading(Reading):
 
     uses: dict[int, tuple[nodes.Scalar, bool]] = field(default_factory=dict)
 
-    def _scalar(self, node: nodes.Scalar, shape: Shape, route: Route) -> Any:
-        value = super(_Reading, self)._scalar(node, shape, route)
+    def _scalar(self, node: nodes.Scalar, shape: Shape, parent: Route, *step: str | int) -> Any:
+        value = super(_Reading, self)._scalar(node, shape, parent, *step)
         if _may_be_quoted(node):
             is_text = isinstance(value, str) and (not shape.types or "string" in shape.types)
             self.uses[id(node)] = node, is_text and self.uses.get(id(node), (node, True))[1]

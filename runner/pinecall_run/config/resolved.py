@@ -24,10 +24,10 @@ class _Masking(Reading):
             return MASK
         return super(_Masking, self).value(node, shape, route)
 
-    def _scalar(self, node: nodes.Scalar, shape: Shape, route: Route) -> Any:
+    def _scalar(self, node: nodes.Scalar, shape: Shape, parent: Route, *step: str | int) -> Any:
         missing = len(self.unset_secrets)
-        value = super(_Masking, self)._scalar(node, shape, route)
-        if not _is_secret(shape, route):
+        value = super(_Masking, self)._scalar(node, shape, parent, *step)
+        if not _is_secret(shape, (*parent, *step)):
             return escaped(value) if isinstance(value, str) else value
         return value if not value or len(self.unset_secrets) > missing else MASK
 

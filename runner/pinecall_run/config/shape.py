@@ -7,16 +7,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
-
+from pinecall_run.config.conform import Conforms, compile_schema
 from pinecall_run.config.values import core
 from pinecall_run.source.diagnostic import Diagnostic, Edit, Fix, Route
 from pinecall_run.source.document import Document
 from pinecall_run.source.fix import reword
 from pinecall_run.source.suggest import closest, listed, surely
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
 
 _NAMES = {
     "object": "a mapping",
@@ -78,8 +80,28 @@ class _Context:
 
 def check_shape(value: Any, schema: Mapping[str, Any], document: Document) -> list[Diagnostic]:
     """The findings of ``value`` (read from ``document``) against ``schema``."""
-    errors = Draft202012Validator(schema).iter_errors(value)
-    return _findings(errors, _Context(document, schema))
+    if compile_schema(schema)(value):
+        return []
+    return _findings(_errors(value, schema), _Context(document, schema))
+
+
+def _errors(value: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
+    """What jsonschema has to say, which is not asked about those of many agents, or other entries, that conform."""
+    from jsonschema import Draft202012Validator  # its import alone is two fifths of a cold check
+    from jsonschema.validators import extend
+
+    keyword = "additionalProperties"
+    reference = Draft202012Validator.VALIDATORS[keyword]
+    checks: dict[int, Conforms] = {}
+
+    def of_doubtful(validator: Any, wanted: Any, instance: Any, around: Any) -> Any:
+        if isinstance(wanted, dict) and isinstance(instance, dict):
+            check = checks.get(id(wanted)) or checks.setdefault(id(wanted), compile_schema(schema, wanted))
+            instance = {key: part for key, part in instance.items() if not check(part)}
+        return reference(validator, wanted, instance, around)
+
+    validator: Validator = extend(Draft202012Validator, {keyword: of_doubtful})(schema)  # type: ignore[no-untyped-call]
+    yield from validator.iter_errors(value)
 
 
 def _findings(errors: Iterable[ValidationError], context: _Context) -> list[Diagnostic]:

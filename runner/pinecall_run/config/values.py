@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pinecall_run.config.variables import Substituted, substitute
+from pinecall_run.config.variables import substitute
 from pinecall_run.source import nodes
 from pinecall_run.source.diagnostic import Diagnostic, Route, Severity, Span
 
@@ -52,6 +52,7 @@ class Shape:
     def __init__(self, schemas: list[Any], root: Mapping[str, Any]) -> None:
         self._root = root
         self._schemas = [part for schema in schemas for part in _parts(schema, root, set())]
+        self._named = frozenset(key for schema in self._schemas for key in schema.get("properties", ()))
         self._children: dict[str | None, Shape] = {}
         self._item: Shape | None = None
         self.types = frozenset(name for schema in self._schemas for name in _types(schema))
@@ -80,15 +81,15 @@ class Shape:
 
     def child(self, key: str) -> Shape:
         """The shape of the value under ``key``."""
-        named = any(key in schema.get("properties", {}) for schema in self._schemas)
-        known = self._children.get(key if named else None)
+        place = key if key in self._named else None
+        known = self._children.get(place)
         if known is None:
             found = [
                 schema["properties"][key] if key in schema.get("properties", {}) else schema.get("additionalProperties")
                 for schema in self._schemas
             ]
             known = Shape(found, self._root)
-            self._children[key if named else None] = known
+            self._children[place] = known
         return known
 
     def item(self) -> Shape:
@@ -142,23 +143,35 @@ class Reading:
         if isinstance(node, nodes.Scalar):
             return self._scalar(node, shape, route)
         if isinstance(node, nodes.Sequence):
-            return [self.value(item, shape.item(), (*route, index)) for index, item in enumerate(node.items)]
+            item_shape = shape.item()
+            return [self._part(item, item_shape, route, index) for index, item in enumerate(node.items)]
         return {
-            key.text: self.value(value, shape.child(key.text), (*route, key.text))
+            key.text: self._part(value, shape.child(key.text), route, key.text)
             for key, value in nodes.merged_entries(node)
             if route or not key.text.startswith("x-")
         }
 
-    def _scalar(self, node: nodes.Scalar, shape: Shape, route: Route) -> Any:
-        replaced = Substituted(node.text) if self.environ is None else substitute(node.text, self.environ)
+    def _part(self, node: nodes.Node, shape: Shape, route: Route, step: str | int) -> Any:
+        if isinstance(node, nodes.Scalar):
+            return self._scalar(node, shape, route, step)
+        return self.value(node, shape, (*route, step))
+
+    def _scalar(self, node: nodes.Scalar, shape: Shape, parent: Route, *step: str | int) -> Any:
+        if self.environ is None or "$" not in node.text:
+            value = _typed(node.text, False, node.style == "", shape.types)
+            if shape.is_secret and isinstance(value, str) and value:
+                self._warn_of_secret(node, (*parent, *step))
+            return value
+        replaced = substitute(node.text, self.environ)
+        route = (*parent, *step)  # most scalars are never asked for it
         must_be_one_line = bool(shape.types) and not shape.is_multiline
         for problem in (*replaced.problems, *(replaced.line_breaks if must_be_one_line else ())):
             missing_secret = shape.is_secret and problem.code == "PCR201"
             into = self.unset_secrets if missing_secret else self.diagnostics
-            span = _part(node, problem.written)
+            span = _piece(node, problem.written)
             message = problem.message.replace(f"`{problem.written}`", "this") if shape.is_secret else problem.message
             into.append(Diagnostic(problem.code, message, span, help=problem.help, route=route))
-        value = _typed(replaced, node.style == "", shape.types)
+        value = _typed(replaced.text, replaced.has_variables, node.style == "", shape.types)
         if shape.is_secret and isinstance(value, str) and value and not replaced.has_variables:
             self._warn_of_secret(node, route)
         return value
@@ -174,18 +187,18 @@ class Reading:
         self.diagnostics.append(Diagnostic("PCR203", message, node.span, Severity.WARNING, help, route))
 
 
-def _typed(replaced: Substituted, is_plain: bool, types: frozenset[str]) -> Any:
+def _typed(text: str, has_variables: bool, is_plain: bool, types: frozenset[str]) -> Any:
     """What a text stands for where a schema allows ``types``; none stands for a place of which it says nothing.
 
     A variable may be quoted, which flow style asks for, and still give a number where one is wanted.
     """
-    text, may_be_text = replaced.text, not types or "string" in types
-    if not is_plain and (may_be_text or not replaced.has_variables):
+    may_be_text = not types or "string" in types
+    if not is_plain and (may_be_text or not has_variables):
         return text
     if not types and _DIALLED.fullmatch(text):
         return text  # a phone number among options or variables, which would lose its plus
     value = core(text)
-    if value is None and replaced.has_variables and may_be_text:
+    if value is None and has_variables and may_be_text:
         return text  # a variable that is set to nothing
     if isinstance(value, (bool, int, float)) and types and not _allowed(value, types):
         return text if may_be_text else value
@@ -197,7 +210,7 @@ def _allowed(value: bool | int | float, types: frozenset[str]) -> bool:
     return name in types or (name == "integer" and "number" in types)
 
 
-def _part(node: nodes.Scalar, written: str) -> Span:
+def _piece(node: nodes.Scalar, written: str) -> Span:
     """The span of a piece of a one-line scalar; the whole scalar where its lines are not the file's."""
     span = node.span
     quotes = 2 if node.style in ("'", '"') else 0

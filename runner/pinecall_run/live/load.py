@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import or_
@@ -16,14 +16,14 @@ from pinecall_run.config.model import Agent, Config, PromptSource
 from pinecall_run.config.script import Script, check_script
 from pinecall_run.config.secrets import find_secrets
 from pinecall_run.live.environ import Environ
-from pinecall_run.live.files import read_file
-from pinecall_run.live.project import CONFIG_NAME, Project, content_hash
+from pinecall_run.live.project import CONFIG_NAME, Project
+from pinecall_run.live.project_files import ProjectFiles
+from pinecall_run.live.timezones import Timezones
 from pinecall_run.prompts.prompt import Prompt, compile_prompt, compile_syntax
 from pinecall_run.resources import schema
 from pinecall_run.source.diagnostic import Diagnostic, Fix, Route, Span, has_errors
 from pinecall_run.source.document import Document, Text
 from pinecall_run.source.fix import reword
-from pinecall_run.source.reader import decode
 from pinecall_run.source.secrets import Secrets, secret_values
 from pinecall_run.source.suggest import closest, surely
 from pinecall_run.tools.path import ToolPath, parse_tool_path
@@ -87,7 +87,10 @@ class _Check:
         self._environ = Environ(environ, project.root)
         self._needs_secrets = needs_secrets
         self._edited = edited
+        self._files = ProjectFiles(project, edited)
         self._result = Checked(project, environ=self._environ)
+        self._templates: dict[tuple[str, frozenset[str]], tuple[Prompt | None, list[Diagnostic]]] = {}
+        self._shared: frozenset[str] | None = None
 
     def run(self, text: str | None) -> Checked:
         result = self._result
@@ -113,7 +116,7 @@ class _Check:
             document,
             schema("pinecall"),
             self._environ,
-            timezones=_timezones,
+            timezones=Timezones,
             is_file=self._is_file,
             needs_secrets=self._needs_secrets,
         )
@@ -170,18 +173,33 @@ class _Check:
             text = document.text_at(inner, source.text)
         if text is None:
             return
-        prompt, found = compile_prompt(text, source.vars, self._load_template)
-        if self._is_shared(source):
+        prompt, found = self._compiled(source, text)
+        if found and source.file in self._shared_files():
             found = [replace(finding, fix=None) for finding in found]
         if prompt is not None:
             self._render(agent.name, prompt, found)
         self._result.diagnostics += found
 
-    def _is_shared(self, source: PromptSource) -> bool:
-        """Whether another agent reads the same template with other variables, so that what mends one may break it."""
-        config = self._result.config
-        prompts = [agent.prompt for agent in config.agents.values()] if config and source.file else []
-        return any(other.file == source.file and set(other.vars) != set(source.vars) for other in prompts)
+    def _compiled(self, source: PromptSource, text: Text) -> tuple[Prompt | None, list[Diagnostic]]:
+        """The prompt and its findings, which say no more of the variables than their names."""
+        if source.file is None:
+            return compile_prompt(text, source.vars, self._load_template)
+        key = source.file, frozenset(source.vars)
+        if key not in self._templates:
+            self._templates[key] = compile_prompt(text, source.vars, self._load_template)
+        prompt, found = self._templates[key]
+        return prompt and replace(prompt, vars=source.vars), list(found)
+
+    def _shared_files(self) -> frozenset[str]:
+        """The templates that agents read with unlike variables, so that what mends one may break another."""
+        if self._shared is None:
+            config = self._result.config
+            names: dict[str, set[frozenset[str]]] = {}
+            for agent in config.agents.values() if config else ():
+                if agent.prompt.file is not None:
+                    names.setdefault(agent.prompt.file, set()).add(frozenset(agent.prompt.vars))
+            self._shared = frozenset(file for file, unlike in names.items() if len(unlike) > 1)
+        return self._shared
 
     def _render(self, agent: str, prompt: Prompt, found: list[Diagnostic]) -> None:
         rendered, problems = prompt.render()
@@ -190,14 +208,14 @@ class _Check:
             self._result.prompts[agent] = rendered
 
     def _load_template(self, name: str) -> Text | None:
-        path = self._project.inside(name)
+        path = self._files.inside(name)
         if path is None:
             return None
         if not path.is_file():
             self._result.files[path] = b""
             return None
         text = self._read(path, Span.at(name), ())
-        return None if text is None else Text(text, self._project.shown(path))
+        return None if text is None else Text(text, self._files.shown(path))
 
     def _check_script(self, agent: Agent, document: Document) -> None:
         if not agent.script_file:
@@ -223,7 +241,7 @@ class _Check:
             if isinstance(path, str):
                 self._result.diagnostics.append(Diagnostic("PCR401", path, span, route=route))
                 continue
-            exists, source = self._project.find_module(path.module)
+            exists, source = self._files.find_module(path.module)
             if not exists:
                 message = f"there is no module `{path.module}` beside pinecall.yaml or installed"
                 self._result.diagnostics.append(Diagnostic("PCR402", message, span, route=route))
@@ -231,10 +249,9 @@ class _Check:
                 self._check_source(path, source, span, route)
 
     def _check_source(self, path: ToolPath, source: Path, span: Span, route: Route) -> None:
-        data = self._data(source, span, route)
-        if data is not None:
-            shown = self._project.shown(source)
-            text = self._result.texts[shown] = data.decode("utf-8", "replace")
+        if self._is_readable(source, span, route):
+            shown = self._files.shown(source)
+            text = self._result.texts[shown] = self._files.source(source)
             document = self._result.document
             written = document.written(span) if document is not None else ""
             self._result.diagnostics += check_source(path, text, shown, span, route, written=written)
@@ -251,30 +268,28 @@ class _Check:
 
     def _named_text(self, name: str, span: Span, route: Route) -> Text | None:
         """The text of a file that the configuration names, or a finding at that place."""
-        path = self._project.inside(name)
+        path = self._files.inside(name)
         if path is None:
             message = f"`{name}` lies outside the project"
             self._result.diagnostics.append(Diagnostic("PCR001", message, span, route=route))
             return None
         text = self._read(path, span, route)
-        return None if text is None else Text(text, self._project.shown(path))
+        return None if text is None else Text(text, self._files.shown(path))
 
     def _read(self, path: Path, span: Span, route: Route) -> str | None:
-        data = self._data(path, span, route)
-        if data is None:
+        if not self._is_readable(path, span, route):
             return None
-        shown = self._project.shown(path)
-        text, found = decode(data, shown)
+        text, found = self._files.text(path)
         self._result.diagnostics += found
         if text is not None:
-            self._result.texts[shown] = text
+            self._result.texts[self._files.shown(path)] = text
         return text
 
-    def _data(self, path: Path, span: Span, route: Route) -> bytes | None:
+    def _is_readable(self, path: Path, span: Span, route: Route) -> bool:
         try:
-            data = self._edited[path] if path in self._edited else read_file(path)
+            self._result.files[path] = self._files.read(path)[1]
         except OSError as error:
-            shown = self._project.shown(path)
+            shown = self._files.shown(path)
             is_missing = isinstance(error, FileNotFoundError)
             message = f"{shown} does not exist" if is_missing else f"{shown} cannot be read: {error.strerror}"
             others = _others(path) if is_missing else []
@@ -282,9 +297,8 @@ class _Check:
             fix = self._renamed(path, others, span) if route else None
             self._result.diagnostics.append(Diagnostic("PCR001", message, span, help=help, route=route, fix=fix))
             self._result.files[path] = b""
-            return None
-        self._result.files[path] = content_hash(data)
-        return data
+            return False
+        return True
 
 
 def _others(path: Path) -> list[str]:
@@ -308,9 +322,3 @@ def _check_templates(script: Mapping[str, Any], document: Document) -> list[Diag
         *(("rules", index, "reply") for index in range(len(script["rules"]))),
     ]
     return [finding for route in routes for finding in compile_syntax(document.text_at(route))]
-
-
-def _timezones() -> Collection[str]:
-    from zoneinfo import available_timezones
-
-    return available_timezones()

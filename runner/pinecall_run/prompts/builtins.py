@@ -48,6 +48,8 @@ def placed(rendered: str) -> str:
     Raises:
         PerRequestError: a filter changed a mark.
     """
+    if _OPEN not in rendered and _CLOSE not in rendered:
+        return rendered
     text = _MARK.sub(r"{{\1}}", rendered)
     damaged = re.search(f"{_OPEN}?(\\w*){_CLOSE}|{_OPEN}(\\w*)", text)
     if damaged:

@@ -15,6 +15,7 @@ from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from pinecall_run.prompts.builtins import PER_REQUEST, PerRequestError, per_request_variables, placed
+from pinecall_run.prompts.plain import PlainTemplate, plain_template
 from pinecall_run.source.diagnostic import Diagnostic, Edit, Fix
 from pinecall_run.source.document import Text
 from pinecall_run.source.suggest import closest, listed, surely
@@ -33,7 +34,7 @@ def _no_files(name: str) -> Text | None:
 class Prompt:
     """A compiled template with the texts it is made of, by name."""
 
-    template: jinja2.Template
+    template: jinja2.Template | PlainTemplate
     text: Text
     vars: Mapping[str, Any]
     included: Mapping[str, Text]
@@ -51,12 +52,17 @@ def compile_prompt(
     text: Text, variables: Mapping[str, Any], load: Load = _no_files
 ) -> tuple[Prompt | None, list[Diagnostic]]:
     """Compile a template and check that every variable it names has a value."""
+    known = {*variables, *PER_REQUEST}
+    plain = plain_template(text.text, known)
+    if plain is not None:
+        return Prompt(plain, text, dict(variables), {}), []
     included: dict[str, Text] = {}
     environment = sandbox(_loader(load, included))
     try:
-        template = environment.from_string(text.text)
+        tree = environment.parse(text.text)
+        undefined = list(_undefined(tree, text, known))
+        template = environment.from_string(tree)
         template.name = template.filename = _MAIN
-        undefined = list(_undefined(environment.parse(text.text), text, {*variables, *PER_REQUEST}))
     except Exception as error:  # noqa: BLE001 - Jinja and Python's compiler have many ways to give up
         return None, [_compile_error(error, text)]
     if undefined:
@@ -88,8 +94,11 @@ def _loader(load: Load, included: dict[str, Text]) -> jinja2.BaseLoader:
 
 
 def _undefined(tree: nodes.Template, text: Text, known: set[str]) -> Iterator[Diagnostic]:
-    names = jinja2.meta.find_undeclared_variables(tree) - known - _optional(tree)
-    uses = Counter(node.name for node in tree.find_all(nodes.Name) if names)
+    undeclared = jinja2.meta.find_undeclared_variables(tree) - known
+    names = undeclared - _optional(tree) if undeclared else undeclared
+    if not names:
+        return
+    uses = Counter(node.name for node in tree.find_all(nodes.Name))
     for node in tree.find_all(nodes.Name):
         if node.name not in names or node.ctx != "load":
             continue

@@ -228,7 +228,7 @@ def _junit_case(name: str, finding: Diagnostic) -> str:
     return f"{start}><failure {attributes}>{_xml(sentence)}</failure></testcase>"
 
 
-_NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML = re.compile("[\0-\x08\x0b-\x1f]|[\ud800-\udfff\ufffe\uffff]")  # one large set takes 9 ms to compile
 """What XML 1.0 cannot hold, even escaped (https://www.w3.org/TR/xml/#charsets), and the carriage return it changes."""
 _XML_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\t": "&#9;"})
 

@@ -45,14 +45,20 @@ def is_merge(key: Scalar) -> bool:
     return key.text == MERGE_KEY and key.style == ""
 
 
+def has_merges(mapping: Mapping) -> bool:
+    """Whether a mapping takes entries from elsewhere."""
+    return any([is_merge(key) for key, _ in mapping.entries if key.text == MERGE_KEY])  # noqa: C419 - half the time
+
+
 def merged_entries(mapping: Mapping) -> list[tuple[Scalar, Node]]:
     """The entries with merge keys resolved: what is written here wins, then earlier merges over later ones.
 
-    The keys keep the span of the place where they are written.
+    The keys keep the span of the place where they are written. Without merge keys it is the mapping's own list.
     """
+    if not has_merges(mapping):
+        return mapping.entries
     entries = [(key, value) for key, value in mapping.entries if not is_merge(key)]
-    if len(entries) < len(mapping.entries):
-        _merge(mapping, entries, {key.text for key, _ in entries}, {id(mapping)})
+    _merge(mapping, entries, {key.text for key, _ in entries}, {id(mapping)})
     return entries
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,8 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is about ten 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN_TAGS = frozenset(f"{_TAG}{name}" for name in ("int", "float", "bool", "null"))
 _CORE_TAGS = _PLAIN_TAGS | {f"{_TAG}{name}" for name in ("str", "seq", "map")}
+_STYLES = {None: "", "": "", ":": "", "'": "'", '"': '"', "|": "|", ">": ">"}
+"""PyYAML's names of the styles, and ours."""
 _NOT_ALLOWED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that may not stand in YAML (1.1, https://yaml.org/spec/1.1/#c-printable)."""
 
@@ -52,13 +54,16 @@ def read(text: str, file: str) -> tuple[Node | None, list[Diagnostic]]:
         message = f"the character U+{ord(stranger[0]):04X} is not allowed in YAML"
         return None, [Diagnostic("PCR003", message, span, help="remove it, or escape it in double quotes")]
     builder = _Builder(file)
+    parser = _LOADER(text)
     try:
-        builder.build(yaml.parse(text, Loader=_LOADER))
+        builder.build(iter(parser.get_event, None))  # what yaml.parse does, without two more calls for each event
     except yaml.MarkedYAMLError as error:
         builder.diagnostics.append(_syntax_error(error, text, file))
         return None, builder.diagnostics
     except _GiveUpError:
         return None, builder.diagnostics
+    finally:
+        parser.dispose()
     if builder.root is None:
         builder.diagnostics.append(Diagnostic("PCR003", "the file is empty", Span.at(file)))
     return builder.root, builder.diagnostics
@@ -103,46 +108,55 @@ class _Builder:
         self._documents = 0
 
     def build(self, events: Iterable[yaml.Event]) -> None:
+        handlers: dict[type[yaml.Event], Callable[[Any], None]] = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.MappingStartEvent: lambda event: self._start(event, Mapping(self._span(event))),
+            yaml.SequenceStartEvent: lambda event: self._start(event, Sequence(self._span(event))),
+            yaml.MappingEndEvent: self._end,
+            yaml.SequenceEndEvent: self._end,
+            yaml.AliasEvent: self._alias,
+            yaml.DocumentStartEvent: self._document,
+        }
         for event in events:
-            match event:
-                case yaml.ScalarEvent():
-                    self._check_tag(event)
-                    scalar = Scalar(event.value, _style(event), self._span(event))
-                    self._grow(event, 1, 0)
-                    self._anchor(event.anchor, scalar)
-                    self._add(scalar)
-                case yaml.MappingStartEvent():
-                    self._start(event, Mapping(self._span(event)))
-                case yaml.SequenceStartEvent():
-                    self._start(event, Sequence(self._span(event)))
-                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                    self._end(event)
-                case yaml.AliasEvent():
-                    self._alias(event)
-                case yaml.DocumentStartEvent():
-                    self._documents += 1
-                    if self._documents > 1:
-                        self._refuse(event, "the file holds more than one YAML document", "keep one; remove the `---`")
-                        raise _GiveUpError
+            handler = handlers.get(type(event))
+            if handler is not None:
+                handler(event)
 
-    def _span(self, event: yaml.Event) -> Span:
+    def _span(self, event: Any) -> Span:
         start, end = event.start_mark, event.end_mark
-        assert start is not None
-        assert end is not None
-        return Span(self.file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+        line, last = start.line + 1, end.line + 1
+        # Past the constructor, which takes twice as long; most spans end where they begin and share its number.
+        place = self.file, line, start.column + 1, line if line == last else last, end.column + 1
+        return tuple.__new__(Span, place)
+
+    def _document(self, event: yaml.Event) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            self._refuse(event, "the file holds more than one YAML document", "keep one; remove the `---`")
+            raise _GiveUpError
+
+    def _scalar(self, event: Any) -> None:
+        self._count += 1
+        if self._count > MAX_VALUES or len(self._open) > MAX_DEPTH:
+            self._grow(event, 0, 0)
+        if event.tag is not None:
+            self._check_tag(event)
+        scalar = Scalar(event.value, _style(event), self._span(event))
+        if event.anchor is not None:
+            self._anchor(event.anchor, scalar)
+        self._add(scalar)
 
     def _refuse(self, event: yaml.Event, message: str, help: str) -> None:
         self.diagnostics.append(Diagnostic("PCR005", message, self._span(event), help=help))
 
     def _check_tag(self, event: Any) -> None:
-        if event.tag is not None and event.tag not in _CORE_TAGS and event.tag != "!":
+        if event.tag not in _CORE_TAGS and event.tag != "!":
             shown = event.tag.replace(_TAG, "!!")
             self._refuse(event, f"the tag {shown} is not supported", "remove it and write the plain value")
 
-    def _anchor(self, name: str | None, node: Node) -> None:
-        if name is not None:
-            self._anchors[name] = node
-            self._measures[id(node)] = 1, 0  # of a mapping or sequence it is known when it ends
+    def _anchor(self, name: str, node: Node) -> None:
+        self._anchors[name] = node
+        self._measures[id(node)] = 1, 0  # of a mapping or sequence it is known when it ends
 
     def _grow(self, event: yaml.Event, size: int, height: int) -> None:
         """Account for values to come: ``size`` of them on ``height`` levels."""
@@ -156,16 +170,18 @@ class _Builder:
 
     def _start(self, event: Any, node: Mapping | Sequence) -> None:
         self._grow(event, 1, 1)
-        self._check_tag(event)
+        if event.tag is not None:
+            self._check_tag(event)
         self._add(node)
-        self._anchor(event.anchor, node)
+        if event.anchor is not None:
+            self._anchor(event.anchor, node)
         self._open.append(_Open(node))
 
     def _end(self, event: yaml.Event) -> None:
         closed = self._open.pop()
         node, end = closed.node, event.end_mark
         assert end is not None
-        node.span = Span(self.file, node.span.line, node.span.column, end.line + 1, end.column + 1)
+        node.span = tuple.__new__(Span, (*node.span[:3], end.line + 1, end.column + 1))
         if isinstance(node, Mapping) and MERGE_KEY in closed.seen:
             self._check_merges(node)
         if id(node) in self._measures:
@@ -233,11 +249,12 @@ class _Builder:
 
 
 def _style(event: Any) -> str:
-    if event.tag in _PLAIN_TAGS:
+    tag, style = event.tag, _STYLES[event.style]
+    if tag is None:
+        return style
+    if tag in _PLAIN_TAGS:
         return ""  # !!int "3" asks for the plain reading
-    if event.style in (None, "", ":"):
-        return "" if event.tag is None else '"'  # an explicit !!str or ! reads like a quoted scalar
-    return str(event.style)
+    return style or '"'  # an explicit !!str or ! reads like a quoted scalar
 
 
 _WORDS = {

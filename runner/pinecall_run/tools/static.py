@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from pinecall_run.source.diagnostic import Diagnostic, Fix, Label, Route, Span
 from pinecall_run.source.fix import reword
@@ -27,9 +28,7 @@ def check_source(
     if len(source) > MAX_SOURCE:
         return []  # the import will tell
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the user's escape sequences; the import will say it
-            tree = ast.parse(source.removeprefix("\ufeff"))
+        names = _module_names(source)
     except (RecursionError, MemoryError):
         return []  # too deep to look at; the import will tell
     except (SyntaxError, ValueError) as error:
@@ -37,7 +36,6 @@ def check_source(
         message = f"the module {path.module} is not valid Python: {getattr(error, 'msg', error)}"
         label = Label(Span.at(file, line, max(column, 1)), "here")
         return [Diagnostic("PCR404", message, span, route=route, labels=(label,))]
-    names = _names(tree)
     if path.function in names:
         return _check_kind(names[path.function], path, file, span, route)
     if None in names:
@@ -62,6 +60,17 @@ def _renamed(path: ToolPath, meant: str | None, span: Span, written: str) -> Fix
 
 
 _DYNAMIC = frozenset(("globals", "vars", "exec", "setattr"))
+
+
+@lru_cache(maxsize=256)
+def _module_names(source: str) -> Mapping[str | None, ast.AST]:
+    """What :func:`_names` finds in a module: many agents use the functions of few.
+
+    Raises what ``ast.parse`` raises.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the user's escape sequences; the import will say it
+        return _names(ast.parse(source.removeprefix("\ufeff")))
 
 
 def _names(tree: ast.Module) -> dict[str | None, ast.AST]:
