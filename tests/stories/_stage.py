@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import sys
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import AsyncIterator, Callable
@@ -156,10 +157,23 @@ class Chat:
 async def chatting(url: str, agent: str) -> AsyncIterator[Chat]:
     """A conversation with an agent, as the page has it."""
     query = urllib.parse.urlencode({"agent_id": agent, "scope": "supervise"})
-    token = (await asyncio.to_thread(_get, f"{url}/chat/token?{query}"))["token"]
+    token = await _token(f"{url}/chat/token?{query}")
     async with connect(f"{url.replace('http', 'ws', 1)}/chat/ws?token={token}") as socket:
         assert json.loads(await socket.recv())["event"] == "chat.connected"
         yield Chat(socket)
+
+
+async def _token(url: str) -> str:
+    """A token for an agent. The runner says that it added one when it asks for it: the server may not know it yet."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                return str((await asyncio.to_thread(_get, url))["token"])
+            except urllib.error.HTTPError as error:
+                with error:
+                    if error.code != 404:
+                        raise
+            await asyncio.sleep(0.02)
 
 
 def _get(url: str) -> dict[str, Any]:
