@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from pinecall_run.config.model import Agent, PromptSource
 from pinecall_run.deploy.deployment import DeployedAgent
-from pinecall_run.live.calls import ANSWERS, Calls, LiveCall, new_message_id
+from pinecall_run.live.calls import ANSWERS, Calls, LiveCall
+from pinecall_run.live.driver import Wire
 from pinecall_run.wire.commands import BotReply, CallHangup, Command, LlmToolResult
 
 
@@ -22,14 +21,8 @@ def answer(msg_id: str) -> LlmToolResult:
     return LlmToolResult(call_id="1", msg_id=msg_id, results=[])
 
 
-def test_message_ids_have_the_protocols_form() -> None:
-    ids = {new_message_id() for _ in range(100)}
-    assert len(ids) == 100
-    assert all(re.fullmatch(r"msg_[a-z0-9]{12}", each) for each in ids)
-
-
 def test_a_call_that_is_announced_again_keeps_what_it_began_with() -> None:
-    calls = Calls(lambda command: None)
+    calls = Calls(Wire(lambda command: True))
     first, is_new = begin(calls, "1", "old")
     again, is_new_again = begin(calls, "1", "new")
     assert (is_new, is_new_again) == (True, False)
@@ -37,14 +30,28 @@ def test_a_call_that_is_announced_again_keeps_what_it_began_with() -> None:
     assert first.agent.prompt == "old"
     assert (first.call.metadata, first.call.revision, first.call.channel) == ({"userId": "7"}, "r1", "chat")
     assert (len(calls), calls.get("1"), calls.get("2")) == (1, first, None)
-    assert calls.end("1") is first
-    assert calls.end("1") is None
+    assert calls.end("1", "hangup") is first
+    assert calls.end("1", "hangup") is None
     assert len(calls) == 0
+
+
+def test_a_call_that_a_tool_call_told_of_first_learns_the_rest() -> None:
+    calls = Calls(Wire(lambda command: True))
+    live, _ = calls.begin("1", deployed(), "r1", channel="unknown", started_at=1.0)
+    calls.begin("1", deployed(), "r2", channel="phone", from_="+1555", started_at=2.0)
+    assert (live.call.channel, live.call.from_, live.call.started_at, live.call.revision) == (
+        "phone",
+        "+1555",
+        2.0,
+        "r1",
+    )
+    calls.begin("1", deployed(), "r2", channel="chat")
+    assert live.call.channel == "phone"
 
 
 def test_what_a_tool_asks_of_its_call_is_sent() -> None:
     sent: list[Command] = []
-    calls = Calls(lambda command: bool(sent.append(command)))
+    calls = Calls(Wire(lambda command: not sent.append(command)))
     live, _ = begin(calls, "1")
     live.call.say("One moment.")
     live.call.hangup()
@@ -55,7 +62,7 @@ def test_what_a_tool_asks_of_its_call_is_sent() -> None:
 
 
 def test_answers_of_a_long_call_are_not_kept_for_ever_but_what_runs_is() -> None:
-    live, _ = begin(Calls(lambda command: None), "1")
+    live, _ = begin(Calls(Wire(lambda command: True)), "1")
     live.answered["running"] = None
     for number in range(ANSWERS + 10):
         live.answered[str(number)] = None
@@ -67,11 +74,11 @@ def test_answers_of_a_long_call_are_not_kept_for_ever_but_what_runs_is() -> None
 
 
 def test_calls_that_a_whole_connection_was_silent_of_are_forgotten() -> None:
-    calls = Calls(lambda command: None)
+    calls = Calls(Wire(lambda command: True))
     begin(calls, "goes on")
     begin(calls, "lost")
     begin(calls, "over")
-    calls.end("over")
+    calls.end("over", "hangup")
     assert calls.reconnected() == []  # the server may be about to speak of them again
     begin(calls, "goes on")
     begin(calls, "new")

@@ -15,6 +15,7 @@ from pinecall_run.config.model import Agent, PromptSource
 from pinecall_run.deploy.deployment import DeployedAgent
 from pinecall_run.live.calls import Calls
 from pinecall_run.live.dispatch import MAX_RESULT, Dispatcher
+from pinecall_run.live.driver import Wire
 from pinecall_run.live.notices import Notice, ToolRan
 from pinecall_run.tools.binding import bind
 from pinecall_run.tools.call import Call
@@ -83,7 +84,7 @@ class Bench:
         ]  # fmt: skip
         tools = {f.__name__: bind(f.__name__, ToolPath(__name__, f.__name__)) for f in functions}
         agent = DeployedAgent(Agent("desk", PromptSource(text="p")), "p", tools=tools)
-        self.live, _ = Calls(lambda command: None).begin("1", agent, "r", channel="chat", metadata={})
+        self.live, _ = Calls(Wire(lambda command: True)).begin("1", agent, "r", channel="chat", metadata={})
         self.dispatcher = Dispatcher(self._send, self.notices.append, time.perf_counter)
 
     def _send(self, command: Command) -> None:

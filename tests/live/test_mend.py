@@ -218,5 +218,5 @@ def test_a_file_that_is_not_what_was_checked_any_more_is_left_alone(
             file.write_text(now)
         return checked
 
-    monkeypatch.setattr("pinecall_run.live.mend.check_project", check_then_change)
+    monkeypatch.setattr("pinecall_run.live.mend.check_everywhere", check_then_change)
     assert mend_project(Project.at(tmp_path), {}).changes == []

@@ -8,12 +8,12 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from tests.tools._driver import some_call
 from tests.tools._modules import Write, bound
 
-from pinecall_run.tools.call import Call
 from pinecall_run.tools.invoke import Answer, invoke, unknown_tool
 
-CALL = Call("call_1", "desk", "chat", "r1")
+CALL = some_call()
 HEAD = """\
 from __future__ import annotations
 import asyncio, contextvars, datetime, decimal, enum, functools, json, pathlib, sqlite3, threading, uuid
@@ -221,7 +221,7 @@ async def test_something_the_tool_waited_for_may_be_cancelled(write: Write, pool
 
 async def test_a_call_that_we_cancel_is_cancelled(write: Write, pool: Executor) -> None:
     began = asyncio.Event()
-    call = Call("call_1", "desk", "chat", "r1", _send=lambda command: began.set())
+    call = some_call(began.set)
     binding = bound(write, f"{HEAD}async def tool(call: Call):\n    call.say('')\n    await asyncio.Event().wait()")
     task = asyncio.ensure_future(invoke(binding, "{}", call, pool))
     await began.wait()

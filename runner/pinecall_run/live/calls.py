@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import secrets
-import string
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pinecall_run.deploy.deployment import DeployedAgent
+from pinecall_run.live.driver import CallDriver, Wire
+from pinecall_run.live.transcript import Transcript
 from pinecall_run.tools.call import Call
-from pinecall_run.wire.commands import Command, LlmToolResult
+from pinecall_run.wire.commands import LlmToolResult
+from pinecall_run.wire.events import Event
+
+UNKNOWN = "unknown"
+"""The channel of a call whose server did not say."""
 
 ANSWERS = 32
 """Answers of one call that can be repeated."""
-
-_ALPHABET = string.ascii_lowercase + string.digits
-
-
-def new_message_id() -> str:
-    """``msg_`` and twelve of ``a-z0-9`` (protocol: bot output)."""
-    return "msg_" + "".join(secrets.choice(_ALPHABET) for _ in range(12))
 
 
 @dataclass(slots=True)
@@ -33,7 +30,14 @@ class LiveCall:
 
     call: Call
     agent: DeployedAgent
+    driver: CallDriver
+    transcript: Transcript
     answered: dict[str, LlmToolResult | None] = field(default_factory=dict)
+
+    def handle(self, event: Event, now: float) -> None:
+        """Take note of an event; ``now`` in epoch seconds."""
+        self.transcript.handle(event, now)
+        self.driver.handle(event)
 
     def answer(self, reply: LlmToolResult) -> None:
         """Take note of an answer."""
@@ -46,42 +50,48 @@ class LiveCall:
 class Calls:
     """All live calls by id."""
 
-    def __init__(self, send: Callable[[Command], object]) -> None:
-        self._send = send
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
         self._calls: dict[str, LiveCall] = {}
         self._heard: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._calls)
 
-    def begin(
-        self, call_id: str, agent: DeployedAgent, revision: str, *, channel: str, metadata: Mapping[str, Any]
-    ) -> tuple[LiveCall, bool]:
-        """The call of an id, and whether it is new. A call that is announced again keeps what it began with."""
+    def begin(self, call_id: str, agent: DeployedAgent, revision: str, **known: Any) -> tuple[LiveCall, bool]:
+        """The call of an id, and whether it is new. A call that is announced again keeps what it began with.
+
+        ``known`` is what a :class:`Call` is made with beside these: channel, metadata, ….
+        """
         self._heard.add(call_id)
-        known = self._calls.get(call_id)
-        if known is not None:
-            return known, False
-        call = Call(
-            id=call_id,
-            agent=agent.config.name,
-            channel=channel,
-            revision=revision,
-            metadata=metadata,
-            _send=lambda command: void(self._send(command)),
-            _message_id=new_message_id,
-        )
-        live = self._calls[call_id] = LiveCall(call, agent)
+        live = self._calls.get(call_id)
+        if live is not None:
+            if live.call.channel == UNKNOWN:  # a tool call told of it before its beginning did
+                for name, value in known.items():
+                    setattr(live.call, name, value)
+            return live, False
+        driver = CallDriver(self._wire)
+        variables: Mapping[str, Any] = agent.config.prompt.vars
+        call = Call(driver, id=call_id, agent=agent.config.name, revision=revision, vars=variables, **known)
+        live = self._calls[call_id] = LiveCall(call, agent, driver, Transcript(call))
         return live, True
 
     def get(self, call_id: str) -> LiveCall | None:
         """The call of an id."""
         return self._calls.get(call_id)
 
-    def end(self, call_id: str) -> LiveCall | None:
+    def end(self, call_id: str, reason: str) -> LiveCall | None:
         """Forget a call; returns it if there was one."""
         self._heard.discard(call_id)
-        return self._calls.pop(call_id, None)
+        live = self._calls.pop(call_id, None)
+        if live is not None:
+            live.driver.cut(reason)
+        return live
+
+    def disconnected(self, reason: str) -> None:
+        """The connection is down: what was asked over it is not answered any more. The calls themselves may go on."""
+        for live in self._calls.values():
+            live.driver.cut(reason)
 
     def reconnected(self) -> list[LiveCall]:
         """A connection is up again: forget, and return, the calls that nothing was heard of on the one before.
@@ -90,10 +100,6 @@ class Calls:
         """
         silent = [live for call_id, live in self._calls.items() if call_id not in self._heard]
         for live in silent:
-            self.end(live.call.id)
+            self.end(live.call.id, "connection_lost")
         self._heard.clear()
         return silent
-
-
-def void(_: object) -> None:
-    """Drops a value."""

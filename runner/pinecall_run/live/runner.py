@@ -15,14 +15,16 @@ from pinecall_run.deploy.diff import plan
 from pinecall_run.link.link import Link
 from pinecall_run.live import notices
 from pinecall_run.live.bind import bind_project
-from pinecall_run.live.calls import Calls, LiveCall
+from pinecall_run.live.calls import UNKNOWN, Calls, LiveCall
 from pinecall_run.live.dispatch import Dispatcher
+from pinecall_run.live.driver import Wire
 from pinecall_run.live.load import Checked, check_project
 from pinecall_run.live.project import Project
 from pinecall_run.live.watch import Fingerprint, watch
 from pinecall_run.protocol import outputs
 from pinecall_run.protocol.client import ClientPeer
 from pinecall_run.wire import events
+from pinecall_run.wire.absent import UNSET
 
 _LOG = logging.getLogger("pinecall_run.live")
 
@@ -58,7 +60,8 @@ class Runner:
         peer = ClientPeer(api_key, random.random)
         peer.want(deployment.registrations, now=time.monotonic())
         self._link = Link(url, peer, self._on_output, time.monotonic)
-        self.calls = Calls(self._link.send)
+        self._wire = Wire(self._link.send)
+        self.calls = Calls(self._wire)
         self._dispatcher = Dispatcher(self._link.send, self._notify, time.perf_counter, self._hide)
         self._stopping = asyncio.Event()
         self._refusal: str | None = None
@@ -69,6 +72,7 @@ class Runner:
         Raises:
             RefusedError: the key is wrong, or another process took the agents over.
         """
+        self._wire.attach()
         watching = asyncio.create_task(self._watch())
         try:
             await self._link.run()
@@ -136,14 +140,13 @@ class Runner:
     def _on_output(self, output: Any) -> None:
         match output:
             case outputs.Received(frame):
-                handler = _EVENTS.get(type(frame))
-                if handler is not None:
-                    handler(self, frame)
+                self._on_event(frame)
             case outputs.Up(epoch):
                 self._notify(notices.Connected(epoch))
                 for live in self.calls.reconnected():
                     self._notify(notices.CallOver(live.call.agent, live.call.id, "connection_lost", 0.0))
             case outputs.Down(reason, retry_in):
+                self.calls.disconnected("connection_lost")
                 self._notify(notices.Disconnected(reason, retry_in))
             case outputs.AgentReady(agent_id):
                 self._notify(notices.AgentUp(agent_id))
@@ -152,28 +155,40 @@ class Runner:
             case outputs.Refused(sentence):
                 self._refusal = sentence
 
-    def _call(self, event: events.CallEvent, channel: str, metadata: Any = None) -> LiveCall | None:
+    def _on_event(self, event: events.Event) -> None:
+        handler = _EVENTS.get(type(event))
+        if handler is not None:
+            handler(self, event)
+        live = self.calls.get(event.call_id) if isinstance(event, events.CallEvent) else None
+        if live is not None:
+            live.handle(event, time.time())
+
+    def _call(self, event: events.CallEvent, channel: str, **known: Any) -> LiveCall | None:
         """The live call of an event, begun now if it is news to us."""
         agent = self.deployment.agents.get(event.agent_id)
         if agent is None:
             return self.calls.get(event.call_id)
-        metadata = metadata if isinstance(metadata, dict) else {}
-        live, is_new = self.calls.begin(
-            event.call_id, agent, self.deployment.revision, channel=channel, metadata=metadata
-        )
+        known.setdefault("started_at", time.time())
+        live, is_new = self.calls.begin(event.call_id, agent, self.deployment.revision, channel=channel, **known)
         if is_new:
             self._notify(notices.CallBegan(event.agent_id, event.call_id, channel, self.deployment.revision))
         return live
 
     def _on_chat_started(self, event: events.ChatStarted) -> None:
-        self._call(event, "chat", event.metadata)
+        self._call(event, "chat", metadata=_given(event.metadata, {}), from_="chat", to=event.agent_id)
 
     def _on_call_started(self, event: events.CallStarted) -> None:
-        transport = event.transport if isinstance(event.transport, str) else "unknown"
-        self._call(event, transport, event.metadata)
+        self._call(
+            event,
+            _given(event.transport, "webrtc" if event.call_id.startswith("wrt_") else UNKNOWN),
+            metadata=_given(event.metadata, {}),
+            direction=event.direction,
+            from_=_given(event.from_, ""),
+            to=_given(event.to, ""),
+        )
 
     def _on_tool_call(self, event: events.LlmToolCall) -> None:
-        live = self._call(event, "chat" if event.call_id.startswith("chat-") else "unknown")
+        live = self._call(event, "chat" if event.call_id.startswith("chat-") else UNKNOWN)
         if live is not None:
             self._dispatcher.dispatch(live, event)
 
@@ -184,7 +199,7 @@ class Runner:
         self._notify(notices.Said(event.agent_id, event.call_id, "agent", event.text))
 
     def _on_ended(self, event: events.CallEnded | events.ChatEnded) -> None:
-        if self.calls.end(event.call_id) is not None:
+        if self.calls.end(event.call_id, event.reason) is not None:
             over = notices.CallOver(event.agent_id, event.call_id, event.reason, event.duration_seconds)
             self._notify(over)
 
@@ -197,6 +212,10 @@ class Runner:
     def _on_channel(self, event: events.ChannelAdded) -> None:
         ref = event.ref if isinstance(event.ref, str) else ""
         self._notify(notices.ChannelUp(event.agent_id, event.type, ref, event.served))
+
+
+def _given(value: Any, otherwise: Any) -> Any:
+    return otherwise if value is UNSET or value is None else value
 
 
 _EVENTS: dict[type[events.Event], Callable[[Runner, Any], None]] = {
