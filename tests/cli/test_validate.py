@@ -65,11 +65,11 @@ def test_a_missing_file_is_a_finding(project: Path) -> None:
 def test_of_a_sound_project_it_imports_no_more_than_it_needs(tmp_path: Path) -> None:
     project = copy_project(tmp_path)
     (project / "examples/shop/orders.py").write_text(
-        "def lookup_order(order_id): ...\ndef orders_of(customer): ...\n1/0\n"
+        "def lookup_order() -> None:\n    'Find it.'\ndef orders_of() -> None:\n    'Find them.'\n1/0\n"
     )
     program = (
         "import sys, atexit\n"
-        "heavy = ('pydantic', 'websockets', 'starlette', 'uvicorn', 'asyncio', 'jsonschema', 'examples')\n"
+        "heavy = ('pydantic', 'griffe', 'websockets', 'starlette', 'uvicorn', 'asyncio', 'jsonschema', 'examples')\n"
         "heavy += ('pinecall_run.voice',)\n"
         "atexit.register(lambda: print([name for name in heavy if name in sys.modules]))\n"
         "sys.argv = ['pinecall-run', 'validate']\n"
@@ -251,3 +251,73 @@ def test_with_strict_env_secrets_must_be_set(project: Path) -> None:
     code, output = _validate("--strict-env", "--format", "concise")
     assert code == 1
     assert "pinecall.yaml:2:52: PCR201 the variable NOT_SET_ANYWHERE is not set" in output
+
+
+LOUD = """
+import atexit, os, subprocess, sys
+print("printed")
+os.write(1, b"written\\n")
+subprocess.run(["echo", "echoed"])
+sys.__stdout__.write("by another name\\n")
+atexit.register(print, "at the end")
+
+class Order: ...
+
+def look(order: Order) -> None:
+    "Look."
+
+def leave() -> None:
+    "Leave."
+"""
+
+
+def _import(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        program_command("validate", "--import", *words), cwd=project, env=clean_environment(), capture_output=True,
+        text=True, timeout=60,
+    )  # fmt: skip
+
+
+def _with_tools(project: Path, source: str, tools: str) -> None:
+    project.mkdir(exist_ok=True)
+    (project / "pinecall.yaml").write_text(GOOD.replace("[chat]", f"[chat], tools: {{{tools}}}"))
+    (project / "loudtools.py").write_text(source)
+
+
+@pytest.mark.parametrize("shape", ["json", "sarif", "junit"])
+def test_what_imported_modules_print_does_not_reach_the_document(project: Path, shape: str) -> None:
+    _with_tools(project, LOUD, "look: loudtools.look, leave: loudtools.leave")
+    result = _import(project, "--format", shape)
+    assert result.returncode == 1
+    assert result.stdout.count("PCR405") >= 1
+    json.loads(result.stdout) if shape != "junit" else xml.fromstring(result.stdout)
+    assert sorted(result.stderr.splitlines()) == ["at the end", "by another name", "echoed", "printed", "written"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("import sys\nsys.exit()\ndef look(): 'Look.'\n", "importing loudtools fails with SystemExit: SystemExit"),
+        ("import sys\ndef __getattr__(name): sys.exit(0)\n", "finding loudtools.look fails with SystemExit: 0"),
+        ("import not_installed\ndef look(): 'Look.'\n", "importing loudtools fails: No module named 'not_installed'"),
+        ("raise BaseException('no')\ndef look(): 'Look.'\n", "importing loudtools fails with BaseException: no"),
+    ],
+)
+def test_a_module_that_ends_the_program_is_a_finding(project: Path, source: str, message: str) -> None:
+    _with_tools(project, source, "look: loudtools.look")
+    result = _import(project, "--format", "concise")
+    assert (result.returncode, result.stderr) == (1, "")
+    assert result.stdout == f"pinecall.yaml:3:58: PCR404 {message}\n"
+
+
+def test_modules_of_one_name_in_two_projects_are_two(project: Path) -> None:
+    _with_tools(project / "one", "def look(): 'Look.'\n", "look: loudtools.look")
+    _with_tools(project / "two", "import gone\ndef look(): 'Look.'\n", "look: loudtools.look")
+    lines = _import(project, "one", "two", "--format", "concise").stdout.splitlines()
+    assert [line.split(": ")[0] for line in lines] == ["two/pinecall.yaml:3:58"]
+
+
+def test_what_the_source_shows_is_not_told_again(project: Path) -> None:
+    _with_tools(project, "print('run')\ndef look(*a): ...\n", "look: loudtools.look")
+    result = _import(project, "--format", "concise")
+    assert (result.stdout.count("PCR405"), result.stderr) == (1, "")  # nor was it imported

@@ -69,7 +69,7 @@ def test_shell_snippets_tell_good_from_bad(script: str, project: Path, programs:
 
 
 def test_there_is_a_snippet_for_each_place() -> None:
-    assert len(SHELL) == 3
+    assert len(SHELL) == 4
     assert len(JOBS) == 3
     assert len(SNIPPETS) == 5
 

@@ -28,10 +28,19 @@ ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 10
 """What one file may take, through all of it."""
 ENVIRON = {"X": "x\n{{ y", "NUMBER": "3", "EMPTY": "", "OPENAI_API_KEY": "canary-canary"}
+TOOL = """\
+def lookup_order(number: str) -> str:
+    '''Find an order.
+
+    Args:
+        number: The order's number.
+    '''
+    return number
+"""
 WHOLE = {
     "prompts/fuzz.j2": b"Hello from {{ company }}. {{ x }}\n",
     "fuzz.script.yaml": b"rules:\n  - {when: 'a(?P<n>.)', reply: '{{ n }}'}\notherwise: Hello.\n",
-    "tool_under_test.py": b"def lookup_order(number: str) -> str:\n    return number\n",
+    "tool_under_test.py": TOOL.encode(),
 }
 PROJECT = """\
 version: 1

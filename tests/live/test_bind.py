@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.live._projects import project, write
 
-from pinecall_run.live.bind import bind_project
+from pinecall_run.live.bind import bind_project, try_tools
 from pinecall_run.live.load import check_project
 from pinecall_run.live.project import Project
 
@@ -54,8 +54,8 @@ def test_a_deployment_has_its_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("import os\nraise ValueError('no')\ndef look(): ...\n", "PCR404", 2),
         ("raise SystemExit(3)\ndef look(): ...\n", "PCR404", 1),
         ("import not_installed_anywhere\ndef look(): ...\n", "PCR404", 1),
-        ("look = 5\n", "PCR405", None),
-        ("def look(*names: str): ...\n", "PCR405", None),
+        ("look = int('5')\n", "PCR405", None),
+        ("class Order: ...\ndef look(order: Order): ...\n", "PCR405", None),
     ],
 )
 def test_a_tool_that_cannot_be_bound_is_a_finding(tmp_path: Path, source: str, code: str, line: int | None) -> None:
@@ -84,4 +84,64 @@ def test_a_function_that_was_written_after_its_module_was_loaded_needs_a_restart
 def test_a_project_with_errors_is_not_imported(tmp_path: Path) -> None:
     root = project(tmp_path, CONFIG + "surprise: 1\n", boundtools_DOT_py="raise SystemExit('imported')\n")
     assert bind_project(check_project(Project.at(root), {})) == (None, [])
+    assert "boundtools" not in sys.modules
+
+
+TWO = """
+version: 1
+agents:
+  desk:
+    prompt: Be kind.
+    channels: [chat]
+    tools: {look: boundtools.look, find: boundtools.find}
+  sales:
+    prompt: Be kind.
+    channels: [chat]
+    tools: {seek: boundtools.look}
+"""
+
+
+def test_a_module_that_fails_runs_once_and_is_told_once(tmp_path: Path) -> None:
+    source = f"""
+    with open({str(tmp_path / "runs")!r}, "a") as file:
+        file.write("x")
+    raise ValueError("no")
+    def look(): ...
+    def find(): ...
+    """
+    root = project(tmp_path, TWO, boundtools_DOT_py=source)
+    _, (found,) = bind_project(check_project(Project.at(root), {}))
+    assert (found.code, found.route) == ("PCR404", ("agents", "desk", "tools", "look"))
+    assert (tmp_path / "runs").read_text() == "x"
+
+
+def test_a_function_of_two_agents_is_bound_under_each_name(tmp_path: Path) -> None:
+    root = project(tmp_path, TWO, boundtools_DOT_py="def look(): ...\ndef find(): ...\n")
+    deployment, found = bind_project(check_project(Project.at(root), {}))
+    assert found == []
+    assert deployment is not None
+    specs = {
+        name: [binding.spec()["function"]["name"] for binding in agent.tools.values()]
+        for name, agent in deployment.agents.items()
+    }
+    assert specs == {"desk": ["look", "find"], "sales": ["seek"]}
+
+
+def test_a_trial_finds_what_is_wrong_with_tools_beside_other_errors(tmp_path: Path) -> None:
+    source = "class Order: ...\ndef look(order: Order): ...\ndef find(*a): ...\n"
+    root = project(tmp_path, TWO + "surprise: 1\n", boundtools_DOT_py=source)
+    checked = check_project(Project.at(root), {})
+    assert checked.config is None
+    assert {found.code for found in checked.diagnostics} >= {"PCR101", "PCR405"}
+    (found,) = try_tools(checked)  # and not again what the source shows
+    assert (found.code, found.route) == ("PCR405", ("agents", "desk", "tools", "look"))
+
+
+def test_a_trial_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, here = list(sys.path), Path.cwd()
+    for number, annotation in enumerate(("int", "Order")):
+        source = f"import os\nos.chdir('/')\nclass Order: ...\ndef look(a: {annotation}): ...\ndef find(): ...\n"
+        root = project(tmp_path / str(number), TWO, boundtools_DOT_py=source)
+        assert len(try_tools(check_project(Project.at(root), {}))) == number
+    assert (sys.path, Path.cwd()) == (path, here)
     assert "boundtools" not in sys.modules

@@ -27,7 +27,7 @@ FILES = {
     "prompts__desk_DOT_md_DOT_j2": "You are {{ company }}. {% include 'prompts/style.md.j2' %}",
     "prompts__style_DOT_md_DOT_j2": "Be kind.",
     "desk_DOT_script_DOT_yaml": "rules: [{when: x, reply: y}]\notherwise: Hm.\n",
-    "shoptools_DOT_py": "raise SystemExit('imported')\ndef look(id: str) -> str: ...\n",
+    "shoptools_DOT_py": "raise SystemExit('imported')\ndef look() -> str:\n    'Look.'\n",
 }
 
 

@@ -13,7 +13,7 @@ from pinecall_run.live.mend import Mended, mend_project
 from pinecall_run.live.project import Project
 from pinecall_run.source.diagnostic import has_errors
 
-TOOLS = {"shoptools_DOT_py": "def lookup_order(number: str): ...\ndef _private(): ...\n"}
+TOOLS = {"shoptools_DOT_py": "def lookup_order() -> None:\n    'Look it up.'\n\ndef _private(): ...\n"}
 
 
 def mended(folder: Path, config: str, select: tuple[str, ...] = (), **files: str) -> tuple[str, Mended]:

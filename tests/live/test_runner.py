@@ -45,9 +45,11 @@ ran = []
 gate = asyncio.Event()
 
 def old() -> str:
+    "Say old."
     return "old"
 
 def new() -> str:
+    "Say new."
     return "new"
 
 async def slow() -> str:

@@ -84,7 +84,7 @@ def test_commands_are_handed_on_and_unknown_ones_ignored() -> None:
         up()
         >> {"event": "agent.create", "agent_id": "org:Mesa ñ", "history_save": True}
         << Received(commands.AgentCreate(agent_id="org:Mesa ñ"))
-        >> {"event": "call.forward", "call_id": "c"} << Ignored(Unknown("call.forward"))
+        >> {"event": "call.route", "call_id": "c"} << Ignored(Unknown("call.route"))
         >> "[]" << Ignored(Malformed("Expected `object`, got `array`"))
     )  # fmt: skip
 

@@ -222,3 +222,9 @@ async def test_the_pieces_are_the_reply(reply: str) -> None:
     assert texts(pieces) == reply.strip()
     assert all(piece.text for piece in pieces if isinstance(piece, Text))
     assert len(pieces) == len(reply.split())
+
+
+async def test_a_reply_without_end_fails_like_any_other() -> None:
+    endless = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+    with pytest.raises(ProviderError, match="/count/ fails: the template does or makes too much"):
+        await answer(script(rule("count", endless)), [user("count")])

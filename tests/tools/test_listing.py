@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pinecall_run.tools.listing import public_functions
-from pinecall_run.tools.static import MAX_SOURCE
+from pinecall_run.tools.module import MAX_SOURCE
 
 
 def test_functions_of_the_top_level_that_are_not_hidden() -> None:

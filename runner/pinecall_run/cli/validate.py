@@ -15,6 +15,7 @@ import click
 from pinecall_run.cli._findings import uses_colour
 from pinecall_run.cli._pick import env_option
 from pinecall_run.cli._selection import Selection, codes
+from pinecall_run.cli._stdout import prints_to_stderr
 from pinecall_run.live.everywhere import check_everywhere, environments_of
 from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
@@ -43,6 +44,7 @@ _FOR_TERMINALS = frozenset(("full", "concise"))
 @click.option("--ignore", callback=codes, metavar="CODES", help="Not these findings.")
 @env_option
 @click.option("--strict-env", is_flag=True, help="Variables in fields that hold secrets must be set, too.")
+@click.option("--import", "imports", is_flag=True, help="Import the tools, too, as a start does: this runs your code.")
 def command(
     paths: tuple[Path, ...],
     shape: str,
@@ -52,6 +54,7 @@ def command(
     ignore: tuple[str, ...],
     environment: str | None,
     strict_env: bool,
+    imports: bool,
 ) -> None:
     """Check pinecall.yaml files, or folders that hold one (default: here); - reads the text of one from a pipe.
 
@@ -67,6 +70,8 @@ def command(
         project = Project(stdin_filename or Path("<stdin>")) if path == _STDIN else Project.at(path)
         project = replace(project, environment=environment)
         checked = _check_stdin(project, strict_env) if path == _STDIN else _check(project, strict_env)
+        if imports:
+            checked.diagnostics += _import(checked)
         checked.diagnostics = selection.of(_without_ignored(checked))
         checks.append(checked)
     has_colour = output_file is None and uses_colour(sys.stdout.isatty())
@@ -84,6 +89,13 @@ def _once(paths: Iterable[Path]) -> Iterable[Path]:
 
 def _check(project: Project, strict_env: bool, text: str | None = None) -> Checked:
     return check_everywhere(project, os.environ, needs_secrets=strict_env, text=text)
+
+
+def _import(checked: Checked) -> list[Diagnostic]:
+    from pinecall_run.live.bind import try_tools
+
+    with prints_to_stderr():
+        return try_tools(checked)
 
 
 def _check_stdin(project: Project, strict_env: bool) -> Checked:

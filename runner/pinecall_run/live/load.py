@@ -18,7 +18,9 @@ from pinecall_run.config.secrets import find_secrets
 from pinecall_run.live.environ import Environ
 from pinecall_run.live.project import CONFIG_NAME, Project
 from pinecall_run.live.project_files import ProjectFiles
+from pinecall_run.live.prompt_usage import PromptUsage
 from pinecall_run.live.timezones import Timezones
+from pinecall_run.live.tool_check import ToolCheck
 from pinecall_run.prompts.prompt import Prompt, compile_prompt, compile_syntax
 from pinecall_run.resources import schema
 from pinecall_run.source.diagnostic import Diagnostic, Fix, Route, Span, has_errors
@@ -26,8 +28,7 @@ from pinecall_run.source.document import Document, Text
 from pinecall_run.source.fix import reword
 from pinecall_run.source.secrets import Secrets, secret_values
 from pinecall_run.source.suggest import closest, surely
-from pinecall_run.tools.path import ToolPath, parse_tool_path
-from pinecall_run.tools.static import check_source
+from pinecall_run.tools.path import ToolPath
 
 
 @dataclass(slots=True)
@@ -44,6 +45,8 @@ class Checked:
     """The text of every file that was read, by the name that findings show."""
     files: dict[Path, bytes] = field(default_factory=dict)
     """The files that the project consists of, whether or not they exist, with the content hash of what was read."""
+    tools: dict[Route, ToolPath] = field(default_factory=dict)
+    """The tools whose source shows no error, by their route."""
     document: Document | None = None
     layers: list[Layer] = field(default_factory=list)
     """What the document was put together from, the lowest first."""
@@ -123,10 +126,17 @@ class _Check:
         result.diagnostics += found
         result.files |= self._environ.files
         result.config = config
-        for agent in config.agents.values() if config else ():
-            self._check_prompt(agent, document)
+        agents = config.agents if config else {}
+        usage = PromptUsage(document, agents, self._load_template)
+        tools = ToolCheck(self._files, document, self._is_readable, result.texts)
+        for agent in agents.values():
+            prompt = self._check_prompt(agent, document)
+            if prompt is not None:
+                result.diagnostics += usage.check(agent, prompt, result.prompts.get(agent.name))
             self._check_script(agent, document)
-            self._check_tools(agent, document)
+            result.diagnostics += tools.check(agent)
+        result.diagnostics += usage.unused()
+        result.tools = tools.sound
 
     def _in_environment(self, written: Document) -> Document:
         """The document with what its environment says laid over it."""
@@ -161,24 +171,25 @@ class _Check:
         path = self._project.inside(name)
         return path is not None and path.is_file()
 
-    def _check_prompt(self, agent: Agent, document: Document) -> None:
+    def _check_prompt(self, agent: Agent, document: Document) -> Text | None:
         route: Route = ("agents", agent.name, "prompt")
         source = agent.prompt
         if source.file is None and not source.text:
-            return  # it has none, and that is a finding already
+            return None  # it has none, and that is a finding already
         if source.file is not None:
-            text = self._named_text(source.file, document.value_span((*route, "file")), (*route, "file"))
+            text: Text | None = self._named_text(source.file, document.value_span((*route, "file")), (*route, "file"))
         else:
             inner: Route = (*route, "text") if document.node((*route, "text")) is not None else route
             text = document.text_at(inner, source.text)
         if text is None:
-            return
+            return None
         prompt, found = self._compiled(source, text)
         if found and source.file in self._shared_files():
             found = [replace(finding, fix=None) for finding in found]
         if prompt is not None:
             self._render(agent.name, prompt, found)
         self._result.diagnostics += found
+        return text
 
     def _compiled(self, source: PromptSource, text: Text) -> tuple[Prompt | None, list[Diagnostic]]:
         """The prompt and its findings, which say no more of the variables than their names."""
@@ -232,29 +243,6 @@ class _Check:
                 found += _check_templates(script, script_document)
                 self._result.scripts[agent.name] = script
         self._result.diagnostics += found
-
-    def _check_tools(self, agent: Agent, document: Document) -> None:
-        for name, written in agent.tools.items():
-            route: Route = ("agents", agent.name, "tools", name)
-            span = document.value_span(route)
-            path = parse_tool_path(written)
-            if isinstance(path, str):
-                self._result.diagnostics.append(Diagnostic("PCR401", path, span, route=route))
-                continue
-            exists, source = self._files.find_module(path.module)
-            if not exists:
-                message = f"there is no module `{path.module}` beside pinecall.yaml or installed"
-                self._result.diagnostics.append(Diagnostic("PCR402", message, span, route=route))
-            elif source is not None:
-                self._check_source(path, source, span, route)
-
-    def _check_source(self, path: ToolPath, source: Path, span: Span, route: Route) -> None:
-        if self._is_readable(source, span, route):
-            shown = self._files.shown(source)
-            text = self._result.texts[shown] = self._files.source(source)
-            document = self._result.document
-            written = document.written(span) if document is not None else ""
-            self._result.diagnostics += check_source(path, text, shown, span, route, written=written)
 
     def _renamed(self, path: Path, others: list[str], span: Span) -> Fix | None:
         """The fix for the name of a file that was meant to be another one there."""

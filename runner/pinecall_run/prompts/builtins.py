@@ -48,10 +48,10 @@ def placed(rendered: str) -> str:
     Raises:
         PerRequestError: a filter changed a mark.
     """
-    if _OPEN not in rendered and _CLOSE not in rendered:
-        return rendered
     text = _MARK.sub(r"{{\1}}", rendered)
-    damaged = re.search(f"{_OPEN}?(\\w*){_CLOSE}|{_OPEN}(\\w*)", text)
+    # Looked for only where there is something: the search goes through each word of a text as often as it is long.
+    is_damaged = _OPEN in text or _CLOSE in text
+    damaged = re.search(f"{_OPEN}?(\\w*){_CLOSE}|{_OPEN}(\\w*)", text) if is_damaged else None
     if damaged:
         left = (damaged[1] or damaged[2] or "").lower()
         raise PerRequestError(next((name for name in PER_REQUEST if left and name.startswith(left)), PER_REQUEST[0]))

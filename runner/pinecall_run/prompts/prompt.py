@@ -12,13 +12,14 @@ from typing import Any
 import jinja2
 import jinja2.meta
 from jinja2 import nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from pinecall_run.prompts.builtins import PER_REQUEST, PerRequestError, per_request_variables, placed
 from pinecall_run.prompts.plain import PlainTemplate, plain_template
 from pinecall_run.source.diagnostic import Diagnostic, Edit, Fix
 from pinecall_run.source.document import Text
 from pinecall_run.source.suggest import closest, listed, surely
+from pinecall_run.templates.budget import TooMuchError
+from pinecall_run.templates.sandbox import render, sandbox
 
 Load = Callable[[str], Text | None]
 """Finds a template that another includes, by its name relative to the project."""
@@ -42,7 +43,9 @@ class Prompt:
     def render(self, extra: Mapping[str, Any] | None = None) -> tuple[str | None, list[Diagnostic]]:
         """The prompt's text, per-request variables left as ``{{name}}``."""
         try:
-            rendered = self.template.render({**per_request_variables(), **self.vars, **(extra or {})})
+            values = {**per_request_variables(), **self.vars, **(extra or {})}
+            template = self.template
+            rendered = template.render(values) if isinstance(template, PlainTemplate) else render(template, values)
             return placed(rendered).strip("\n"), []
         except Exception as error:  # noqa: BLE001 - a template may fail in any way; each becomes a finding
             return None, [_runtime_error(error, self.text, self.included)]
@@ -57,7 +60,11 @@ def compile_prompt(
     if plain is not None:
         return Prompt(plain, text, dict(variables), {}), []
     included: dict[str, Text] = {}
-    environment = sandbox(_loader(load, included))
+    environment = sandbox(
+        loader=_loader(load, included),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,  # an included file ends its last line
+    )
     try:
         tree = environment.parse(text.text)
         undefined = list(_undefined(tree, text, known))
@@ -68,18 +75,6 @@ def compile_prompt(
     if undefined:
         return None, undefined
     return Prompt(template, text, dict(variables), included), []
-
-
-def sandbox(loader: jinja2.BaseLoader | None = None) -> ImmutableSandboxedEnvironment:
-    """A Jinja environment for templates that other people wrote: no attribute tricks, nothing undefined."""
-    return ImmutableSandboxedEnvironment(
-        loader=loader,
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # the output is read by a language model, not by a browser
-        keep_trailing_newline=True,  # an included file ends its last line
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _loader(load: Load, included: dict[str, Text]) -> jinja2.BaseLoader:
@@ -167,6 +162,8 @@ def _runtime_error(error: Exception, text: Text, included: Mapping[str, Text]) -
             return Diagnostic("PCR303", str(error), where.find(error.name, _line_with(error.name, where, line)))
         case jinja2.exceptions.SecurityError():
             return Diagnostic("PCR303", f"templates may not do this: {_sentence(str(error))}", span)
+        case TooMuchError():
+            return Diagnostic("PCR303", str(error), span, help="loop over less, or write out what comes of it")
         case RecursionError():
             return Diagnostic("PCR303", "the template includes or calls itself without end", span)
         case _:

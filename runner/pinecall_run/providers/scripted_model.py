@@ -12,8 +12,6 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from pinecall_run.providers.contracts import (
     LanguageModel,
     Message,
@@ -24,8 +22,9 @@ from pinecall_run.providers.contracts import (
     Text,
     ToolRequest,
 )
+from pinecall_run.templates.sandbox import render, sandbox
 
-_ENVIRONMENT = ImmutableSandboxedEnvironment(autoescape=False, trim_blocks=True, lstrip_blocks=True)
+_ENVIRONMENT = sandbox()
 
 
 def open_model(spec: ModelSpec, environ: Mapping[str, str]) -> LanguageModel:
@@ -63,7 +62,7 @@ class ScriptedModel:
                     filled = json.dumps(_filled(arguments, variables))
                     yield ToolRequest(f"call_{len(request.messages)}_{number}", name, filled)
                 return
-            reply = rule.reply.render(variables).strip()
+            reply = render(rule.reply, variables).strip()
         except Exception as error:
             raise ProviderError(f"the script's rule /{rule.pattern}/ fails: {error}") from error
         for word in re.findall(r"\s*\S+", reply):
@@ -114,7 +113,7 @@ def _parsed(content: Any) -> Any:
 def _filled(value: Any, variables: Mapping[str, Any]) -> Any:
     match value:
         case str():
-            return _ENVIRONMENT.from_string(value).render(variables)
+            return render(_ENVIRONMENT.from_string(value), variables)
         case list():
             return [_filled(item, variables) for item in value]
         case dict():

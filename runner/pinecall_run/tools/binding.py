@@ -11,17 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Union
 
-import griffe
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
 from pinecall_run.tools.call import Call
+from pinecall_run.tools.docstring import read_docstring
 from pinecall_run.tools.path import ToolPath
 from pinecall_run.tools.place import user_line
-
-_QUIET: Any = {style: {"warnings": False} for style in ("google", "numpy", "sphinx")}
-"""What a docstring leaves out is not griffe's to print."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ def bind(name: str, path: ToolPath) -> Binding:
         raise BindError("PCR405", f"`{path}` is {_kind(function)}, not a function", "name a function")
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         raise BindError("PCR405", f"`{path}` is a generator; a tool returns one result", "return a value")
-    description, described = _docstring(function)
+    description, described = read_docstring(inspect.getdoc(_annotated(function)) or "")
     fields, call_parameter = _fields(function, path, described)
     config = ConfigDict(extra="forbid", protected_namespaces=())
     try:
@@ -110,7 +107,9 @@ def _import(path: ToolPath) -> Any:
     except AttributeError as error:
         message = f"the module {path.module} has no function `{path.function}`"
         raise BindError("PCR403", message) from error
-    except Exception as error:
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
         message = f"finding {path} fails with {type(error).__name__}: {_first_line(error)}"
         raise BindError("PCR404", message, place=user_line(error)) from error
 
@@ -194,22 +193,6 @@ def _field(name: str, annotation: Any, default: Any, description: str | None) ->
     if isinstance(default, FieldInfo):  # def lookup(order_id: str = Field(description=…))
         return annotation, default
     return annotation, Field() if default is inspect.Parameter.empty else Field(default=default)
-
-
-def _docstring(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
-    """The text for the model, and each parameter's description (Google, NumPy or Sphinx style)."""
-    written = inspect.getdoc(_annotated(function))
-    if not written:
-        return "", {}
-    texts: list[str] = []
-    described: dict[str, str] = {}
-    docstring = griffe.Docstring(written)
-    for section in griffe.parse_auto(docstring, per_style_options=_QUIET):
-        if section.kind is griffe.DocstringSectionKind.text:
-            texts.append(section.value.strip())
-        elif section.kind is griffe.DocstringSectionKind.parameters:
-            described |= {item.name: " ".join(item.description.split()) for item in section.value}
-    return "\n\n".join(texts), described
 
 
 class _Generator(GenerateJsonSchema):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 
-from pinecall_run.tools.static import MAX_SOURCE
+from pinecall_run.tools.module import MAX_SOURCE
 
 
 def public_functions(source: str) -> list[str]:

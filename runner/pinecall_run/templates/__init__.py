@@ -1,0 +1,1 @@
+"""Jinja in a sandbox that bounds what a template reaches, does and makes."""
