@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check fix docs bench lock clean
+.PHONY: help run test fuzz chaos check fix docs bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
@@ -27,6 +27,9 @@ test: $(READY)  ## every test
 
 fuzz: $(READY)  ## 100,000 broken files and some large ones; FUZZ="--count N --seed N --seconds N"
 	@$(BIN)/python -m tests.fuzz $(FUZZ)
+
+chaos: $(READY)  ## the faults of networks at full size: some minutes
+	@$(BIN)/python -m tests.chaos
 
 check: $(READY)  ## format, lint, types, rules and tests: what every commit passes
 	@$(BIN)/ruff format --check .

@@ -39,6 +39,8 @@ class Server:
         self.frames: list[dict[str, Any]] = []
         self.connections: list[ServerConnection] = []
         self.refuses_key = False
+        self.keeps: list[str] = []
+        """Agents that another process has for good."""
         self.news = asyncio.Condition()
 
     async def send(self, event: str, **fields: Any) -> None:
@@ -85,6 +87,8 @@ class Server:
                 await connection.close(1008, "invalid key")
             case "connect":
                 await self.send("connected")
+            case "agent.create" if frame["agent_id"] in self.keeps:
+                await self.send("error", code="AGENT_CONFLICT_FATAL", error="held", agent_id=frame["agent_id"])
             case "agent.create":
                 await self.send("agent.created", agent_id=frame["agent_id"])
             case "channel.add":

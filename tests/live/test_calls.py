@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pinecall_run.config.model import Agent, PromptSource
 from pinecall_run.deploy.deployment import DeployedAgent
-from pinecall_run.live.calls import ANSWERS, Calls, LiveCall
+from pinecall_run.live.calls import ANSWERS, PAST, Calls, LiveCall
 from pinecall_run.live.driver import Wire
 from pinecall_run.wire.commands import BotReply, CallHangup, Command, LlmToolResult
 
@@ -68,8 +68,8 @@ def test_answers_of_a_long_call_are_not_kept_for_ever_but_what_runs_is() -> None
         live.answered[str(number)] = None
         live.answer(answer(str(number)))
     assert live.answered["running"] is None
-    assert len(live.answered) == ANSWERS + 1
-    assert "9" not in live.answered
+    assert live.answered["9"] is None  # not to be run again all the same
+    assert sum(kept is not None for kept in live.answered.values()) == ANSWERS
     assert live.answered["10"] == answer("10")
 
 
@@ -79,9 +79,25 @@ def test_calls_that_a_whole_connection_was_silent_of_are_forgotten() -> None:
     begin(calls, "lost")
     begin(calls, "over")
     calls.end("over", "hangup")
-    assert calls.reconnected() == []  # the server may be about to speak of them again
+    assert calls.disconnected(was_steady=True) == []  # the server may be about to speak of them again
     begin(calls, "goes on")
     begin(calls, "new")
-    assert [live.call.id for live in calls.reconnected()] == ["lost"]
+    assert calls.disconnected(was_steady=False) == []  # it may have had no time to
+    assert [live.call.id for live in calls.disconnected(was_steady=True)] == ["lost"]
     assert len(calls) == 2
-    assert {live.call.id for live in calls.reconnected()} == {"goes on", "new"}
+    assert {live.call.id for live in calls.disconnected(was_steady=True)} == {"goes on", "new"}
+
+
+def test_a_call_that_begins_again_knows_what_was_run_in_it() -> None:
+    calls = Calls(Wire(lambda command: True))
+    first, _ = begin(calls, "1")
+    first.answered["m"] = None
+    calls.end("1", "hangup")
+    first.answer(answer("m"))  # its tool ended after it
+    again, is_new = begin(calls, "1")
+    assert (is_new, again.answered) == (True, {"m": answer("m")})
+    for number in range(PAST + 1):
+        begin(calls, f"c{number}")[0].answered["m"] = None
+        calls.end(f"c{number}", "hangup")
+    assert begin(calls, "c0")[0].answered == {}
+    assert begin(calls, "c1")[0].answered == {"m": None}

@@ -21,6 +21,7 @@ from pinecall_run.live import runner as module
 from pinecall_run.live.project import Project
 from pinecall_run.live.runner import RefusedError, Runner, load
 from pinecall_run.live.watch import watch
+from pinecall_run.protocol.keepalive import PACE, Pace
 
 N = TypeVar("N", bound=notices.Notice)
 
@@ -80,14 +81,14 @@ def root(tmp_path: Path) -> Path:
 class Run:
     """A runner, and what it told."""
 
-    def __init__(self, root: Path, url: str, key: str = "k") -> None:
+    def __init__(self, root: Path, url: str, key: str = "k", pace: Pace = PACE) -> None:
         self.root = root
         self.notices: list[notices.Notice] = []
         self.tell: Callable[[notices.Notice], None] = self.notices.append
         self._news = asyncio.Event()
         checked, deployment = load(Project.at(root), {})
         assert deployment is not None, checked.diagnostics
-        self.runner = Runner(checked, deployment, url=url, api_key=key, notify=self._notify, environ={})
+        self.runner = Runner(checked, deployment, url=url, api_key=key, notify=self._notify, environ={}, pace=pace)
 
     def _notify(self, notice: notices.Notice) -> None:
         self._news.set()
@@ -111,9 +112,9 @@ class Run:
 
 
 @asynccontextmanager
-async def running(root: Path, server: Server) -> AsyncIterator[Run]:
+async def running(root: Path, server: Server, pace: Pace = PACE) -> AsyncIterator[Run]:
     """A runner that is registered and watches; it stops at once when it is told to."""
-    run = Run(root, server.url)
+    run = Run(root, server.url, pace=pace)
     task = asyncio.create_task(run.runner.run())
     try:
         await run.told(notices.ChannelUp, agent="back", type="chat")
@@ -366,19 +367,39 @@ async def test_a_tool_that_runs_while_the_link_is_lost_is_run_once_and_answered_
 
 
 async def test_calls_that_the_server_forgot_are_not_kept_for_ever(root: Path) -> None:
-    async with voice_server() as server, running(root, server) as run:
+    async with voice_server() as server, running(root, server, Pace(steady=0.0)) as run:
         for call_id in ("lost", "kept"):
             await server.send("llm.chat.started", agent_id="desk", call_id=call_id)
         await server.settled()
-        for _ in range(2):
-            await server.close()
-            await run.told(notices.Connected)
-            await server.until("channel.add", agent_id="back")
-            await server.send("llm.chat.started", agent_id="desk", call_id="kept")
-            await server.settled()
+        await server.close()
+        await run.told(notices.Connected)
+        await server.until("channel.add", agent_id="back")
+        await server.send("llm.chat.started", agent_id="desk", call_id="kept")
+        await server.settled()
+        await server.close()
         over = await run.told(notices.CallOver)
         assert (over.call, over.reason) == ("lost", "connection_lost")
         assert len(run.runner.calls) == 1
+
+
+async def test_a_number_that_is_taken_is_told_with_the_time_of_the_next_try(root: Path) -> None:
+    async with voice_server() as server, running(root, server) as run:
+        await server.send("error", agent_id="desk", code="PHONE_IN_USE", error="taken", phone="+15551234567")
+        refused = await run.told(notices.ChannelRefused)
+        assert (refused.agent, refused.ref, refused.reason) == ("desk", "+15551234567", "taken")
+        assert refused.retry_in is not None
+
+
+async def test_agents_that_the_server_gave_away_for_good_end_it(root: Path) -> None:
+    async with voice_server() as server:
+        run = Run(root, server.url)
+        task = asyncio.create_task(run.runner.run())
+        await server.until("agent.create", agent_id="back")
+        server.keeps = ["desk", "back"]
+        await server.close()
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(RefusedError, match="another process holds back"):
+                await task
 
 
 async def test_with_the_real_server_a_conversation_survives_a_lost_link(root: Path) -> None:

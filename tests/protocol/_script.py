@@ -12,10 +12,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pinecall_run.protocol.client import ClientPeer
-from pinecall_run.protocol.outputs import Transmit
+from pinecall_run.protocol.outputs import Probe, Transmit
 from pinecall_run.protocol.server import ServerPeer
 from pinecall_run.wire.commands import AgentCreate, ChannelAdd, Command
 from pinecall_run.wire.registration import Registration
+
+KEEPALIVE = (Transmit(b'{"event":"ping"}'), Probe())
+"""What a client's peer sends to see whether the server is there."""
 
 Happens = Callable[[Any, float], object]
 
@@ -25,12 +28,12 @@ class after(float):
 
 
 class Script:
-    """A peer, a clock, and what came out so far. ``mute`` names an output that is no part of the story."""
+    """A peer, a clock, and what came out so far. ``mute`` holds outputs that are no part of the story."""
 
     def __init__(self, peer: ClientPeer | ServerPeer, now: float = 1000.0) -> None:
         self.peer = peer
         self.now = now
-        self.mute: object = None
+        self.mute: tuple[object, ...] = ()
         self.seen: list[Any] = []
 
     def __rshift__(self, happens: dict[str, Any] | str | bytes | after | Happens) -> Script:
@@ -43,7 +46,7 @@ class Script:
             self.peer.receive(text, self.now)
         else:
             happens(self.peer, self.now)
-        self.seen += [output for output in self.peer.drain() if output != self.mute]
+        self.seen += [output for output in self.peer.drain() if output not in self.mute]
         return self
 
     def __lshift__(self, expected: object) -> Script:
@@ -72,6 +75,11 @@ def start(peer: ClientPeer, now: float) -> None:
 def opened(peer: ClientPeer, now: float) -> None:
     """The socket is open."""
     peer.opened(now)
+
+
+def heard(peer: ClientPeer, now: float) -> None:
+    """The server answered a ping of the WebSocket."""
+    peer.heard(now)
 
 
 def stop(peer: ClientPeer, now: float) -> None:

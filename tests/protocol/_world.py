@@ -12,7 +12,7 @@ from typing import Any
 
 from pinecall_run.deploy.diff import plan
 from pinecall_run.protocol.client import ClientPeer, State
-from pinecall_run.protocol.outputs import Open, Received, Shut, Transmit
+from pinecall_run.protocol.outputs import Open, Probe, Received, Shut, Transmit
 from pinecall_run.protocol.registry import Close, Outcome, Registry, Tell, normal_ref
 from pinecall_run.protocol.server import ServerPeer
 from pinecall_run.wire import commands, events
@@ -50,7 +50,8 @@ class World:
         self.current: Connection | None = None
         self.wants_socket = False
         self.told: list[Any] = []
-        self.answers: list[str] = []
+        self.answers: list[tuple[str, str]] = []
+        """Connection and message."""
         self._key = key
 
     # the client's side
@@ -66,7 +67,7 @@ class World:
     @property
     def desired(self) -> Mapping[str, Registration]:
         """What should be registered."""
-        return self.client._desired
+        return self.client.desired
 
     def act(self, deed: Callable[[ClientPeer], object]) -> None:
         """Do something else with the client."""
@@ -162,6 +163,8 @@ class World:
                         if self.current is not None:
                             self.current.to_server.append(None)
                             self.current = None
+                    case Probe():
+                        pass  # the frames of this world are answered
                     case _:
                         self.told.append(output)
 
@@ -210,7 +213,7 @@ class World:
             case commands.ChannelRemove():
                 self._tell(registry.remove_channel(connection, frame))
             case commands.LlmToolResult():
-                self.answers.append(frame.msg_id)
+                self.answers.append((connection, frame.msg_id))
 
     def _tell(self, outcomes: Iterable[Outcome]) -> None:
         by_id = {connection.id: connection for connection in self.connections}

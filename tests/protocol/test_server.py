@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.protocol._script import Script, after
 
-from pinecall_run.protocol.outputs import Ignored, Received, Shut
+from pinecall_run.protocol.outputs import Ignored, Received, Shut, Transmit
 from pinecall_run.protocol.server import ServerPeer
 from pinecall_run.wire import commands, events
 from pinecall_run.wire.codec import Malformed, Unknown
@@ -29,8 +29,37 @@ def sends(event: events.Event) -> Any:
 
 
 def test_nothing_is_said_before_connect() -> None:
-    assert server() >> after(9.9) >> CONNECT << CONNECTED >> after(1000)
-    assert up().peer.deadline() is None
+    assert server() >> after(9.9) >> CONNECT << CONNECTED >> after(9.9)
+
+
+PING = {"event": "ping"}
+
+
+def test_a_runner_that_went_silent_is_given_up_within_25_seconds() -> None:
+    created = events.AgentCreated(agent_id="a")
+    script = up() >> {"event": "agent.create", "agent_id": "a"} << Received(commands.AgentCreate(agent_id="a"))
+    script >> sends(created) << {"event": "agent.created", "agent_id": "a"}
+    script >> after(10) << PING >> {"event": "pong"} >> after(10) << PING >> "[]" << Ignored(NOISE)
+    script >> after(10) << PING >> after(10) << PING >> after(1.99)
+    assert script >> after(0.01) << Shut(1001, "silent for 22 s") >> after(100)
+    assert script.peer.deadline() is None
+
+
+NOISE = Malformed("Expected `object`, got `array`")
+
+
+def test_a_terminal_need_not_answer_pings() -> None:
+    script = up() >> {"event": "llm.chat", "agent_id": "a", "session_id": "s", "text": "x"}
+    script.seen.clear()
+    script.mute = (Transmit(b'{"event":"ping"}'),)
+    for _ in range(100):
+        script >> after(1)
+    assert script
+
+
+def test_a_server_that_was_asleep_asks_before_it_judges() -> None:
+    script = up() >> {"event": "agent.create", "agent_id": "a"} << Received(commands.AgentCreate(agent_id="a"))
+    assert script >> after(86_400) << PING >> after(9.9) >> {"event": "ping"} << {"event": "pong", "timestamp": 87409.9}
 
 
 def test_a_connection_that_says_nothing_is_closed() -> None:

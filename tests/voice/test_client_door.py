@@ -13,7 +13,7 @@ from tests.voice._door import PATIENCE, Socket, chat, client, get, narrow, serve
 from tests.voice._stage import KEY, LOOKING, TOOLS, scripted
 from websockets.asyncio.client import connect
 
-from pinecall_run.protocol import server as server_peer
+from pinecall_run.protocol.keepalive import Pace
 from pinecall_run.voice import client_door
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -176,13 +176,48 @@ async def test_whoever_begins_otherwise_is_told_and_closed(address: str, first: 
         assert [frame.get("code") for frame in runner.frames] == ["MISSING_KEY"]
 
 
-async def test_whoever_says_nothing_is_closed_after_its_time(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_peer, "CONNECT_SECONDS", 0.05)
-    async with connect(f"ws://{address}/client") as socket:
-        assert (await Socket(socket).closed())[0] == 1008
-    async with client(address) as runner:
-        await asyncio.sleep(0.1)
-        await runner.so_far()
+async def test_whoever_says_nothing_is_closed_after_its_time() -> None:
+    async with server(pace=Pace(open=0.05)) as address:
+        async with connect(f"ws://{address}/client") as socket:
+            assert (await Socket(socket).closed())[0] == 1008
+        async with client(address) as runner:
+            await asyncio.sleep(0.1)
+            await runner.so_far()
+
+
+async def test_a_runner_that_answers_no_pings_is_closed_and_its_agents_are_free() -> None:
+    async with server(pace=Pace(ping=0.05, silence=0.15)) as address:
+        async with client(address, "gone", llm=LOOKING) as runner, client(address) as terminal:
+            code, reason = await runner.closed()
+            assert (code, "silent" in reason, "isplaced" in reason) == (1001, True, False)
+            await terminal.so_far()
+        assert b"gone" not in (await get(address, "/api/sdk/agents")).body
+
+
+async def test_a_runner_that_takes_nothing_any_more_is_noticed_though_nothing_can_be_written_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What waits in its buffers would hold the close back for as long as TCP tries."""
+    monkeypatch.setattr(client_door, "CLOSE_SECONDS", 0.05)
+    async with server(pace=Pace(ping=0.1, silence=0.3)) as address:
+        raw = await narrow(address)
+        async with connect(f"ws://{address}/client", sock=raw, compression=None, close_timeout=0.1) as socket:
+            runner = Socket(socket)
+            await runner.send("connect", api_key=KEY)
+            await runner.until("connected")
+            await runner.send("agent.create", agent_id="stuck", llm={"enabled": False})
+            await runner.until("agent.created")
+            async with chat(address, "stuck"):
+                call_id = (await runner.until("llm.chat.started"))["call_id"]
+                text = [{"role": "user", "content": "x" * 3_000_000}]
+                await runner.send("history.set", call_id=call_id, messages=text)
+                await runner.until("history.updated")
+                for _ in range(5):
+                    await runner.send("history.get", call_id=call_id)
+                socket.transport.pause_reading()
+                async with asyncio.timeout(PATIENCE):
+                    while b"stuck" in (await get(address, "/api/sdk/agents")).body:  # noqa: ASYNC110
+                        await asyncio.sleep(0.02)
 
 
 async def test_a_kick_closes_with_the_word_that_makes_clients_stop(address: str) -> None:

@@ -397,4 +397,4 @@ async def test_a_silent_connection_is_closed_after_its_time() -> None:
     assert client.closed is not None
     late = Client(stage.hub)
     late.send("connect", api_key=KEY)
-    assert stage.hub.deadline(late.id) is None
+    assert stage.hub.deadline(late.id) == 1020.0

@@ -54,6 +54,10 @@ class Console:
         again = "" if notice.retry_in is None else f"; trying again in {notice.retry_in:.0f} s"
         return self._bad(f"{notice.agent} was refused: {notice.reason}{again}")
 
+    def _channel_refused(self, notice: notices.ChannelRefused) -> str:
+        again = "" if notice.retry_in is None else f"; trying again in {notice.retry_in:.0f} s"
+        return self._bad(f"{notice.agent}: {notice.ref} was refused: {notice.reason}{again}")
+
     def _began(self, notice: notices.CallBegan) -> str:
         return f"{_where(notice)} began ({notice.channel}, revision {notice.revision})"
 
@@ -99,6 +103,7 @@ _LINES: Mapping[type[notices.Notice], Callable[[Console, Any], str]] = {
     notices.Connected: Console._connected,
     notices.Disconnected: Console._disconnected,
     notices.AgentRefused: Console._refused,
+    notices.ChannelRefused: Console._channel_refused,
     notices.CallBegan: Console._began,
     notices.Said: Console._said,
     notices.ToolRan: Console._tool,

@@ -62,6 +62,8 @@ class Settling:
                 self._channels[agent] = self._channels.get(agent, 0) - 1
                 if not served:
                     self.unserved.setdefault(agent, []).append(ref or type)
+            case notices.ChannelRefused(agent):
+                self._channels[agent] = self._channels.get(agent, 0) - 1
             case notices.AgentRefused(agent, _, None):
                 self.refused.append(agent)
                 self._channels[agent] = 0

@@ -36,7 +36,7 @@ def command(agent: str | None, project: Path, environment: str | None) -> None:
         asyncio.run(_chat(checked, deployment, chosen))
     except (ChatError, StartError, RefusedError) as error:
         click.echo(f"pinecall-run: {error}", err=True)
-        sys.exit(1)
+        sys.exit(4 if isinstance(error, RefusedError) else 1)
 
 
 async def _chat(checked: Checked, deployment: Deployment, agent: str) -> None:

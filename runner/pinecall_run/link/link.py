@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidURI
+from websockets.asyncio.client import connect
 
+from pinecall_run.link._socket import CLOSE_SECONDS, Outgoing, Socket
+from pinecall_run.link.failure import Target, closing, sentence
 from pinecall_run.protocol.client import ClientPeer, Output, State
-from pinecall_run.protocol.outputs import Open, Shut, Transmit
+from pinecall_run.protocol.outputs import Open, Probe, Received, Shut, Transmit
 from pinecall_run.wire.commands import Command
 from pinecall_run.wire.registration import Registration
 
 MAX_FRAME = 16 * 1024 * 1024
-ALIVE_SECONDS = 10.0
-"""WebSocket pings: a dead link is noticed after at most twice this time and a half."""
+"""Bytes of one message from the server: the history of a long call comes as one."""
 
-CLOSE_SECONDS = 0.5
+OUTGOING_BYTES = 32 * 1024 * 1024
+"""What may wait for a server that reads slowly. Beyond that the connection is given up and made anew: answers to tool
+calls are sent again there, all else would be of no use so late."""
 
 Tell = Callable[[Any], None]
 
@@ -44,7 +46,10 @@ class Link:
         self._clock = clock
         self._wake = asyncio.Event()
         self._connecting: asyncio.Task[None] | None = None
-        self._outgoing: asyncio.Queue[Transmit | Shut] = asyncio.Queue()
+        self._socket: Socket | None = None
+        self._outgoing: list[Outgoing] = []
+        self._sleeps_until: float | None = None
+        self._failure: Exception | None = None
         self._is_opening = False
         self._is_pumping = False
 
@@ -52,6 +57,7 @@ class Link:
         """See :meth:`ClientPeer.want`."""
         self._peer.want(desired, changes, now=self._clock())
         self._pump()
+        self._wake.set()
 
     def send(self, command: Command) -> bool:
         """See :meth:`ClientPeer.send`."""
@@ -63,6 +69,7 @@ class Link:
         """Close for good; :meth:`run` returns."""
         self._peer.stop()
         self._pump()
+        self._wake.set()
 
     async def run(self) -> None:
         """Keep the link up until it is stopped or refused. What ``tell`` raises ends it too."""
@@ -80,10 +87,11 @@ class Link:
             await self._finish()
 
     async def _sleep(self) -> None:
-        """Until the peer's deadline, or until something happened that may have moved it."""
+        """Until the peer's deadline, or until it is woken for an earlier one. A deadline that moved on is found out
+        about at the old one: most messages move it, and none of them need wake anybody."""
         self._wake.clear()
-        deadline = self._peer.deadline()
-        delay = None if deadline is None else max(deadline - self._clock(), 0.0)
+        self._sleeps_until = self._peer.deadline()
+        delay = None if self._sleeps_until is None else max(self._sleeps_until - self._clock(), 0.0)
         try:
             async with asyncio.timeout(delay):
                 await self._wake.wait()
@@ -91,6 +99,8 @@ class Link:
             return
 
     def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
         task = self._connecting
         if task is not None and task.done() and not task.cancelled():
             task.result()
@@ -107,95 +117,137 @@ class Link:
         if self._is_pumping:
             return
         self._is_pumping = True
+        moves = False
         try:
             while outputs := self._peer.drain():
                 for output in outputs:
-                    self._carry_out(output)
+                    if type(output) is Received:  # nearly all that is ever said; neither moves a deadline
+                        self._tell(output)
+                    elif type(output) is Transmit:
+                        self._write(output)
+                    else:
+                        moves = True
+                        self._carry_out(output)
         finally:
             self._is_pumping = False
-            self._wake.set()
+            if moves and self._is_due_earlier():
+                self._wake.set()
+
+    def _is_due_earlier(self) -> bool:
+        deadline = self._peer.deadline()
+        if deadline is None:
+            return self._peer.state is State.ENDED
+        return self._sleeps_until is None or deadline < self._sleeps_until
 
     def _carry_out(self, output: Output) -> None:
         match output:
-            case Open():
-                self._outgoing = asyncio.Queue()
-                self._is_opening = True
-                self._connecting = asyncio.create_task(self._connect(self._outgoing, self._connecting))
-                self._connecting.add_done_callback(lambda _: self._wake.set())
             case Shut() if self._is_opening and self._connecting is not None:
                 self._connecting.cancel()
-            case Transmit() | Shut():
-                self._outgoing.put_nowait(output)
+            case Shut() | Probe():
+                self._write(output)
+            case Open():
+                self._open()
             case _:
                 self._tell(output)
 
-    async def _connect(self, outgoing: asyncio.Queue[Transmit | Shut], previous: asyncio.Task[None] | None) -> None:
+    def _open(self) -> None:
+        self._socket = None
+        self._outgoing.clear()
+        self._is_opening = True
+        self._connecting = asyncio.create_task(self._connect(self._connecting))
+        self._connecting.add_done_callback(lambda _: self._wake.set())
+
+    # writing: all that was said in one turn of the event loop goes out together
+
+    def _write(self, output: Outgoing) -> None:
+        if not self._outgoing:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._outgoing.append(output)
+
+    def _flush(self) -> None:
+        outputs, self._outgoing = self._outgoing, []
+        if self._socket is not None and self._socket.write(outputs) > OUTGOING_BYTES:
+            self._socket.transport.abort()
+            self._lost("the server reads too slowly; too much waits for it")
+
+    # reading
+
+    async def _connect(self, previous: asyncio.Task[None] | None) -> None:
         if previous is not None:
             previous.cancel()
             await asyncio.gather(previous, return_exceptions=True)
+        target = Target(self._url)
         try:
-            socket = await connect(
+            target = Target(self._url, proxy_to(self._url))
+            opened = await connect(
                 self._url,
-                proxy=None if _is_on_this_machine(self._url) else True,
+                proxy=target.proxy,
                 max_size=MAX_FRAME,
-                compression=None,  # one link, mostly small frames, often on loopback
-                ping_interval=ALIVE_SECONDS,
-                ping_timeout=ALIVE_SECONDS * 1.5,
+                compression=None,  # docs/decisions/no-compression.md
+                create_connection=Socket,
+                ping_interval=None,  # the peer's own keepalive
                 close_timeout=CLOSE_SECONDS,
                 open_timeout=None,  # the peer's own deadline
             )
         except Exception as error:  # noqa: BLE001 - resolver, proxy, TLS and handshake each have errors of their own
-            reason = _sentence(error)
+            reason = sentence(error, target)
         else:
-            async with socket:
-                reason = await self._exchange(socket, outgoing)
-        if outgoing is self._outgoing:  # else the peer has given this connection up
-            self._peer.lost(reason, self._clock())
-            self._pump()
+            reason = await self._exchange(cast(Socket, opened))
+        if self._connecting is asyncio.current_task():  # else the peer has given this connection up
+            self._lost(reason)
 
-    async def _exchange(self, socket: ClientConnection, outgoing: asyncio.Queue[Transmit | Shut]) -> str:
-        if outgoing is self._outgoing:
-            self._is_opening = False
+    async def _exchange(self, socket: Socket) -> str:
+        try:
+            self._socket, self._is_opening = socket, False
             self._peer.opened(self._clock())
             self._pump()
-        writer = asyncio.create_task(_write(socket, outgoing))
-        try:
-            async for message in socket:
-                if isinstance(message, str):
-                    self._peer.receive(message, self._clock())
-                    self._pump()
-        except ConnectionClosed:
-            pass
+            socket.listen(self._received, self._heard)
+            await socket.wait_closed()
         finally:
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
-        return socket.close_reason or "connection lost"
+            socket.transport.abort()  # its closing must not hold the next connection up
+            self._socket = None
+        return closing(socket.close_code, socket.close_reason or "")
+
+    def _received(self, message: bytes) -> None:
+        try:
+            self._peer.receive(message, self._clock())
+            self._pump()
+        except Exception as error:  # noqa: BLE001 - nobody else could catch what the owner raises; see run()
+            self._fail(error)
+
+    def _heard(self) -> None:
+        self._peer.heard(self._clock())
+
+    def _lost(self, reason: str) -> None:
+        self._socket = None
+        try:
+            self._peer.lost(reason, self._clock())
+            self._pump()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self._wake.set()
 
 
-async def _write(socket: ClientConnection, outgoing: asyncio.Queue[Transmit | Shut]) -> None:
-    while True:
-        match await outgoing.get():
-            case Transmit(data):
-                await socket.send(data, text=True)
-            case Shut(code, reason):
-                await socket.close(code, reason)
-                return
+def proxy_to(url: str) -> str | None:
+    """The proxy that the environment names for an address. None stands before this machine, whatever is named."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if _is_this_machine(host) or proxy_bypass(f"{host}:{parts.port or (443 if parts.scheme == 'wss' else 80)}"):
+        return None
+    proxies = getproxies()
+    schemes = ("wss", "socks", "https") if parts.scheme == "wss" else ("ws", "socks", "https", "http")
+    scheme = next((scheme for scheme in schemes if proxies.get(scheme)), None)
+    if scheme is None:
+        return None
+    proxy = proxies[scheme]
+    return f"socks5h://{proxy.removeprefix('http://')}" if scheme == "socks" and proxy.startswith("http://") else proxy
 
 
-def _is_on_this_machine(url: str) -> bool:
-    """Whether no proxy stands between us and the server, whatever the environment says of proxies."""
-    host = urlsplit(url).hostname or ""
+def _is_this_machine(host: str) -> bool:
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return "nothing listens at the server's address"
-    if isinstance(error, InvalidURI):
-        return f"{error.uri} is not a WebSocket address"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason or error}"
-    return str(error) or type(error).__name__

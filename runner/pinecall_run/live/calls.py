@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,13 +20,17 @@ UNKNOWN = "unknown"
 ANSWERS = 32
 """Answers of one call that can be repeated."""
 
+KNOWN, PAST = 10_000, 1000
+"""Tool calls of one call that are known to have run, calls that are over of which this is known; beyond that the oldest
+is forgotten."""
+
 
 @dataclass(slots=True)
 class LiveCall:
     """One call, pinned to the agent as it was deployed when the call began.
 
-    ``answered`` holds, by ``msg_id``, what was answered to tool calls (``None`` while the tools run): a repeated
-    request is never run again. Of the answers the latest are kept: a server asks again only for what it waits for.
+    ``answered`` holds, by ``msg_id``, what was answered to tool calls, ``None`` while the tools run and once the answer
+    is too old to be repeated (a server asks again only for what it waits for): what is in it is never run again.
     """
 
     call: Call
@@ -33,6 +38,7 @@ class LiveCall:
     driver: CallDriver
     transcript: Transcript
     answered: dict[str, LlmToolResult | None] = field(default_factory=dict)
+    _repeatable: deque[str] = field(default_factory=deque)
 
     def handle(self, event: Event, now: float) -> None:
         """Take note of an event; ``now`` in epoch seconds."""
@@ -42,9 +48,11 @@ class LiveCall:
     def answer(self, reply: LlmToolResult) -> None:
         """Take note of an answer."""
         self.answered[reply.msg_id] = reply
-        done = [msg_id for msg_id, answer in self.answered.items() if answer is not None]
-        for msg_id in done[:-ANSWERS]:
-            del self.answered[msg_id]
+        self._repeatable.append(reply.msg_id)
+        if len(self._repeatable) > ANSWERS:
+            self.answered[self._repeatable.popleft()] = None
+        if len(self.answered) > KNOWN:
+            del self.answered[next(iter(self.answered))]
 
 
 class Calls:
@@ -54,6 +62,8 @@ class Calls:
         self._wire = wire
         self._calls: dict[str, LiveCall] = {}
         self._heard: set[str] = set()
+        self._past: dict[str, dict[str, LlmToolResult | None]] = {}
+        """What was answered in calls that are over: a server may not know, or repeat itself."""
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -73,7 +83,7 @@ class Calls:
         driver = CallDriver(self._wire)
         variables: Mapping[str, Any] = agent.config.prompt.vars
         call = Call(driver, id=call_id, agent=agent.config.name, revision=revision, vars=variables, **known)
-        live = self._calls[call_id] = LiveCall(call, agent, driver, Transcript(call))
+        live = self._calls[call_id] = LiveCall(call, agent, driver, Transcript(call), self._past.pop(call_id, {}))
         return live, True
 
     def get(self, call_id: str) -> LiveCall | None:
@@ -84,20 +94,26 @@ class Calls:
         """Forget a call; returns it if there was one."""
         self._heard.discard(call_id)
         live = self._calls.pop(call_id, None)
-        if live is not None:
-            live.driver.cut(reason)
+        if live is None:
+            return None
+        live.driver.cut(reason)
+        if live.answered:
+            self._past[call_id] = live.answered
+            if len(self._past) > PAST:
+                del self._past[next(iter(self._past))]
         return live
 
-    def disconnected(self, reason: str) -> None:
-        """The connection is down: what was asked over it is not answered any more. The calls themselves may go on."""
-        for live in self._calls.values():
-            live.driver.cut(reason)
+    def disconnected(self, *, was_steady: bool) -> list[LiveCall]:
+        """A connection is lost: forget, and return, the calls that nothing was heard of while it was up.
 
-    def reconnected(self) -> list[LiveCall]:
-        """A connection is up again: forget, and return, the calls that nothing was heard of on the one before.
-
-        Their server has ended them without our knowing: it speaks of a call that goes on when we register again.
+        Their server has ended them without our knowing: it speaks of a call that goes on when we register again. A
+        connection that did not last says nothing about that. Of no call is it known what becomes of what was asked for
+        over the connection.
         """
+        for live in self._calls.values():
+            live.driver.cut("connection_lost")
+        if not was_steady:
+            return []
         silent = [live for call_id, live in self._calls.items() if call_id not in self._heard]
         for live in silent:
             self.end(live.call.id, "connection_lost")

@@ -59,7 +59,10 @@ class Dispatcher:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _answer(self, live: LiveCall, request: LlmToolCall) -> None:
-        answers = await asyncio.gather(*(self._run(live, call) for call in request.tool_calls))
+        if len(request.tool_calls) == 1:  # most: no second task for it
+            answers = [await self._run(live, request.tool_calls[0])]
+        else:
+            answers = await asyncio.gather(*(self._run(live, call) for call in request.tool_calls))
         results = [
             ToolResult(tool_call_id=call.id, result=answer.result)
             for call, answer in zip(request.tool_calls, answers, strict=True)

@@ -57,6 +57,16 @@ class ChannelUp(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelRefused(Notice):
+    """The server did not open a channel; ``retry_in`` is ``None`` when it is not asked again."""
+
+    agent: str
+    ref: str
+    reason: str
+    retry_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class CallBegan(Notice):
     """A conversation began."""
 

@@ -23,6 +23,7 @@ from pinecall_run.live.project import Project
 from pinecall_run.live.watch import Fingerprint, watch
 from pinecall_run.protocol import outputs
 from pinecall_run.protocol.client import ClientPeer
+from pinecall_run.protocol.keepalive import PACE, Pace
 from pinecall_run.wire import events
 from pinecall_run.wire.absent import UNSET
 
@@ -50,6 +51,7 @@ class Runner:
         api_key: str,
         notify: Notify,
         environ: Mapping[str, str],
+        pace: Pace = PACE,
     ) -> None:
         self.deployment = deployment
         self._checked = checked
@@ -57,7 +59,7 @@ class Runner:
         self._server = deployment.config.server
         self._watcher = notify
         self._environ = environ
-        peer = ClientPeer(api_key, random.random)
+        peer = ClientPeer(api_key, random.random, pace)
         peer.want(deployment.registrations, now=time.monotonic())
         self._link = Link(url, peer, self._on_output, time.monotonic)
         self._wire = Wire(self._link.send)
@@ -70,7 +72,7 @@ class Runner:
         """Serve until :meth:`stop`.
 
         Raises:
-            RefusedError: the key is wrong, or another process took the agents over.
+            RefusedError: the key is wrong, or another process took the agents over or keeps them.
         """
         self._wire.attach()
         watching = asyncio.create_task(self._watch())
@@ -143,15 +145,18 @@ class Runner:
                 self._on_event(frame)
             case outputs.Up(epoch):
                 self._notify(notices.Connected(epoch))
-                for live in self.calls.reconnected():
-                    self._notify(notices.CallOver(live.call.agent, live.call.id, "connection_lost", 0.0))
-            case outputs.Down(reason, retry_in):
-                self.calls.disconnected("connection_lost")
+            case outputs.Down(reason, retry_in, was_steady):
                 self._notify(notices.Disconnected(reason, retry_in))
+                for live in self.calls.disconnected(was_steady=was_steady):
+                    self._notify(notices.CallOver(live.call.agent, live.call.id, "connection_lost", 0.0))
             case outputs.AgentReady(agent_id):
                 self._notify(notices.AgentUp(agent_id))
             case outputs.AgentRefused(agent_id, _, sentence, retry_in):
                 self._notify(notices.AgentRefused(agent_id, sentence, retry_in))
+            case outputs.ChannelRefused(agent_id, _, ref, sentence, retry_in):
+                self._notify(notices.ChannelRefused(agent_id, ref, sentence, retry_in))
+            case outputs.AnswerDropped(call_id):
+                self._notify(notices.Trouble("too much waits for the server; an answer was dropped", call=call_id))
             case outputs.Refused(sentence):
                 self._refusal = sentence
 

@@ -23,6 +23,11 @@ class Transmit:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """Driver: send a WebSocket ping, and tell the peer of its pong. Every server answers one; frames need not be."""
+
+
+@dataclass(frozen=True, slots=True)
 class Shut:
     """Driver: close the socket."""
 
@@ -53,10 +58,12 @@ class Up:
 
 @dataclass(frozen=True, slots=True)
 class Down:
-    """Owner: the connection is gone; the next try is in ``retry_in`` seconds."""
+    """Owner: the connection is gone; the next try is in ``retry_in`` seconds. ``was_steady`` when it had lasted: then
+    the server has had the time to speak of every call that goes on."""
 
     reason: str
     retry_in: float
+    was_steady: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +88,22 @@ class AgentRefused:
     code: str
     sentence: str
     retry_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRefused:
+    """Owner: the server did not open a channel; tried again in ``retry_in`` seconds, or not at all."""
+
+    agent_id: str
+    type: str
+    ref: str
+    sentence: str
+    retry_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDropped:
+    """Owner: too much waits for the server; the answer to this tool call will not be sent again."""
+
+    call_id: str
+    msg_id: str

@@ -13,8 +13,8 @@ from pinecall_run.wire.absent import UNSET, UnsetType
 ALIVE_SECONDS = 45.0
 """A holder counts as alive while it was heard from within this time."""
 
-PROBE_SECONDS = 3.0
-"""How soon a rival may ask again after a silent holder was probed."""
+RETRY_SECONDS, PROBE_SECONDS = 5.0, 3.0
+"""How soon a rival may ask again: of a holder that is alive, and of a silent one that was probed."""
 
 ANSWERED_SECONDS = 1.0
 
@@ -103,7 +103,7 @@ class Registry:
         held = self.agents.get(agent_id)
         if held is not None and held.connection != connection:
             if self._is_alive(held.connection, now):
-                yield Tell(connection, _conflict(agent_id, holder_alive=True, retry_after_s=5.0))
+                yield Tell(connection, _conflict(agent_id, holder_alive=True, retry_after_s=RETRY_SECONDS))
                 return
             probed = self._probed.setdefault(held.connection, now)
             if now - probed < ANSWERED_SECONDS:

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from pinecall_run.protocol.keepalive import PACE, Pace
 from pinecall_run.providers.catalogue import close_models
 from pinecall_run.transports.chat import serve_chat
 from pinecall_run.voice.admission import Policy
@@ -38,6 +39,7 @@ class Settings:
         open_on_loopback: whether this machine needs no key for the page and for chat.
         environ: the vendors' keys and endpoints.
         project: a mark by which a program on this machine recognises its own project's server.
+        pace: how soon a runner that went silent is noticed.
     """
 
     key: str
@@ -45,6 +47,7 @@ class Settings:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     project: str = ""
     tool_timeout: float = 30.0
+    pace: Pace = PACE
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -61,6 +64,7 @@ def create_app(settings: Settings) -> Starlette:
         new_id=_new_id,
         clock=time.time,
         tool_timeout=settings.tool_timeout,
+        pace=settings.pace,
     )
     door = HttpDoor(hub, policy, project=settings.project, version=version("pinecall-run"))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from pinecall_run.protocol.keepalive import PACE, Pace
 from pinecall_run.protocol.outputs import Ignored, Received, Shut, Transmit
 from pinecall_run.protocol.registry import Close, Outcome, Registry, Tell
 from pinecall_run.protocol.server import ServerPeer
@@ -46,12 +47,14 @@ class Hub:
         new_id: Callable[[], str],
         clock: Callable[[], float],
         tool_timeout: float = 30.0,
+        pace: Pace = PACE,
     ) -> None:
         self.registry = Registry(SERVED)
         self.conversations = Conversations(self._tell_owner, environ, new_id, clock, tool_timeout)
         self.tokens = tokens
         self.clock = clock
         self._accepts_key = accepts_key
+        self._pace = pace
         self._new_id = new_id
         self._connections: dict[str, tuple[ServerPeer, Deliver]] = {}
         self._terminals: dict[str, dict[str, TerminalOutlet]] = {}
@@ -64,7 +67,7 @@ class Hub:
     def connected(self, deliver: Deliver) -> str:
         """A socket opened; returns its id."""
         connection = self._new_id()
-        peer = ServerPeer(connection, "local", self._accepts_key, self.clock())
+        peer = ServerPeer(connection, "local", self._accepts_key, self.clock(), self._pace)
         self._connections[connection] = peer, deliver
         return connection
 

@@ -61,7 +61,8 @@ async def serve(
         ws="websockets-sansio",
         ws_max_size=MAX_FRAME,
         ws_ping_interval=10.0,
-        ws_ping_timeout=15.0,
+        ws_ping_timeout=12.0,
+        ws_per_message_deflate=False,  # docs/decisions/no-compression.md
         lifespan="on",
         proxy_headers=False,  # whose machine a request comes from decides what it may do
         server_header=False,
