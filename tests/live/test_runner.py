@@ -429,3 +429,59 @@ async def test_with_the_real_server_a_conversation_survives_a_lost_link(root: Pa
         async with asyncio.timeout(1.5):
             await task
         assert tools.ran == ["slow"]
+
+
+# drain
+
+
+async def test_who_is_asked_to_end_takes_no_new_calls_and_lets_the_others_finish(root: Path) -> None:
+    async with voice_server() as server, running(root, server) as run:
+        await server.send("llm.chat.started", agent_id="desk", call_id="chat-1")
+        await run.told(notices.CallBegan)
+        draining = asyncio.create_task(run.runner.drain(PATIENCE))
+        assert await run.told(notices.Draining) == notices.Draining(1, 0, PATIENCE)
+        await server.until("agent.remove", agent_id="desk")
+        await server.until("agent.remove", agent_id="back")
+        assert await result_of(server, "chat-1") == "old"
+        run.edit("runnertools.old", "runnertools.new")
+        assert await result_of(server, "chat-1", msg_id="m2") == "old"
+        assert not draining.done()
+        await server.send("llm.chat.ended", agent_id="desk", call_id="chat-1")
+        async with asyncio.timeout(PATIENCE):
+            await draining
+            await server.connections[-1].wait_closed()
+
+
+async def test_calls_that_do_not_end_are_left_and_their_tools_are_not(root: Path) -> None:
+    (root / "pinecall.yaml").write_text(CONFIG.replace("runnertools.old", "runnertools.slow"))
+    async with voice_server() as server, running(root, server) as run:
+        await server.send("llm.chat.started", agent_id="desk", call_id="chat-1")
+        await call_tool(server, "chat-1")
+        await server.settled()
+        draining = asyncio.create_task(run.runner.drain(0.0))
+        assert await run.told(notices.Draining) == notices.Draining(1, 1, 0.0)
+        await server.until("agent.remove", agent_id="back")
+        assert not draining.done()
+        sys.modules["runnertools"].gate.set()
+        assert (await server.until("llm.tool_result", call_id="chat-1"))["results"][0]["result"] == "done"
+        async with asyncio.timeout(PATIENCE):
+            await draining
+
+
+async def test_a_tool_that_never_ends_is_not_waited_for_without_end(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TOOL_SECONDS", 0.0)
+    (root / "pinecall.yaml").write_text(CONFIG.replace("runnertools.old", "runnertools.slow"))
+    async with voice_server() as server, running(root, server) as run:
+        await call_tool(server, "chat-1")
+        await run.told(notices.CallBegan)
+        async with asyncio.timeout(PATIENCE):
+            await run.runner.drain(0.0)
+
+
+async def test_with_nothing_going_on_it_ends_at_once(root: Path) -> None:
+    async with voice_server() as server, running(root, server) as run:
+        async with asyncio.timeout(PATIENCE):
+            await run.runner.drain()
+        assert await run.told(notices.Draining) == notices.Draining(0, 0, module.DRAIN_SECONDS)

@@ -81,6 +81,11 @@ class Program:
             self._news.set()
         self._news.set()
 
+    async def ended(self) -> int:
+        """The exit code, once there is one."""
+        async with asyncio.timeout(PATIENCE):
+            return await self.process.wait()
+
     async def interrupt(self) -> int:
         """Press Ctrl-C; the exit code."""
         self.process.send_signal(signal.SIGINT)
@@ -106,7 +111,7 @@ async def running(project: Path, *words: str, **environment: str) -> AsyncIterat
         yield program
     finally:
         if process.returncode is None:
-            process.terminate()
+            process.send_signal(signal.SIGINT)
             try:
                 async with asyncio.timeout(5):
                     await process.wait()
@@ -168,7 +173,7 @@ async def _token(url: str) -> str:
     async with asyncio.timeout(PATIENCE):
         while True:
             try:
-                return str((await asyncio.to_thread(_get, url))["token"])
+                return str((await asyncio.to_thread(get, url))["token"])
             except urllib.error.HTTPError as error:
                 with error:
                     if error.code != 404:
@@ -176,7 +181,7 @@ async def _token(url: str) -> str:
             await asyncio.sleep(0.02)
 
 
-def _get(url: str) -> dict[str, Any]:
+def get(url: str) -> dict[str, Any]:
     with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
         loaded: dict[str, Any] = json.load(answer)
         return loaded

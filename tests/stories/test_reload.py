@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 from tests.stories._stage import chatting, copy_project, edit, running
@@ -71,3 +72,18 @@ async def test_an_agent_comes_and_goes_while_others_talk(tmp_path: Path) -> None
         edit(config, lambda text: before)
         await program.until("night: agent removed")
         assert "sold out" in (await chat.ask("a kettle?")).text
+
+
+async def test_sighup_loads_the_project_again(tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
+    async with running(project) as program:
+        before = len(program.lines)
+        program.process.send_signal(signal.SIGHUP)
+        edit(project / "pinecall.yaml", lambda text: text.replace("version: 1", "version: 2"))
+        program.process.send_signal(signal.SIGHUP)
+        await program.until("`version` must be 1", after=before)
+        edit(project / "pinecall.yaml", lambda text: text.replace("version: 2", "version: 1"))
+        program.process.send_signal(signal.SIGHUP)
+        async with chatting(program.url, "support") as chat:
+            assert (await chat.ask("hello")).text
+        assert await program.interrupt() == 0

@@ -7,8 +7,10 @@ import os
 import sqlite3
 import time
 from pathlib import Path
+from urllib.error import HTTPError
 
-from tests.stories._stage import chatting, clean_environment, command, copy_project, running
+import pytest
+from tests.stories._stage import chatting, clean_environment, command, copy_project, get, running
 
 
 async def test_the_root_project_answers_from_its_database_in_the_runners_process(tmp_path: Path) -> None:
@@ -52,6 +54,29 @@ async def test_ctrl_c_ends_everything_within_two_seconds(tmp_path: Path) -> None
         assert await program.interrupt() == 0
         assert time.monotonic() - started < 2
         assert not [pid for pid in children if _is_alive(pid)]
+
+
+async def test_on_sigterm_nobody_new_is_let_in_and_who_is_there_may_finish(tmp_path: Path) -> None:
+    async with running(copy_project(tmp_path)) as program:
+        async with chatting(program.url, "sales") as chat:
+            await chat.ask("a burr grinder?")
+            program.process.terminate()
+            await program.until("no new calls; waiting up to 45 s for 1 live call")
+            assert (await chat.ask("and filters?")).text
+            with pytest.raises(HTTPError, match="404"):
+                await asyncio.to_thread(get, f"{program.url}/chat/token?agent_id=sales")
+        assert await program.ended() == 0
+
+
+async def test_a_second_sigterm_ends_it_within_a_second(tmp_path: Path) -> None:
+    async with running(copy_project(tmp_path)) as program, chatting(program.url, "sales") as chat:
+        await chat.ask("a burr grinder?")
+        program.process.terminate()
+        await program.until("no new calls")
+        started = time.monotonic()
+        program.process.terminate()
+        assert await program.ended() == 0
+        assert time.monotonic() - started < 1.5
 
 
 async def test_the_server_ends_when_the_runner_is_killed(tmp_path: Path) -> None:

@@ -95,6 +95,13 @@ class Console:
         findings = report(checked.diagnostics, checked.lines, colour=self._colour, secrets=checked.secrets)
         return f"{self._bad('not reloaded; what ran before goes on')}\n{findings}"
 
+    def _draining(self, notice: notices.Draining) -> str:
+        if not notice.calls and not notice.tools:
+            return "no new calls; nothing is going on"
+        counts = (_count(notice.calls, "live call"), _count(notice.tools, "tool"))
+        going_on = " and ".join(filter(None, counts))
+        return f"no new calls; waiting up to {notice.seconds:g} s for {going_on}; a second signal ends it now"
+
     def _code(self, notice: notices.CodeChanged) -> str:
         return f"{', '.join(notice.files)} changed; Python code is loaded when pinecall-run starts, so restart it"
 
@@ -111,6 +118,7 @@ _LINES: Mapping[type[notices.Notice], Callable[[Console, Any], str]] = {
     notices.Trouble: Console._trouble,
     notices.Reloaded: Console._reloaded,
     notices.ReloadRefused: Console._reload_refused,
+    notices.Draining: Console._draining,
     notices.CodeChanged: Console._code,
 }
 
@@ -156,6 +164,10 @@ def _model(agent: DeployedAgent) -> str:
 
 def _where(notice: Any) -> str:
     return f"{notice.agent} {notice.call[:SHORT]}".rstrip()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number > 1)}" if number else ""
 
 
 def _calls(count: int) -> str:

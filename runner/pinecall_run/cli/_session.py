@@ -87,8 +87,15 @@ def make_runner(
     return Runner(checked, deployment, url=server.url, api_key=server.key, notify=notify, environ=os.environ)
 
 
-def on_signals(stop: Callable[[], None]) -> None:
-    """Call ``stop`` on SIGINT and SIGTERM."""
+def on_signals(stop: Callable[[], None], end: Callable[[], None]) -> None:
+    """Call ``stop`` on SIGINT and ``end`` on SIGTERM; on the second signal ``stop``, whichever it is."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
+    has_ended = False
+
+    def on_term() -> None:
+        nonlocal has_ended
+        (stop if has_ended else end)()
+        has_ended = True
+
+    loop.add_signal_handler(signal.SIGINT, stop)
+    loop.add_signal_handler(signal.SIGTERM, on_term)

@@ -21,7 +21,7 @@ _VERBS = {
     "fmt": "lay pinecall.yaml out one way",
     "explain": "say what a finding means and how to mend it",
     "rules": "list what validate looks for",
-    "config": "print a project as it is in an environment, and say where a value comes from",
+    "config": "print the project as resolved, and say where a value comes from",
     "schema": "print the JSON Schema of pinecall.yaml",
     "render": "print an agent's prompt",
     "chat": "talk to an agent in the terminal",

@@ -51,6 +51,16 @@ class Dispatcher:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
+    @property
+    def count(self) -> int:
+        """Requests whose tools run."""
+        return len(self._running)
+
+    async def join(self) -> None:
+        """Wait until no tool runs."""
+        while self._running:
+            await asyncio.wait(self._running)
+
     async def close(self) -> None:
         """Cancel what still runs. Threads cannot be stopped; they are left behind."""
         for task in self._running:

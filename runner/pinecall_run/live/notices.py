@@ -136,6 +136,15 @@ class ReloadRefused(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class Draining(Notice):
+    """No new calls are taken; so many calls, and tools that run, may still end within ``seconds``."""
+
+    calls: int
+    tools: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class CodeChanged(Notice):
     """Python files of tools changed; they are loaded at the next start."""
 

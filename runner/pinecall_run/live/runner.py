@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,14 @@ from pinecall_run.protocol.client import ClientPeer
 from pinecall_run.protocol.keepalive import PACE, Pace
 from pinecall_run.wire import events
 from pinecall_run.wire.absent import UNSET
+from pinecall_run.wire.commands import AgentRemove
 
 _LOG = logging.getLogger("pinecall_run.live")
+
+DRAIN_SECONDS = 45.0
+"""How long live calls may go on when the process is asked to end."""
+TOOL_SECONDS = 30.0
+"""How long tools may run then, after their calls, too: what they began to write they should finish."""
 
 Notify = Callable[[notices.Notice], None]
 
@@ -66,6 +72,7 @@ class Runner:
         self.calls = Calls(self._wire)
         self._dispatcher = Dispatcher(self._link.send, self._notify, time.perf_counter, self._hide)
         self._stopping = asyncio.Event()
+        self._call_ended = asyncio.Event()
         self._refusal: str | None = None
 
     async def run(self) -> None:
@@ -90,6 +97,22 @@ class Runner:
         self._stopping.set()
         self._link.stop()
 
+    async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
+        """Take no new calls, let those that go on end within ``seconds`` and their tools within
+        :data:`TOOL_SECONDS`, then stop. :meth:`stop` cuts it short."""
+        self._stopping.set()  # what is edited now is for the next process
+        self._link.want({}, [AgentRemove(agent_id=name) for name in self.deployment.agents])
+        self._notify(notices.Draining(len(self.calls), self._dispatcher.count, seconds))
+        begun = time.monotonic()
+        await _within(seconds, self._wait_for_calls())
+        await _within(max(begun + TOOL_SECONDS - time.monotonic(), 0.0), self._dispatcher.join())
+        self.stop()
+
+    async def _wait_for_calls(self) -> None:
+        while len(self.calls):
+            self._call_ended.clear()
+            await self._call_ended.wait()
+
     # reload
 
     async def _watch(self) -> None:
@@ -105,10 +128,16 @@ class Runner:
         if code:
             self._notify(notices.CodeChanged([self._checked.project.shown(file) for file in code]))
         if len(code) < len(files):
-            try:
-                self.reload()
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with it, what runs goes on
-                self._notify(notices.Trouble(f"reloading failed with {type(error).__name__}; what ran before goes on"))
+            self.reload_if_it_can()
+
+    def reload_if_it_can(self) -> None:
+        """:meth:`reload`, unless the process is about to end; whatever is wrong with it, what runs goes on."""
+        if self._stopping.is_set():
+            return
+        try:
+            self.reload()
+        except Exception as error:  # noqa: BLE001 - as it says
+            self._notify(notices.Trouble(f"reloading failed with {type(error).__name__}; what ran before goes on"))
 
     def reload(self) -> bool:
         """Load the project anew and, if nothing is wrong with it, make it live. Live calls keep what they have."""
@@ -147,6 +176,7 @@ class Runner:
                 self._notify(notices.Connected(epoch))
             case outputs.Down(reason, retry_in, was_steady):
                 self._notify(notices.Disconnected(reason, retry_in))
+                self._call_ended.set()
                 for live in self.calls.disconnected(was_steady=was_steady):
                     self._notify(notices.CallOver(live.call.agent, live.call.id, "connection_lost", 0.0))
             case outputs.AgentReady(agent_id):
@@ -204,6 +234,7 @@ class Runner:
         self._notify(notices.Said(event.agent_id, event.call_id, "agent", event.text))
 
     def _on_ended(self, event: events.CallEnded | events.ChatEnded) -> None:
+        self._call_ended.set()
         if self.calls.end(event.call_id, event.reason) is not None:
             over = notices.CallOver(event.agent_id, event.call_id, event.reason, event.duration_seconds)
             self._notify(over)
@@ -217,6 +248,14 @@ class Runner:
     def _on_channel(self, event: events.ChannelAdded) -> None:
         ref = event.ref if isinstance(event.ref, str) else ""
         self._notify(notices.ChannelUp(event.agent_id, event.type, ref, event.served))
+
+
+async def _within(seconds: float, work: Awaitable[None]) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await work
+    except TimeoutError:
+        return
 
 
 def _given(value: Any, otherwise: Any) -> Any:
