@@ -431,6 +431,18 @@ async def test_with_the_real_server_a_conversation_survives_a_lost_link(root: Pa
         assert tools.ran == ["slow"]
 
 
+async def test_a_coroutine_that_blocks_is_named(root: Path) -> None:
+    (root / "runnertools.py").write_text(
+        "import time\n\nasync def block() -> str:\n    'Block.'\n    time.sleep(0.8)\n    return 'done'\n"
+    )
+    (root / "pinecall.yaml").write_text(CONFIG.replace("runnertools.old", "runnertools.block"))
+    async with voice_server() as server, running(root, server) as run:
+        assert await result_of(server, "chat-1") == "done"
+        blocked = await run.told(notices.LoopBlocked)
+        assert (Path(blocked.file).name, blocked.line) == ("runnertools.py", 5)
+        assert blocked.seconds >= 0.7
+
+
 # drain
 
 

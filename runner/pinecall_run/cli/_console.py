@@ -95,6 +95,12 @@ class Console:
         findings = report(checked.diagnostics, checked.lines, colour=self._colour, secrets=checked.secrets)
         return f"{self._bad('not reloaded; what ran before goes on')}\n{findings}"
 
+    def _blocked(self, notice: notices.LoopBlocked) -> str:
+        place = f"{os.path.relpath(notice.file)}:{notice.line}"
+        return self._bad(
+            f"{place} kept everything waiting for {notice.seconds:.1f} s; make it a plain function, which gets a thread"
+        )
+
     def _draining(self, notice: notices.Draining) -> str:
         if not notice.calls and not notice.tools:
             return "no new calls; nothing is going on"
@@ -118,6 +124,7 @@ _LINES: Mapping[type[notices.Notice], Callable[[Console, Any], str]] = {
     notices.Trouble: Console._trouble,
     notices.Reloaded: Console._reloaded,
     notices.ReloadRefused: Console._reload_refused,
+    notices.LoopBlocked: Console._blocked,
     notices.Draining: Console._draining,
     notices.CodeChanged: Console._code,
 }

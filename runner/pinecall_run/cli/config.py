@@ -46,7 +46,7 @@ def command(ctx: click.Context, project: Path, environment: str | None, shape: s
     show(checked)
     if has_errors(checked.diagnostics) or checked.document is None:
         sys.exit(1)
-    values = {key: value for key, value in _values(checked, checked.document).items() if not key.startswith("x-")}
+    values = _values(checked, checked.document)
     written = to_yaml(values) if shape == "yaml" else json.dumps(values, indent=2, ensure_ascii=False) + "\n"
     click.echo(checked.secrets.hide(written).encode(), nl=False)
 

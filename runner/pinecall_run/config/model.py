@@ -11,6 +11,18 @@ from pinecall_run.config.channels import ChannelRef
 Options = Mapping[str, Any]
 """A provider's options as written."""
 
+PLAIN = (
+    "voice",
+    "language",
+    "stt",
+    "greeting",
+    "greeting_in_chat",
+    "session_limits",
+    "interruption",
+    "timezone",
+)
+"""Keys of an agent that are read, kept and sent as they are."""
+
 DEFAULT_MODEL = "gpt-4.1-mini"
 _SCRIPTED = "scripted:"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pinecall_run.config.channels import international, parse_channel, parse_ref
-from pinecall_run.config.model import DEFAULT_MODEL, Agent, Channel, Config, PromptSource, Server
+from pinecall_run.config.model import DEFAULT_MODEL, PLAIN, Agent, Channel, Config, PromptSource, Server
 from pinecall_run.config.rule_context import PlacedChannel, RuleContext, Subject
 from pinecall_run.config.rules_agent import AGENT_RULES
 from pinecall_run.config.rules_channels import CHANNEL_RULES
@@ -17,16 +17,6 @@ from pinecall_run.source.suggest import closest
 
 _CREDENTIALS = ("access_token", "verify_token", "app_secret", "phone")
 _OVERRIDES = ("voice", "language", "stt", "greeting")
-_PLAIN = (
-    "voice",
-    "language",
-    "stt",
-    "greeting",
-    "greeting_in_chat",
-    "session_limits",
-    "interruption",
-    "timezone",
-)
 _WORDS = ("webrtc", "chat")
 """The channels that have no address."""
 _CHANNEL_HELP = "write webrtc, chat, a number such as +15551234567, sip:…, or whatsapp: and its phone-number id"
@@ -75,7 +65,7 @@ def _agent(name: str, written: Mapping[str, Any], channels: tuple[Channel, ...])
         channels=channels,
         tools=written.get("tools", {}),
         allowed_origins=None if origins is None else tuple(origins),
-        **{key: written[key] for key in _PLAIN if key in written},
+        **{key: written[key] for key in PLAIN if key in written},
     )
 
 

@@ -7,23 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pinecall_run.config.model import Agent, Channel, Config
+from pinecall_run.config.model import PLAIN, Agent, Channel, Config
 from pinecall_run.config.script import Script
 from pinecall_run.tools.binding import Binding
 from pinecall_run.wire.codec import to_json
 from pinecall_run.wire.commands import AgentCreate, ChannelAdd
 from pinecall_run.wire.registration import Registration
-
-_PLAIN = (
-    "voice",
-    "language",
-    "stt",
-    "greeting",
-    "greeting_in_chat",
-    "session_limits",
-    "interruption",
-    "timezone",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +33,7 @@ class DeployedAgent:
 
     def _configuration(self) -> dict[str, Any]:
         agent = self.config
-        keys: dict[str, Any] = {key: getattr(agent, key) for key in _PLAIN if getattr(agent, key) is not None}
+        keys: dict[str, Any] = {key: getattr(agent, key) for key in PLAIN if getattr(agent, key) is not None}
         keys["llm"] = self._model()
         keys["prompt"] = self.prompt
         if self.tools:

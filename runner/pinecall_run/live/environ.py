@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pinecall_run.live.files import read_file
 from pinecall_run.live.project import content_hash
-from pinecall_run.source.reader import MAX_BYTES, decode
+from pinecall_run.source.reader import decode
 
 _FILE = "file:"
 
@@ -34,9 +35,7 @@ class Environ(Mapping[str, str]):
     def _read(self, path: Path) -> str | None:
         self.files[path] = b""
         try:
-            if not path.is_file() or path.stat().st_size > MAX_BYTES:
-                return None
-            data = path.read_bytes()
+            data = read_file(path)
         except (OSError, ValueError):
             return None
         self.files[path] = content_hash(data)

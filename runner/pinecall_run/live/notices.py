@@ -136,6 +136,15 @@ class ReloadRefused(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class LoopBlocked(Notice):
+    """A line of a tool kept everything else waiting, which only a coroutine can."""
+
+    file: str
+    line: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Draining(Notice):
     """No new calls are taken; so many calls, and tools that run, may still end within ``seconds``."""
 

@@ -20,6 +20,7 @@ from pinecall_run.live.dispatch import Dispatcher
 from pinecall_run.live.driver import Wire
 from pinecall_run.live.load import Checked, check_project
 from pinecall_run.live.project import Project
+from pinecall_run.live.stalls import StallWatch
 from pinecall_run.live.watch import Fingerprint, watch
 from pinecall_run.protocol import outputs
 from pinecall_run.protocol.client import ClientPeer
@@ -84,7 +85,8 @@ class Runner:
         self._wire.attach()
         watching = asyncio.create_task(self._watch())
         try:
-            await self._link.run()
+            with StallWatch(lambda *stall: self._notify(notices.LoopBlocked(*stall))):
+                await self._link.run()
         finally:
             self._stopping.set()
             await watching
