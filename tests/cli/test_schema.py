@@ -31,7 +31,7 @@ def test_of_a_project_it_has_the_real_names(tmp_path: Path, monkeypatch: pytest.
     assert json.loads(_schema("--project", str(project / "pinecall.yaml"))[1]) == printed
     Draft202012Validator.check_schema(printed)
     assert list(printed["properties"]["agents"]["properties"]) == ["intake", "sales", "support"]
-    tools = printed["$defs"]["agent"]["properties"]["tools"]["additionalProperties"]["anyOf"][0]["enum"]
+    tools = printed["$defs"]["tool_function"]["anyOf"][0]["enum"]
     assert "examples.shop.orders.lookup_order" in tools
     files = printed["$defs"]["prompt_source"]["properties"]["file"]["anyOf"][0]["enum"]
     assert files == ["prompts/house_style.md.j2", "prompts/sales.md.j2", "prompts/support.md.j2"]

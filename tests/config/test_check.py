@@ -11,6 +11,7 @@ from tests.config._world import agent_yaml, checked, codes
 from tests.rules._scan import ROOT
 
 from pinecall_run.config.check import check_parts
+from pinecall_run.config.model import Tool
 from pinecall_run.resources import schema
 from pinecall_run.source.document import Document
 
@@ -86,7 +87,7 @@ def test_the_parts_that_are_left_out_are_small() -> None:
     config, _ = check_parts(document, schema("pinecall"), {})
     assert config is not None
     found = config.agents["desk"]
-    assert found.tools == {"a": "m.f"}
+    assert found.tools == {"a": Tool("m.f")}
     assert [str(channel.ref) for channel in found.channels] == ["chat"]
 
 

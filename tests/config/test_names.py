@@ -76,7 +76,7 @@ def test_the_published_schema_is_left_as_it_was() -> None:
 
 def test_descriptions_stay() -> None:
     narrow = narrowed(schema("pinecall"), NAMES)["$defs"]
-    assert narrow["agent"]["properties"]["tools"]["additionalProperties"]["description"]
+    assert narrow["tool_function"]["description"]
     assert narrow["prompt_source"]["properties"]["file"]["description"]
 
 

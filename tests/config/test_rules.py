@@ -4,7 +4,7 @@ import pytest
 from tests.config._world import agent, agent_yaml, checked, codes
 
 from pinecall_run.config.channels import ChannelRef
-from pinecall_run.config.model import DEFAULT_MODEL, Channel, PromptSource, Server
+from pinecall_run.config.model import DEFAULT_MODEL, Channel, PromptSource, Server, Tool
 from pinecall_run.source.diagnostic import has_errors
 
 
@@ -49,6 +49,11 @@ def test_what_the_author_did_not_say_stays_unsaid() -> None:
     assert (found.voice, found.language, found.interruption, found.allowed_origins) == (None, None, None, None)
 
 
+def test_a_tool_has_options() -> None:
+    found = agent("tools: {t: {function: a.b, timeout_seconds: 5, max_concurrency: 2, ephemeral: true}, u: a.c}").tools
+    assert found == {"t": Tool("a.b", 5, 2, ephemeral=True), "u": Tool("a.c")}
+
+
 def test_everything_the_author_said_is_in_the_config() -> None:
     text = """\
 version: 1
@@ -80,7 +85,7 @@ agents:
     assert found.prompt == PromptSource(file="p.j2", vars={"a": 1})
     assert (found.model, found.voice, found.language) == ({"model": "m", "temperature": 0}, "v", "no")
     assert (found.stt, found.greeting, found.greeting_in_chat) == ({"provider": "s"}, {"en": "hello"}, True)
-    assert (found.tools, found.session_limits) == ({"t": "a.b"}, {"max_duration_seconds": 1})
+    assert (found.tools, found.session_limits) == ({"t": Tool("a.b")}, {"max_duration_seconds": 1})
     assert (found.interruption, found.timezone, found.allowed_origins) == (False, "UTC", ("*",))
     assert found.channels == (
         Channel(ChannelRef("chat")),

@@ -15,7 +15,7 @@ import pytest
 from pydantic import BaseModel
 
 from pinecall_run.config.channels import ChannelRef
-from pinecall_run.config.model import Agent, Channel, Config, PromptSource, Server
+from pinecall_run.config.model import Agent, Channel, Config, PromptSource, Server, Tool
 from pinecall_run.deploy.deployment import DeployedAgent, Deployment, deploy
 from pinecall_run.tools.binding import Binding
 from pinecall_run.wire.codec import encode
@@ -190,8 +190,8 @@ def test_a_revision_changes_with_anything_that_runs(change: dict[str, Any]) -> N
 def test_a_tool_at_another_path_is_another_revision() -> None:
     """The server sees no difference; the calls that begin now run other code."""
     here, there = (deployed(**FULL, name="support") for _ in range(2))
-    here = replace(here, config=replace(here.config, tools={"t": "shop.orders.t"}))
-    there = replace(there, config=replace(there.config, tools={"t": "shop.returns.t"}))
+    here = replace(here, config=replace(here.config, tools={"t": Tool("shop.orders.t")}))
+    there = replace(there, config=replace(there.config, tools={"t": Tool("shop.returns.t")}))
     assert here.registration() == there.registration()
     assert deployment(here).revision != deployment(there).revision
 

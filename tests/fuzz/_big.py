@@ -115,7 +115,11 @@ def run_all() -> bool:
         started = time.monotonic()
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "tests.fuzz._big", name], capture_output=True, text=True, timeout=SECONDS
+                [sys.executable, "-m", "tests.fuzz._big", name],
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                cwd=Path(__file__).parents[2],  # we may be in the folder of another project
             )
             says, is_fine = (done.stdout or done.stderr).strip().splitlines()[-1:], done.returncode == 0
         except subprocess.TimeoutExpired:

@@ -7,11 +7,12 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from pinecall_run.config.model import Agent, PromptSource
+from pinecall_run.config.model import Agent, PromptSource, Tool
 from pinecall_run.deploy.deployment import DeployedAgent
 from pinecall_run.live.calls import Calls
 from pinecall_run.live.dispatch import MAX_RESULT, Dispatcher
@@ -75,7 +76,7 @@ def huge_number() -> int:
 class Bench:
     """A dispatcher with one live call."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_options: bool = False) -> None:
         self.sent: list[LlmToolResult] = []
         self.notices: list[Notice] = []
         self.arrived = asyncio.Event()
@@ -83,7 +84,15 @@ class Bench:
             echo, blocks, coroutine, fails, exits, cancels_itself, hangs, not_json, long, huge_number,
         ]  # fmt: skip
         tools = {f.__name__: bind(f.__name__, ToolPath(__name__, f.__name__)) for f in functions}
-        agent = DeployedAgent(Agent("desk", PromptSource(text="p")), "p", tools=tools)
+        options = {
+            "hangs": Tool("hangs", timeout_seconds=0.05),
+            "blocks": Tool("blocks", timeout_seconds=0.05),
+            "echo": Tool("echo", ephemeral=True, no_followup=True),
+            "coroutine": Tool("coroutine", max_concurrency=1),
+            "fails": Tool("fails", no_followup=True),
+        }
+        config = Agent("desk", PromptSource(text="p"), tools=options if has_options else {})
+        agent = DeployedAgent(config, "p", tools=tools)
         self.live, _ = Calls(Wire(lambda command: True)).begin("1", agent, "r", channel="chat", metadata={})
         self.dispatcher = Dispatcher(self._send, self.notices.append, time.perf_counter)
 
@@ -186,3 +195,52 @@ async def test_closing_waits_for_no_function(bench: Bench) -> None:
     assert time.monotonic() - started < 0.5
     assert bench.sent == []
     assert bench.dispatcher._running == set()
+
+
+async def test_what_takes_too_long_is_answered_in_time() -> None:
+    gate.clear()
+    bench = Bench(has_options=True)
+    try:
+        bench.ask("m", ("hangs", {}), ("blocks", {}))
+        results = (await bench.answer()).results
+        assert [result.result for result in results] == [
+            {"error": "hangs did not answer within 0.05 s"},
+            {"error": "blocks did not answer within 0.05 s"},
+        ]
+        kinds = {notice.failure.kind for notice in bench.notices if isinstance(notice, ToolRan) and notice.failure}
+        assert kinds == {"timed out"}
+    finally:
+        gate.set()
+        await bench.dispatcher.close()
+
+
+async def test_results_are_marked_as_the_tool_says_and_errors_are_always_followed_up() -> None:
+    bench = Bench(has_options=True)
+    bench.ask("m", ("echo", {"text": "a"}), ("fails", {}), ("not_json", {}))
+    results = (await bench.answer()).results
+    assert [(result.ephemeral, result.no_followup) for result in results] == [
+        (True, True),
+        (False, False),
+        (False, False),
+    ]
+    await bench.dispatcher.close()
+
+
+async def test_a_tool_that_may_run_once_at_a_time_does() -> None:
+    running = most = 0
+
+    async def one_by_one() -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+
+    bench = Bench(has_options=True)
+    binding = bench.live.agent.tools["coroutine"]
+    changed = replace(binding, function=one_by_one, call_parameter=None)
+    bench.live.agent = replace(bench.live.agent, tools={"coroutine": changed})
+    bench.ask("m", *[("coroutine", {})] * 20)
+    assert len((await bench.answer()).results) == 20
+    assert most == 1
+    await bench.dispatcher.close()

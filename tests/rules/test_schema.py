@@ -13,7 +13,7 @@ from tests.rules._scan import ROOT, Finding, report
 
 from pinecall_run.config.channels import ChannelRef
 from pinecall_run.config.check import check as check_config
-from pinecall_run.config.model import Agent, Channel, Config, PromptSource, Server
+from pinecall_run.config.model import Agent, Channel, Config, PromptSource, Server, Tool
 from pinecall_run.deploy.deployment import DeployedAgent
 from pinecall_run.source.document import Document
 from pinecall_run.tools.binding import bind
@@ -42,6 +42,7 @@ MIRRORS = [
     Mirror("$defs/remote_server", Server),
     Mirror("$defs/agent", Agent, only_model={"name": "the agent's key in `agents`"}),
     Mirror("$defs/prompt_source", PromptSource),
+    Mirror("$defs/tool_options", Tool),
     Mirror(
         "$defs/channel_options",
         Channel,

@@ -157,8 +157,8 @@ def _agent_lines(agent: DeployedAgent, unserved: list[str]) -> list[str]:
     if waiting:
         lines.append(f"           registered, but this server has no transport for it yet: {', '.join(waiting)}")
     lines.append(f"           model {_model(agent)}")
-    for name, path in agent.config.tools.items():
-        lines.append(f"           tool {name} → {path}")
+    for name, tool in agent.config.tools.items():
+        lines.append(f"           tool {name} → {tool.function}")
     return lines
 
 

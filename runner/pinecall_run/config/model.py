@@ -54,6 +54,17 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the model may call, by its dotted path, and how it is called. ``None`` sets no limit."""
+
+    function: str
+    timeout_seconds: float | None = None
+    max_concurrency: int | None = None
+    ephemeral: bool = False
+    no_followup: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
     """One agent as declared. ``None`` means that the author said nothing."""
 
@@ -66,7 +77,7 @@ class Agent:
     greeting: str | Mapping[str, str] | None = None
     greeting_in_chat: bool | None = None
     channels: tuple[Channel, ...] = ()
-    tools: Mapping[str, str] = field(default_factory=dict)
+    tools: Mapping[str, Tool] = field(default_factory=dict)
     session_limits: Options | None = None
     interruption: bool | Options | None = None
     timezone: str | None = None

@@ -41,7 +41,8 @@ def _sorted(*names: Iterable[str]) -> tuple[str, ...]:
 def written_names(document: Document) -> Names:
     """The names that a pinecall.yaml uses, whatever else is wrong with it; those with variables left out."""
     agents = dict(_entries(document.root, "agents"))
-    tools = [text for agent in agents.values() for _, node in _entries(agent, "tools") for text in _text(node)]
+    written = [node for agent in agents.values() for _, node in _entries(agent, "tools")]
+    tools = [text for node in written for text in (*_text(node), *_text(_at(node, "function")))]
     prompts = [text for agent in agents.values() for text in _text(_at(agent, "prompt", "file"))]
     models = [text for agent in agents.values() for text in _text(_at(agent, "model"))]
     scripts = [model.removeprefix(_SCRIPTED) for model in models if model.startswith(_SCRIPTED)]
@@ -79,9 +80,8 @@ def narrowed(schema: Mapping[str, Any], names: Names) -> dict[str, Any]:
     agents = result["properties"]["agents"]
     agents["properties"] = dict.fromkeys(names.agents, agents["additionalProperties"])
     if names.tools:
-        tools = definitions["agent"]["properties"]["tools"]
         pattern = {"type": "string", "pattern": _colon_forms(names.tools)}
-        tools["additionalProperties"] = _one_of(tools["additionalProperties"], names.tools, pattern)
+        definitions["tool_function"] = _one_of(definitions["tool_function"], names.tools, pattern)
     if names.prompts:
         source = definitions["prompt_source"]["properties"]
         source["file"] = _one_of(source["file"], names.prompts)

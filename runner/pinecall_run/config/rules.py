@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pinecall_run.config.channels import international, parse_channel, parse_ref
-from pinecall_run.config.model import DEFAULT_MODEL, PLAIN, Agent, Channel, Config, PromptSource, Server
+from pinecall_run.config.model import DEFAULT_MODEL, PLAIN, Agent, Channel, Config, PromptSource, Server, Tool
 from pinecall_run.config.rule_context import PlacedChannel, RuleContext, Subject
 from pinecall_run.config.rules_agent import AGENT_RULES
 from pinecall_run.config.rules_channels import CHANNEL_RULES
@@ -63,10 +63,14 @@ def _agent(name: str, written: Mapping[str, Any], channels: tuple[Channel, ...])
         prompt=PromptSource(text=prompt) if isinstance(prompt, str) else PromptSource(**prompt),
         model=written.get("model", DEFAULT_MODEL),
         channels=channels,
-        tools=written.get("tools", {}),
+        tools={name: _tool(tool) for name, tool in written.get("tools", {}).items()},
         allowed_origins=None if origins is None else tuple(origins),
         **{key: written[key] for key in PLAIN if key in written},
     )
+
+
+def _tool(written: str | Mapping[str, Any]) -> Tool:
+    return Tool(written) if isinstance(written, str) else Tool(**written)
 
 
 def _channels(agent: str, written: Iterable[Any], context: RuleContext) -> Iterator[PlacedChannel]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pinecall_run.config.model import PLAIN, Agent, Channel, Config
@@ -68,7 +68,7 @@ def deploy(config: Config, agents: Mapping[str, DeployedAgent]) -> Deployment:
     """The deployment of a configuration."""
     registrations = {name: agent.registration() for name, agent in agents.items()}
     content = [[r.create, list(r.channels)] for r in registrations.values()]
-    paths = [sorted(agent.config.tools.items()) for agent in agents.values()]
+    paths = [sorted((name, asdict(tool)) for name, tool in agent.config.tools.items()) for agent in agents.values()]
     digest = hashlib.sha256(to_json([content, paths])).hexdigest()
     return Deployment(config, agents, registrations, digest[:12])
 

@@ -88,7 +88,7 @@ class _Binder:
         """The bindings by agent and name."""
         bound: dict[str, dict[str, Binding]] = {}
         for route, path in tools.items():
-            _, agent, _, name = map(str, route)
+            _, agent, _, name = map(str, route[:4])
             if path not in self._done:
                 self._done[path] = self._bind(name, path, route)
             binding = self._done[path]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
+from typing import Any
 
+from pinecall_run.config.model import Tool
 from pinecall_run.live.calls import LiveCall
 from pinecall_run.live.notices import Notice, ToolRan
 from pinecall_run.live.threads import Threads
+from pinecall_run.tools.binding import Binding
 from pinecall_run.tools.invoke import Answer, Failure, invoke, unknown_tool
 from pinecall_run.wire.codec import to_json
 from pinecall_run.wire.commands import Command, LlmToolResult, ToolResult
@@ -37,6 +41,7 @@ class Dispatcher:
         self._clock = clock
         self._hide = hide
         self._pool = Threads(THREADS)
+        self._turns: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._running: set[asyncio.Task[None]] = set()
 
     def dispatch(self, live: LiveCall, request: LlmToolCall) -> None:
@@ -74,7 +79,7 @@ class Dispatcher:
         else:
             answers = await asyncio.gather(*(self._run(live, call) for call in request.tool_calls))
         results = [
-            ToolResult(tool_call_id=call.id, result=answer.result)
+            _result(call, answer, live.agent.config.tools.get(call.name))
             for call, answer in zip(request.tool_calls, answers, strict=True)
         ]
         reply = LlmToolResult(call_id=request.call_id, msg_id=request.msg_id, results=results)
@@ -87,12 +92,28 @@ class Dispatcher:
         if binding is None:
             answer = unknown_tool(call.name)
         else:
-            answer = self._discreet(_fitting(await invoke(binding, call.arguments, live.call, self._pool)))
+            answer = self._discreet(_fitting(await self._invoke(binding, call, live)))
         milliseconds = (self._clock() - started) * 1000
         self._notify(
             ToolRan(live.call.agent, live.call.id, call.name, milliseconds, answer.failure, content=call.arguments)
         )
         return answer
+
+    async def _invoke(self, binding: Binding, call: ToolCall, live: LiveCall) -> Answer:
+        tool = live.agent.config.tools.get(call.name, Tool(""))
+        try:
+            async with asyncio.timeout(tool.timeout_seconds), self._turn(tool):
+                return await invoke(binding, call.arguments, live.call, self._pool)
+        except TimeoutError:
+            message = f"{call.name} did not answer within {tool.timeout_seconds:g} s"
+            return Answer({"error": message}, Failure("timed out", message))
+
+    def _turn(self, tool: Tool) -> AbstractAsyncContextManager[Any]:
+        """Waits until another call of a function may run."""
+        if tool.max_concurrency is None:
+            return nullcontext()
+        key = tool.function, tool.max_concurrency
+        return self._turns.setdefault(key, asyncio.Semaphore(tool.max_concurrency))
 
     def _discreet(self, answer: Answer) -> Answer:
         """The answer of a tool that failed, whose error may quote the key it failed with: it goes to the model."""
@@ -100,6 +121,14 @@ class Dispatcher:
             return answer
         message = self._hide(answer.failure.message)
         return Answer({"error": message}, replace(answer.failure, message=message))
+
+
+def _result(call: ToolCall, answer: Answer, tool: Tool | None) -> ToolResult:
+    if tool is None:
+        return ToolResult(tool_call_id=call.id, result=answer.result)
+    # What went wrong is worth a word, whatever is said of results.
+    no_followup = tool.no_followup and answer.failure is None
+    return ToolResult(tool_call_id=call.id, result=answer.result, ephemeral=tool.ephemeral, no_followup=no_followup)
 
 
 def _fitting(answer: Answer) -> Answer:

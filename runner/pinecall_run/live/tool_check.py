@@ -47,10 +47,12 @@ class ToolCheck:
         """Every finding about the tools of an agent."""
         diagnostics: list[Diagnostic] = []
         paths: dict[str, ToolPath] = {}
-        for name, written in agent.tools.items():
+        for name, tool in agent.tools.items():
             route: Route = ("agents", agent.name, "tools", name)
+            inner: Route = (*route, "function")
+            route = inner if self._document.node(inner) is not None else route
             place = Place(self._document.value_span(route), route)
-            path = parse_tool_path(written)
+            path = parse_tool_path(tool.function)
             if isinstance(path, str):
                 diagnostics.append(Diagnostic("PCR401", path, place.span, route=route))
                 continue
