@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jinja2.nodes import Name
 
-from pinecall_run.prompts.plain import plain_template
+from pinecall_run.prompts.plain import plain_names, plain_template
 from pinecall_run.templates.sandbox import render, sandbox
 
 NAMES = ["name", "loop", "self", "not", "None", "true", "range", "class", "context", "environment", "_", "l_0_name"]
@@ -46,3 +47,12 @@ def test_these_are_plain(text: str) -> None:
 )
 def test_these_are_not(text: str) -> None:
     assert plain_template(text, ["name"]) is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEMPLATES)
+def test_its_names_are_those_that_jinja_finds(text: str) -> None:
+    names = plain_names(text)
+    if names is not None:
+        tree = sandbox().parse(text)
+        assert names == {node.name for node in tree.find_all(Name)}

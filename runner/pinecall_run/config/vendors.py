@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 Key = Literal["model", "voice", "stt"]
@@ -76,8 +77,12 @@ class Named(NamedTuple):
 
 def named(key: Key, written: str | Mapping[str, Any]) -> Named | None:
     """What the value of a stage's key names; ``None`` for a text that has none of the forms."""
-    if isinstance(written, Mapping):
-        return _in_mapping(key, written)
+    return _in_mapping(key, written) if isinstance(written, Mapping) else _in_text(key, written)
+
+
+@lru_cache(maxsize=1024)
+def _in_text(key: Key, written: str) -> Named | None:
+    """What a text names; the agents of a project name the same few things again and again."""
     found = _SPLITS[key](written)
     if found is None or not found.provider or any(part != part.strip() for part in found):
         return None

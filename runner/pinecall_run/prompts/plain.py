@@ -35,6 +35,12 @@ class PlainTemplate:
         return "".join(written)
 
 
+def plain_names(text: str) -> frozenset[str] | None:
+    """The variables of a template, if it does no more than print some; else ``None``."""
+    names = frozenset(_VARIABLE.findall(text)) if _PLAIN.fullmatch(text) else None
+    return None if names is None or names & _WORDS else names
+
+
 def plain_template(text: str, known: Collection[str]) -> PlainTemplate | None:
     """The template, if it does no more than print known variables; else ``None``, and Jinja has to look at it."""
     if _PLAIN.fullmatch(text) is None:

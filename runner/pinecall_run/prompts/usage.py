@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from jinja2 import nodes
 
+from pinecall_run.prompts.plain import plain_names
 from pinecall_run.source.document import Text
 from pinecall_run.source.suggest import surely
 from pinecall_run.templates.sandbox import sandbox
@@ -40,6 +41,10 @@ def usage(text: Text, load: Callable[[str], Text | None]) -> Usage:
     while todo:
         current = todo.pop()
         words += [(current, word) for word in _words(current.text)]
+        plain = plain_names(current.text)
+        if plain is not None:
+            names |= plain
+            continue
         try:
             tree = _ENVIRONMENT.parse(current.text)
         except Exception:  # noqa: BLE001 - of an included file: the rendering tells
