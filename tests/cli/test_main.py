@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from tests.stories._stage import clean_environment, command
+from tests.stories._stage import clean_environment, command, copy_project
 
 from pinecall_run.cli import main as border
 from pinecall_run.cli._bug_report import masked
@@ -111,3 +112,23 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit) as ending:
         border.main()
     assert ending.value.code == 130
+
+
+def _shell(line: str, project: Path) -> subprocess.CompletedProcess[str]:
+    program = shlex.join(command("validate"))
+    return subprocess.run(
+        ["/bin/sh", "-c", f"{program} {line}"], cwd=project, env=clean_environment(), capture_output=True, text=True
+    )
+
+
+def test_who_closed_its_output_wants_none(tmp_path: Path) -> None:
+    done = _shell(">&-", copy_project(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_output_without_room_is_no_bug_of_ours(tmp_path: Path) -> None:
+    done = _shell("> /dev/full", copy_project(tmp_path))
+    assert (done.returncode, done.stderr) == (
+        1, "pinecall-run: the output cannot be written: No space left on device\n",
+    )  # fmt: skip

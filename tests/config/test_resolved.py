@@ -40,7 +40,7 @@ def test_a_secret_is_masked_whatever_is_written_in_its_place() -> None:
 
 def test_what_is_printed_means_the_same_when_read_again() -> None:
     found = values(URL="", KEY="", NAME="${NAME}", IDLE="")["agents"]["desk"]["prompt"]
-    assert found == "$${x} costs $5, $$$$ and $${NAME}" or substitute(found, {}).text == "${x} costs $5, $ and ${NAME}"
+    assert substitute(found, {}).text == "${x} costs $5, $ and ${NAME}"
     for text in ("$", "$$", "$$$", "${", "$${", "$$${", "a$", "$a", "${X} $ ${", "$5"):
         assert substitute(escaped(text), {}).text == text
         assert substitute(escaped(text), {}).problems == ()

@@ -15,8 +15,9 @@ from typing import NamedTuple
 from tests.golden._cases import BAD, HERE, OK
 
 from pinecall_run.config.variables import substitute
+from pinecall_run.live.everywhere import check_everywhere
 from pinecall_run.live.formatting import format_project
-from pinecall_run.live.load import Checked, check_project
+from pinecall_run.live.load import Checked
 from pinecall_run.live.mend import mend_project
 from pinecall_run.live.project import Project
 from pinecall_run.source.codes import CODES
@@ -126,7 +127,7 @@ def probe(folder: Path, kind: str, data: bytes) -> set[str]:
     file.write_bytes(data)
     try:
         with _time_limit():
-            checked = check_project(Project(Path("pinecall.yaml")), ENVIRON)
+            checked = check_everywhere(Project(Path("pinecall.yaml")), ENVIRON)
             found = _check_findings(checked)
             _render(checked)
             _mend()

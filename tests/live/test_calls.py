@@ -38,6 +38,8 @@ def test_a_call_that_is_announced_again_keeps_what_it_began_with() -> None:
 def test_a_call_that_a_tool_call_told_of_first_learns_the_rest() -> None:
     calls = Calls(Wire(lambda command: True))
     live, _ = calls.begin("1", deployed(), "r1", channel="unknown", started_at=1.0)
+    calls.begin("1", deployed(), "r1", channel="unknown", started_at=1.5)
+    assert live.call.started_at == 1.0, "another tool call tells nothing new"
     calls.begin("1", deployed(), "r2", channel="phone", from_="+1555", started_at=2.0)
     assert (live.call.channel, live.call.from_, live.call.started_at, live.call.revision) == (
         "phone",

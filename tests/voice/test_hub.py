@@ -398,3 +398,31 @@ async def test_a_silent_connection_is_closed_after_its_time() -> None:
     late = Client(stage.hub)
     late.send("connect", api_key=KEY)
     assert stage.hub.deadline(late.id) == 1020.0
+
+
+async def test_what_means_nothing_where_people_type_is_said_so() -> None:
+    stage = Stage()
+    client = stage.connect("front")
+    session, _ = await chat(stage)
+    for event, fields in {
+        "call.hold": {},
+        "call.dtmf": {"digits": "1"},
+        "call.forward": {"to": "+1555", "message": "", "announce": False},
+    }.items():
+        client.send(event, call_id=session.id, **fields)
+        error = client.take("error")
+        assert error["code"] == "NOT_SUPPORTED"
+        assert event in error["error"]
+        assert "agent_id" not in error
+    client.send("bot.cancel", call_id=session.id)
+    client.send("bot.clear", call_id=session.id)
+    client.send("call.hold", call_id="over")
+    assert client.named("error") == []
+
+
+async def test_calls_that_cannot_be_placed_are_refused() -> None:
+    stage = Stage()
+    client = stage.connect("front")
+    client.send("call.dial", agent_id="front", to="+1555", **{"from": "+1666"})
+    client.send("call.bridge", agent_id="front", target="other")
+    assert [frame["code"] for frame in client.named("call.error")] == ["NO_TRANSPORT"] * 2

@@ -26,6 +26,7 @@ class Console:
     def __init__(self, *, show_content: bool = False, to_stderr: bool = False) -> None:
         self._show_content = show_content
         self._to_stderr = to_stderr
+        self._secrets = Secrets(values=secret_values(os.environ))
         self._colour = uses_colour((sys.stderr if to_stderr else sys.stdout).isatty())
 
     def __call__(self, notice: notices.Notice) -> None:
@@ -33,7 +34,7 @@ class Console:
         line = _LINES.get(type(notice))
         text = line(self, notice) if line is not None else ""
         if text:
-            text = Secrets(values=secret_values(os.environ)).hide(text)  # a tool may fail with whatever it holds
+            text = self._secrets.hide(text)  # a tool may fail with whatever it holds
             click.echo(
                 f"{self._dim(datetime.now().astimezone().strftime('%H:%M:%S'))} {text}", err=self._to_stderr, color=True
             )

@@ -6,6 +6,7 @@ Exit codes: 0 fine, 1 findings, 2 usage, 3 our bug, 4 refused by the server, 130
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
 import os
 import sys
@@ -33,6 +34,10 @@ _VERBS = {
 
 _BRIEF = frozenset(("validate",))
 """Verbs that start no thread, and need what they make until they end: garbage is not looked for in it."""
+
+
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
+"""What is wrong with where our output goes, if no file has been named."""
 
 
 class _Lazy(click.Group):
@@ -73,6 +78,9 @@ def _group(ctx: click.Context) -> None:
 
 def main() -> None:
     """The console script."""
+    if sys.stdout is None or sys.stderr is None:  # closed by whoever started us: then nobody wants to read it
+        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     if _verb() not in _BRIEF:
         _run()
         return
@@ -114,6 +122,10 @@ def _run() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except Exception as error:  # noqa: BLE001 - the border
+        if isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            click.echo(f"pinecall-run: the output cannot be written: {error.strerror}", err=True)
+            sys.exit(1)
         _report_bug(error)
         sys.exit(3)
 

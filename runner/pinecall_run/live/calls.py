@@ -71,12 +71,13 @@ class Calls:
     def begin(self, call_id: str, agent: DeployedAgent, revision: str, **known: Any) -> tuple[LiveCall, bool]:
         """The call of an id, and whether it is new. A call that is announced again keeps what it began with.
 
-        ``known`` is what a :class:`Call` is made with beside these: channel, metadata, ….
+        ``known`` is what a :class:`Call` is made with beside these: channel (always), metadata, ….
         """
         self._heard.add(call_id)
         live = self._calls.get(call_id)
         if live is not None:
-            if live.call.channel == UNKNOWN:  # a tool call told of it before its beginning did
+            is_told_now = live.call.channel == UNKNOWN != known["channel"]  # a tool call was there before its beginning
+            if is_told_now:
                 for name, value in known.items():
                     setattr(live.call, name, value)
             return live, False

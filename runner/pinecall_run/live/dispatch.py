@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
-from typing import Any
 
 from pinecall_run.config.model import Tool
 from pinecall_run.live.calls import LiveCall
 from pinecall_run.live.notices import Notice, ToolRan
 from pinecall_run.live.threads import Threads
+from pinecall_run.live.turns import Turns
 from pinecall_run.tools.binding import Binding
 from pinecall_run.tools.invoke import Answer, Failure, invoke, unknown_tool
 from pinecall_run.wire.codec import to_json
@@ -41,7 +42,7 @@ class Dispatcher:
         self._clock = clock
         self._hide = hide
         self._pool = Threads(THREADS)
-        self._turns: dict[tuple[str, int], asyncio.Semaphore] = {}
+        self._turns: dict[tuple[str, int], Turns] = {}
         self._running: set[asyncio.Task[None]] = set()
 
     def dispatch(self, live: LiveCall, request: LlmToolCall) -> None:
@@ -102,18 +103,20 @@ class Dispatcher:
     async def _invoke(self, binding: Binding, call: ToolCall, live: LiveCall) -> Answer:
         tool = live.agent.config.tools.get(call.name, Tool(""))
         try:
-            async with asyncio.timeout(tool.timeout_seconds), self._turn(tool):
-                return await invoke(binding, call.arguments, live.call, self._pool)
+            async with asyncio.timeout(tool.timeout_seconds), self._turn(tool) as pool:
+                return await invoke(binding, call.arguments, live.call, pool)
         except TimeoutError:
             message = f"{call.name} did not answer within {tool.timeout_seconds:g} s"
             return Answer({"error": message}, Failure("timed out", message))
 
-    def _turn(self, tool: Tool) -> AbstractAsyncContextManager[Any]:
-        """Waits until another call of a function may run."""
+    def _turn(self, tool: Tool) -> AbstractAsyncContextManager[Executor]:
+        """Waits until another call of a function may run; gives the pool for it."""
         if tool.max_concurrency is None:
-            return nullcontext()
+            return nullcontext(self._pool)
         key = tool.function, tool.max_concurrency
-        return self._turns.setdefault(key, asyncio.Semaphore(tool.max_concurrency))
+        if key not in self._turns:
+            self._turns[key] = Turns(tool.max_concurrency)
+        return self._turns[key].one(self._pool)
 
     def _discreet(self, answer: Answer) -> Answer:
         """The answer of a tool that failed, whose error may quote the key it failed with: it goes to the model."""

@@ -25,6 +25,7 @@ from pinecall_run.live.watch import Fingerprint, watch
 from pinecall_run.protocol import outputs
 from pinecall_run.protocol.client import ClientPeer
 from pinecall_run.protocol.keepalive import PACE, Pace
+from pinecall_run.source.secrets import Secrets
 from pinecall_run.wire import events
 from pinecall_run.wire.absent import UNSET
 from pinecall_run.wire.commands import AgentRemove
@@ -63,6 +64,7 @@ class Runner:
         self.deployment = deployment
         self._checked = checked
         self._files: Fingerprint = checked.files
+        self._secrets: Secrets | None = None
         self._server = deployment.config.server
         self._watcher = notify
         self._environ = environ
@@ -151,6 +153,7 @@ class Runner:
             self._notify(notices.ReloadRefused(checked))
             return False
         before, self.deployment, self._checked, self._files = self.deployment, deployment, checked, checked.files
+        self._secrets = None
         if deployment.revision == before.revision and deployment.config.server == before.config.server:
             return True
         steps = plan(before.registrations, deployment.registrations)
@@ -160,7 +163,9 @@ class Runner:
         return True
 
     def _hide(self, text: str) -> str:
-        return self._checked.secrets.hide(text)
+        if self._secrets is None:
+            self._secrets = self._checked.secrets  # to find them takes a walk through the whole configuration
+        return self._secrets.hide(text)
 
     def _notify(self, notice: notices.Notice) -> None:
         try:

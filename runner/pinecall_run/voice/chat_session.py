@@ -115,11 +115,14 @@ class ChatSession:
 
     # from the runner
 
-    def handle(self, command: commands.Command) -> None:
-        """A runner's command about this call. Applied at once, in the order of the socket."""
+    def handle(self, command: commands.Command) -> bool:
+        """A runner's command about this call, applied at once, in the order of the socket; ``False`` if it means
+        nothing where people type."""
         handler = _COMMANDS.get(type(command))
         if handler is not None:
             handler(self, command)
+        # What is said is shown at once: nothing of it waits to be cancelled.
+        return handler is not None or isinstance(command, commands.BotCancel | commands.BotClear)
 
     def owner_returned(self) -> None:
         """A runner registered the agent again."""

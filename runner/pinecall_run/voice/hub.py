@@ -19,7 +19,7 @@ from pinecall_run.voice.conversations import Conversations
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.terminal import TerminalOutlet
 from pinecall_run.voice.tokens import BadTokenError, TokenMint
-from pinecall_run.wire import commands, events
+from pinecall_run.wire import call_commands, commands, events, speech_events
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
@@ -124,8 +124,16 @@ class Hub:
         session = self.conversations.get(call_id) if call_id else None
         if session is None:
             return  # over, or never there: a client cannot know
-        if isinstance(frame, commands.LlmToolResult) or self._owns(connection, session.agent_id):
-            session.handle(frame)
+        may_ask = isinstance(frame, commands.LlmToolResult) or self._owns(connection, session.agent_id)
+        if may_ask and not session.handle(frame):
+            name = type(frame).__struct_config__.tag
+            sentence = f"{name} means nothing in a typed conversation, such as {session.id}"
+            # Without the agent's name: an error that has it is about its registration.
+            self._tell(connection, events.Error(code="NOT_SUPPORTED", error=sentence))
+
+    def _on_dial(self, connection: str, command: call_commands.CallDial | call_commands.CallBridge) -> None:
+        error = "this voice server places no calls: it has no transport for them yet"
+        self._tell(connection, speech_events.CallError(agent_id=command.agent_id, error=error, code="NO_TRANSPORT"))
 
     def _owner(self, agent_id: str) -> str | None:
         """The connection that an agent's conversations are with: its holder's, or its last one's."""
@@ -271,4 +279,6 @@ _COMMANDS: dict[type[commands.Command], Callable[[Hub, str, Any], None]] = {
     commands.ChannelConfigure: Hub._on_channel_configure,
     commands.ChannelRemove: Hub._on_channel_remove,
     commands.LlmChat: Hub._on_terminal,
+    call_commands.CallDial: Hub._on_dial,
+    call_commands.CallBridge: Hub._on_dial,
 }
