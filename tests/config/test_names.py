@@ -85,12 +85,12 @@ def test_names_that_a_file_uses_are_found_whatever_is_wrong_with_it() -> None:
 x-shared: &shared {model: scripted:a.script.yaml, prompt: {file: a.j2}}
 agents:
   one: {<<: *shared, tools: {t: installed.lib.f, u: "${X}"}}
-  two: {prompt: [1], tools: 3, model: gpt}
+  two: {prompt: [1], tools: 3, model: {function: own.model}, on: {call.started: own.hook}, context: {function: own.who}}
   three: 4
 """
     document, _ = Document.parse(text, "a.yaml")
     assert written_names(document) == Names(
-        ("one", "three", "two"), ("installed.lib.f",), ("a.j2",), ("a.script.yaml",)
+        ("one", "three", "two"), ("installed.lib.f", "own.hook", "own.model", "own.who"), ("a.j2",), ("a.script.yaml",)
     )
 
 

@@ -83,7 +83,7 @@ def test_every_undefined_variable_is_told_once() -> None:
     _, found = rendered("{{ one }} {{ nam }}\n{{ one }} {{ two }}", {"name": "Ann"})
     assert [(d.span.line, d.span.column) for d in found] == [(1, 4), (1, 14), (2, 14)]
     assert found[1].help == "did you mean `name`?"
-    assert "add it under `vars`; known here: date," in (found[0].help or "")
+    assert "add it under `vars`; known here: call, date," in (found[0].help or "")
 
 
 @pytest.mark.parametrize(

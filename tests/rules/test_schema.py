@@ -13,9 +13,10 @@ from tests.rules._scan import ROOT, Finding, report
 
 from pinecall_run.config.channels import ChannelRef
 from pinecall_run.config.check import check as check_config
-from pinecall_run.config.model import Agent, Channel, Config, PromptSource, Server, Tool
+from pinecall_run.config.model import Agent, Channel, Config, Context, PromptSource, Server, Tool
 from pinecall_run.deploy.deployment import DeployedAgent
-from pinecall_run.source.document import Document
+from pinecall_run.prompts.prompt import compile_prompt
+from pinecall_run.source.document import Document, Text
 from pinecall_run.tools.binding import bind
 from pinecall_run.tools.path import ToolPath
 from pinecall_run.wire.absent import UNSET
@@ -43,6 +44,7 @@ MIRRORS = [
     Mirror("$defs/agent", Agent, only_model={"name": "the agent's key in `agents`"}),
     Mirror("$defs/prompt_source", PromptSource),
     Mirror("$defs/tool_options", Tool),
+    Mirror("$defs/context_options", Context),
     Mirror(
         "$defs/channel_options",
         Channel,
@@ -56,7 +58,12 @@ MIRRORS = [
 ]
 
 # Where an agent's field goes on the wire when it is not a key of that name in `agent.create`.
-ON_THE_WIRE = {"model": "llm", "channels": None}  # None: each channel is a frame of its own
+ON_THE_WIRE = {
+    "model": "llm",
+    "channels": None,  # each is a frame of its own
+    "on": None,  # no server's business
+    "context": "preparing",
+}
 
 
 def disagreements(schema: Mapping[str, Any], mirrors: Iterable[Mirror]) -> Iterator[Finding]:
@@ -143,13 +150,16 @@ def test_schema_and_model_agree() -> None:
     check("schema", found)
 
 
-@pytest.mark.parametrize("key", sorted(set(_at(SCHEMA, "$defs/agent")["properties"]) - {"channels"}))
+@pytest.mark.parametrize(
+    "key", sorted(key for key in _at(SCHEMA, "$defs/agent")["properties"] if ON_THE_WIRE.get(key, key))
+)
 def test_the_wire_knows_each_field_of_an_agent(key: str) -> None:
     described = _resolved(SCHEMA, _at(SCHEMA, f"$defs/agent/properties/{key}"))
     value = [*described.get("examples", ()), described.get("default")][0]
     agent = _agent({"prompt": "hello", key: value})
     tools = {name: bind(name, ToolPath("textwrap", "dedent")) for name in agent.tools}
-    create = DeployedAgent(agent, "hello", None, tools).registration().create
+    template, _ = compile_prompt(Text("hello", "pinecall.yaml"), {})
+    create = DeployedAgent(agent, "hello", None, tools, template if agent.context else None).registration().create
     wire = ON_THE_WIRE.get(key, key)
     assert wire in AgentCreate.__struct_fields__
     assert getattr(create, str(wire)) is not UNSET

@@ -15,6 +15,7 @@ from pinecall_run.deploy.deployment import DeployedAgent, Deployment
 from pinecall_run.live import notices
 from pinecall_run.source.render import report
 from pinecall_run.source.secrets import Secrets, secret_values
+from pinecall_run.tools.invoke import Failure
 
 SHORT = 14
 """Characters of a call id that a line shows."""
@@ -71,10 +72,15 @@ class Console:
         tail = f"{notice.milliseconds:.0f} ms, pid {os.getpid()}"
         if notice.failure is None:
             return f"{head} ok, {tail}"
-        failure = notice.failure
+        return self._bad(f"{head} {self._failure(notice.failure)}, {tail}")
+
+    def _function(self, notice: notices.FunctionFailed) -> str:
+        return self._bad(f"{_where(notice)} {notice.what} {notice.path} {self._failure(notice.failure)}")
+
+    def _failure(self, failure: Failure) -> str:
         place = f" at {os.path.relpath(failure.file)}:{failure.line}" if failure.file else ""
         said = f": {failure.message}" if self._show_content else ""
-        return self._bad(f"{head} failed with {failure.kind}{place}{said}, {tail}")
+        return f"failed with {failure.kind}{place}{said}"
 
     def _over(self, notice: notices.CallOver) -> str:
         return f"{_where(notice)} ended ({notice.reason}, {notice.seconds:.0f} s)"
@@ -121,6 +127,7 @@ _LINES: Mapping[type[notices.Notice], Callable[[Console, Any], str]] = {
     notices.CallBegan: Console._began,
     notices.Said: Console._said,
     notices.ToolRan: Console._tool,
+    notices.FunctionFailed: Console._function,
     notices.CallOver: Console._over,
     notices.Trouble: Console._trouble,
     notices.Reloaded: Console._reloaded,
@@ -160,12 +167,17 @@ def _agent_lines(agent: DeployedAgent, unserved: list[str]) -> list[str]:
     lines.append(f"           model {_model(agent)}")
     for name, tool in agent.config.tools.items():
         lines.append(f"           tool {name} → {tool.function}")
+    lines += [f"           on {event} → {hook.path}" for event, hook in agent.on.items()]
+    if agent.context is not None:
+        lines.append(f"           context → {agent.context.path}")
     return lines
 
 
 def _model(agent: DeployedAgent) -> str:
     if agent.script is not None:
         return f"scripted: answers come from {agent.config.script_file}, not from a language model"
+    if agent.model is not None:
+        return f"your function {agent.model.path}"
     model = agent.config.model
     return model if isinstance(model, str) else f"{model.get('provider', 'openai')} {model['model']}"
 

@@ -100,7 +100,7 @@ def _without(values: Any, useless: Iterable[Diagnostic]) -> Any | None:
     return values if isinstance(agents, dict) else None
 
 
-_PIECEWISE = frozenset(("channels", "tools"))
+_PIECEWISE = frozenset(("channels", "tools", "on"))
 """Fields of an agent whose items mean something without each other."""
 
 

@@ -65,6 +65,14 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class Context:
+    """A function, by its dotted path, that says what is known of a call when it begins, and how long that may take."""
+
+    function: str
+    timeout_seconds: float = 1.5
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
     """One agent as declared. ``None`` means that the author said nothing."""
 
@@ -78,6 +86,9 @@ class Agent:
     greeting_in_chat: bool | None = None
     channels: tuple[Channel, ...] = ()
     tools: Mapping[str, Tool] = field(default_factory=dict)
+    on: Mapping[str, str] = field(default_factory=dict)
+    """Functions, by their dotted paths, under the events they are run at."""
+    context: Context | None = None
     session_limits: Options | None = None
     interruption: bool | Options | None = None
     timezone: str | None = None
@@ -90,6 +101,11 @@ class Agent:
             return self.model.removeprefix(_SCRIPTED) if self.model.startswith(_SCRIPTED) else None
         return str(self.model["model"]) if self.model.get("provider") == "scripted" else None
 
+    @property
+    def model_function(self) -> str | None:
+        """The dotted path of the function that is the model, if the model is one."""
+        return None if isinstance(self.model, str) else self.model.get("function")
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -98,3 +114,5 @@ class Config:
     version: int
     server: Server
     agents: Mapping[str, Agent]
+    lifespan: str | None = None
+    """The dotted path of a function that is an async context manager."""

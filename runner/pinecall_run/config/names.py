@@ -41,8 +41,10 @@ def _sorted(*names: Iterable[str]) -> tuple[str, ...]:
 def written_names(document: Document) -> Names:
     """The names that a pinecall.yaml uses, whatever else is wrong with it; those with variables left out."""
     agents = dict(_entries(document.root, "agents"))
-    written = [node for agent in agents.values() for _, node in _entries(agent, "tools")]
-    tools = [text for node in written for text in (*_text(node), *_text(_at(node, "function")))]
+    paths = [node for agent in agents.values() for key in ("tools", "on") for _, node in _entries(agent, key)]
+    named = [_at(document.root, "lifespan"), *(_at(agent, "context") for agent in agents.values())]
+    named += [*paths, *(_at(agent, "model", "function") for agent in agents.values())]
+    tools = [text for node in named for text in (*_text(node), *_text(_at(node, "function")))]
     prompts = [text for agent in agents.values() for text in _text(_at(agent, "prompt", "file"))]
     models = [text for agent in agents.values() for text in _text(_at(agent, "model"))]
     scripts = [model.removeprefix(_SCRIPTED) for model in models if model.startswith(_SCRIPTED)]

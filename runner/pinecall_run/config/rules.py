@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pinecall_run.config.channels import international, parse_channel, parse_ref
-from pinecall_run.config.model import DEFAULT_MODEL, PLAIN, Agent, Channel, Config, PromptSource, Server, Tool
+from pinecall_run.config.model import DEFAULT_MODEL, PLAIN, Agent, Channel, Config, Context, PromptSource, Server, Tool
 from pinecall_run.config.rule_context import PlacedChannel, RuleContext, Subject
 from pinecall_run.config.rules_agent import AGENT_RULES
 from pinecall_run.config.rules_channels import CHANNEL_RULES
@@ -46,7 +46,8 @@ def build(
         subject = Subject(agents[name], channels)
         for rule in _RULES:
             rule(subject, context)
-    return Config(version=values.get("version", 1), server=_server(server), agents=agents), context.diagnostics
+    version, lifespan = values.get("version", 1), values.get("lifespan")
+    return Config(version, _server(server), agents, lifespan), context.diagnostics
 
 
 def _server(written: str | Mapping[str, Any] | None) -> Server:
@@ -64,6 +65,8 @@ def _agent(name: str, written: Mapping[str, Any], channels: tuple[Channel, ...])
         model=written.get("model", DEFAULT_MODEL),
         channels=channels,
         tools={name: _tool(tool) for name, tool in written.get("tools", {}).items()},
+        on=written.get("on", {}),
+        context=_context(written.get("context")),
         allowed_origins=None if origins is None else tuple(origins),
         **{key: written[key] for key in PLAIN if key in written},
     )
@@ -71,6 +74,10 @@ def _agent(name: str, written: Mapping[str, Any], channels: tuple[Channel, ...])
 
 def _tool(written: str | Mapping[str, Any]) -> Tool:
     return Tool(written) if isinstance(written, str) else Tool(**written)
+
+
+def _context(written: str | Mapping[str, Any] | None) -> Context | None:
+    return Context(written) if isinstance(written, str) else Context(**written) if written is not None else None
 
 
 def _channels(agent: str, written: Iterable[Any], context: RuleContext) -> Iterator[PlacedChannel]:

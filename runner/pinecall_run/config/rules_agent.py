@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pinecall_run.config.rule_context import RuleContext, Subject
 from pinecall_run.source.diagnostic import Edit, Fix, Label, Route
@@ -70,9 +70,25 @@ def _check_timezone(subject: Subject, context: RuleContext) -> None:
     context.find("PCR505", f"`{zone}` is not a time zone", route, help, fix=context.changed(route, zone, known))
 
 
+def _check_model_function(subject: Subject, context: RuleContext) -> None:
+    agent, route = subject.agent, (*subject.route, "model")
+    if agent.model_function is None:
+        return
+    label = Label(context.document.value_span((*route, "function")), "the function")
+    if agent.tools:
+        message = f"nothing calls the tools of `{agent.name}`: its model is a function of yours"
+        help = "call what it needs in the function itself, and take them out"
+        context.warn_at_key("PCR517", message, (*subject.route, "tools"), help, label)
+    for key in agent.model if isinstance(agent.model, Mapping) else ():
+        if key != "function":
+            message = f"`{key}` is for a vendor's model, and the model of `{agent.name}` is a function of yours"
+            context.warn_at_key("PCR517", message, (*route, key), "take it out", label)
+
+
 AGENT_RULES: tuple[Callable[[Subject, RuleContext], None], ...] = (
     _check_name,
     _check_prompt,
     _check_limits,
     _check_timezone,
+    _check_model_function,
 )

@@ -15,7 +15,7 @@ _SPOKEN = frozenset(("phone", "sip", "webrtc"))
 
 
 def _check_vendors(subject: Subject, context: RuleContext) -> None:
-    if subject.agent.model != DEFAULT_MODEL:
+    if subject.agent.model != DEFAULT_MODEL and subject.agent.model_function is None:
         _check_vendor(subject.agent.model, MODEL, (*subject.route, "model"), context)
     for route, keys in _places(subject):
         for stage in (VOICE, STT):

@@ -9,20 +9,45 @@ from typing import Any
 
 from pinecall_run.config.model import PLAIN, Agent, Channel, Config
 from pinecall_run.config.script import Script
+from pinecall_run.prompts.prompt import Prompt
 from pinecall_run.tools.binding import Binding
+from pinecall_run.tools.hook import Hook, Lifespan
 from pinecall_run.wire.codec import to_json
 from pinecall_run.wire.commands import AgentCreate, ChannelAdd
 from pinecall_run.wire.registration import Registration
 
+PREPARING_SECONDS = 1.5
+"""How long the model's first turn waits for a prompt that says something of the call."""
+
+_MARGIN_MS = 250
+"""How much longer a server waits than we do, so that it hears of our giving up."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeployedAgent:
-    """One agent ready to answer. ``prompt`` is rendered but for per-request variables."""
+    """One agent ready to answer.
+
+    Attributes:
+        prompt: rendered but for per-request variables, and without anything of the call.
+        template: what it was rendered from, if it is rendered again for each call.
+        on: what is run at events, by their names.
+        context: what tells variables of a call.
+        model: what answers, if that is a function of the user's.
+    """
 
     config: Agent
     prompt: str
     script: Script | None = None
     tools: Mapping[str, Binding] = field(default_factory=dict)
+    template: Prompt | None = None
+    on: Mapping[str, Hook] = field(default_factory=dict)
+    context: Hook | None = None
+    model: Hook | None = None
+
+    @property
+    def preparing_seconds(self) -> float:
+        """How long a call's first turn may wait for its own prompt."""
+        return PREPARING_SECONDS if self.config.context is None else self.config.context.timeout_seconds
 
     def registration(self) -> Registration:
         """The frames that register the agent."""
@@ -34,9 +59,12 @@ class DeployedAgent:
     def _configuration(self) -> dict[str, Any]:
         agent = self.config
         keys: dict[str, Any] = {key: getattr(agent, key) for key in PLAIN if getattr(agent, key) is not None}
-        keys["llm"] = self._model()
-        keys["prompt"] = self.prompt
-        if self.tools:
+        if agent.model_function is None:  # else the server asks us, and has no use for either
+            keys["llm"] = self._model()
+            keys["prompt"] = self.prompt
+            if self.template is not None:
+                keys["preparing"] = {"timeout_ms": round(self.preparing_seconds * 1000) + _MARGIN_MS}
+        if self.tools and agent.model_function is None:
             keys["tools"] = [binding.spec() for binding in self.tools.values()]
         if agent.allowed_origins is not None:
             keys["allowed_origins"] = list(agent.allowed_origins)
@@ -56,21 +84,32 @@ class DeployedAgent:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Everything that runs at one time. ``revision`` is the hash of all that the server and the tools see."""
+    """Everything that runs at one time. ``revision`` is the hash of all that the server and the functions see."""
 
     config: Config
     agents: Mapping[str, DeployedAgent]
     registrations: Mapping[str, Registration]
     revision: str
+    lifespan: Lifespan | None = None
 
 
-def deploy(config: Config, agents: Mapping[str, DeployedAgent]) -> Deployment:
+def deploy(config: Config, agents: Mapping[str, DeployedAgent], lifespan: Lifespan | None = None) -> Deployment:
     """The deployment of a configuration."""
     registrations = {name: agent.registration() for name, agent in agents.items()}
     content = [[r.create, list(r.channels)] for r in registrations.values()]
-    paths = [sorted((name, asdict(tool)) for name, tool in agent.config.tools.items()) for agent in agents.values()]
-    digest = hashlib.sha256(to_json([content, paths])).hexdigest()
-    return Deployment(config, agents, registrations, digest[:12])
+    ours = [_ours(agent) for agent in agents.values()]
+    digest = hashlib.sha256(to_json([content, ours, config.lifespan])).hexdigest()
+    return Deployment(config, agents, registrations, digest[:12], lifespan)
+
+
+def _ours(agent: DeployedAgent) -> list[Any]:
+    """What an agent is made of that no server sees."""
+    config, template = agent.config, agent.template
+    tools = sorted((name, asdict(tool)) for name, tool in config.tools.items())
+    texts = [template.text.text, *(text.text for text in template.included.values())] if template else []
+    variables = sorted((name, str(value)) for name, value in template.vars.items()) if template else []
+    context = asdict(config.context) if config.context else None
+    return [tools, sorted(config.on.items()), context, config.model_function, texts, variables]
 
 
 def _channel(agent_id: str, channel: Channel) -> ChannelAdd:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
+from pinecall_run.config.model import Agent
 from pinecall_run.deploy.deployment import DeployedAgent, Deployment, deploy
 from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
 from pinecall_run.source.diagnostic import Diagnostic, Label, Route, Span
 from pinecall_run.source.document import Document
 from pinecall_run.tools.binding import BindError, Binding, bind
+from pinecall_run.tools.given import Kind
+from pinecall_run.tools.hook import Hook, Lifespan, bind_hook, bind_lifespan
 from pinecall_run.tools.path import ToolPath
 from pinecall_run.tools.place import is_users
+
+T = TypeVar("T")
 
 
 def bind_project(checked: Checked) -> tuple[Deployment | None, list[Diagnostic]]:
@@ -31,12 +38,25 @@ def bind_project(checked: Checked) -> tuple[Deployment | None, list[Diagnostic]]
     if root not in sys.path:
         sys.path.insert(0, root)
     binder = _Binder(checked.project, document)
-    bound = binder.bind(checked.tools)
-    agents = {
-        name: DeployedAgent(agent, checked.prompts[name], checked.scripts.get(name), bound.get(name, {}))
-        for name, agent in config.agents.items()
-    }
-    return (None if binder.diagnostics else deploy(config, agents)), binder.diagnostics
+    binder.bind(checked)
+    if binder.diagnostics:
+        return None, binder.diagnostics
+    agents = {name: _deployed(agent, checked, binder) for name, agent in config.agents.items()}
+    return deploy(config, agents, binder.lifespan), []
+
+
+def _deployed(agent: Agent, checked: Checked, binder: _Binder) -> DeployedAgent:
+    name, hooks = agent.name, binder.hooks
+    template = checked.templates[name]
+    return DeployedAgent(
+        agent,
+        checked.prompts[name],
+        checked.scripts.get(name),
+        binder.tools.get(name, {}),
+        template if agent.context is not None or template.is_of_call else None,
+        {str(route[3]): hook for route, hook in hooks.items() if route[:3] == ("agents", name, "on")},
+        *(hooks.get(("agents", name, key)) for key in ("context", "model")),
+    )
 
 
 def try_tools(checked: Checked) -> list[Diagnostic]:
@@ -48,7 +68,7 @@ def try_tools(checked: Checked) -> list[Diagnostic]:
         return []
     binder = _Binder(checked.project, checked.document)
     with _importable(checked.project.root):
-        binder.bind(checked.tools)
+        binder.bind(checked)
     return binder.diagnostics
 
 
@@ -82,26 +102,39 @@ class _Binder:
         self._document = document
         self._done: dict[ToolPath, Binding | None] = {}
         self._broken: set[str] = set()
+        self.lifespan: Lifespan | None = None
+        self.tools: dict[str, dict[str, Binding]] = {}
+        """By agent and name."""
+        self.hooks: dict[Route, Hook] = {}
+        """By the route of what they are for."""
         self.diagnostics: list[Diagnostic] = []
 
-    def bind(self, tools: Mapping[Route, ToolPath]) -> dict[str, dict[str, Binding]]:
-        """The bindings by agent and name."""
-        bound: dict[str, dict[str, Binding]] = {}
-        for route, path in tools.items():
+    def bind(self, checked: Checked) -> None:
+        """Bind all that can be bound: the lifespan first, for others may take what it yields."""
+        hooks = dict(checked.hooks)
+        lifespan = hooks.pop(("lifespan",), None)
+        if lifespan is not None:
+            self.lifespan = self._try(("lifespan",), lifespan, lambda: bind_lifespan(lifespan))
+        state = self.lifespan.yields if self.lifespan is not None else None
+        for route, path in checked.tools.items():
             _, agent, _, name = map(str, route[:4])
             if path not in self._done:
-                self._done[path] = self._bind(name, path, route)
+                self._done[path] = self._try(route, path, partial(bind, name, path, state))
             binding = self._done[path]
             if binding is not None:
-                bound.setdefault(agent, {})[name] = replace(binding, name=name)
-        return bound
+                self.tools.setdefault(agent, {})[name] = replace(binding, name=name)
+        for route, path in hooks.items():
+            hook = self._try(route, path, partial(bind_hook, path, Kind(route[2]), state))
+            if hook is not None:
+                self.hooks[route if route[-1] != "function" else route[:-1]] = hook
 
-    def _bind(self, name: str, path: ToolPath, route: Route) -> Binding | None:
+    def _try(self, route: Route, path: ToolPath, make: Callable[[], T]) -> T | None:
+        """What binding a path gives; what is wrong with it becomes a finding at its route."""
         if path.module in self._broken:
             return None
         was_loaded = path.module in sys.modules
         try:
-            return bind(name, path)
+            return make()
         except BindError as error:
             if path.module not in sys.modules:  # it would be run again, and fail again
                 self._broken.add(path.module)

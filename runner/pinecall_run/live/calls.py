@@ -9,6 +9,7 @@ from typing import Any
 
 from pinecall_run.deploy.deployment import DeployedAgent
 from pinecall_run.live.driver import CallDriver, Wire
+from pinecall_run.live.lifespan import State
 from pinecall_run.live.transcript import Transcript
 from pinecall_run.tools.call import Call
 from pinecall_run.wire.commands import LlmToolResult
@@ -27,7 +28,7 @@ is forgotten."""
 
 @dataclass(slots=True)
 class LiveCall:
-    """One call, pinned to the agent as it was deployed when the call began.
+    """One call, pinned to the agent as it was deployed when the call began, and to the lifespan that was open then.
 
     ``answered`` holds, by ``msg_id``, what was answered to tool calls, ``None`` while the tools run and once the answer
     is too old to be repeated (a server asks again only for what it waits for): what is in it is never run again.
@@ -37,8 +38,13 @@ class LiveCall:
     agent: DeployedAgent
     driver: CallDriver
     transcript: Transcript
+    state: State = field(default_factory=State)
     answered: dict[str, LlmToolResult | None] = field(default_factory=dict)
     _repeatable: deque[str] = field(default_factory=deque)
+    is_prepared: bool = False
+    """Whether its own prompt is with the server."""
+    told: tuple[str, str] = ("", "")
+    """Id and text of the message that hooks were told of last."""
 
     def handle(self, event: Event, now: float) -> None:
         """Take note of an event; ``now`` in epoch seconds."""
@@ -68,7 +74,9 @@ class Calls:
     def __len__(self) -> int:
         return len(self._calls)
 
-    def begin(self, call_id: str, agent: DeployedAgent, revision: str, **known: Any) -> tuple[LiveCall, bool]:
+    def begin(
+        self, call_id: str, agent: DeployedAgent, revision: str, state: State | None = None, **known: Any
+    ) -> tuple[LiveCall, bool]:
         """The call of an id, and whether it is new. A call that is announced again keeps what it began with.
 
         ``known`` is what a :class:`Call` is made with beside these: channel (always), metadata, ….
@@ -84,7 +92,11 @@ class Calls:
         driver = CallDriver(self._wire)
         variables: Mapping[str, Any] = agent.config.prompt.vars
         call = Call(driver, id=call_id, agent=agent.config.name, revision=revision, vars=variables, **known)
-        live = self._calls[call_id] = LiveCall(call, agent, driver, Transcript(call), self._past.pop(call_id, {}))
+        call.prompt = agent.prompt
+        answered = self._past.pop(call_id, {})
+        state = state or State()
+        live = self._calls[call_id] = LiveCall(call, agent, driver, Transcript(call), state, answered)
+        state.hold()
         return live, True
 
     def get(self, call_id: str) -> LiveCall | None:
@@ -98,6 +110,7 @@ class Calls:
         if live is None:
             return None
         live.driver.cut(reason)
+        live.state.release()
         if live.answered:
             self._past[call_id] = live.answered
             if len(self._past) > PAST:

@@ -53,9 +53,14 @@ class Dispatcher:
                 self._send(answer)
             return
         live.answered[request.msg_id] = None
+        live.state.hold()
         task = asyncio.create_task(self._answer(live, request))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda task: self._done(task, live))
+
+    def _done(self, task: asyncio.Task[None], live: LiveCall) -> None:
+        self._running.discard(task)
+        live.state.release()
 
     @property
     def count(self) -> int:
@@ -104,7 +109,7 @@ class Dispatcher:
         tool = live.agent.config.tools.get(call.name, Tool(""))
         try:
             async with asyncio.timeout(tool.timeout_seconds), self._turn(tool) as pool:
-                return await invoke(binding, call.arguments, live.call, pool)
+                return await invoke(binding, call.arguments, live.call, pool, live.state.value)
         except TimeoutError:
             message = f"{call.name} did not answer within {tool.timeout_seconds:g} s"
             return Answer({"error": message}, Failure("timed out", message))

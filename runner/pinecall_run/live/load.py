@@ -39,6 +39,8 @@ class Checked:
     config: Config | None = None
     prompts: dict[str, str] = field(default_factory=dict)
     """Rendered, by agent."""
+    templates: dict[str, Prompt] = field(default_factory=dict)
+    """What they were rendered from."""
     scripts: dict[str, Script] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
@@ -47,6 +49,8 @@ class Checked:
     """The files that the project consists of, whether or not they exist, with the content hash of what was read."""
     tools: dict[Route, ToolPath] = field(default_factory=dict)
     """The tools whose source shows no error, by their route."""
+    hooks: dict[Route, ToolPath] = field(default_factory=dict)
+    """The same of the other functions that the configuration names."""
     document: Document | None = None
     layers: list[Layer] = field(default_factory=list)
     """What the document was put together from, the lowest first."""
@@ -129,6 +133,8 @@ class _Check:
         agents = config.agents if config else {}
         usage = PromptUsage(document, agents, self._load_template)
         tools = ToolCheck(self._files, document, self._is_readable, result.texts)
+        if config is not None:
+            result.diagnostics += tools.check_lifespan(config)
         for agent in agents.values():
             prompt = self._check_prompt(agent, document)
             if prompt is not None:
@@ -136,7 +142,7 @@ class _Check:
             self._check_script(agent, document)
             result.diagnostics += tools.check(agent)
         result.diagnostics += usage.unused()
-        result.tools = tools.sound
+        result.tools, result.hooks = tools.sound, tools.sound_hooks
 
     def _in_environment(self, written: Document) -> Document:
         """The document with what its environment says laid over it."""
@@ -217,6 +223,7 @@ class _Check:
         found += problems
         if rendered is not None:
             self._result.prompts[agent] = rendered
+            self._result.templates[agent] = prompt
 
     def _load_template(self, name: str) -> Text | None:
         path = self._files.inside(name)

@@ -100,6 +100,18 @@ class ToolRan(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionFailed(Notice):
+    """A function of the user's that is no tool failed. ``what`` is what it is for: ``on call.started``, ``context``,
+    ``model``."""
+
+    agent: str
+    call: str
+    what: str
+    path: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class CallOver(Notice):
     """A conversation is over."""
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,14 @@ from pinecall_run.live.bind import bind_project
 from pinecall_run.live.calls import UNKNOWN, Calls, LiveCall
 from pinecall_run.live.dispatch import Dispatcher
 from pinecall_run.live.driver import Wire
+from pinecall_run.live.hooks import Hooks
+from pinecall_run.live.lifespan import LifespanError, State
 from pinecall_run.live.load import Checked, check_project
+from pinecall_run.live.preparing import Preparer
 from pinecall_run.live.project import Project
+from pinecall_run.live.responder import Responder
 from pinecall_run.live.stalls import StallWatch
+from pinecall_run.live.threads import Threads
 from pinecall_run.live.watch import Fingerprint, watch
 from pinecall_run.protocol import outputs
 from pinecall_run.protocol.client import ClientPeer
@@ -36,6 +41,8 @@ DRAIN_SECONDS = 45.0
 """How long live calls may go on when the process is asked to end."""
 TOOL_SECONDS = 30.0
 """How long tools may run then, after their calls, too: what they began to write they should finish."""
+HOOK_THREADS = 32
+"""Plain functions other than tools that may run at once; more wait for a thread."""
 
 Notify = Callable[[notices.Notice], None]
 
@@ -73,6 +80,11 @@ class Runner:
         self._link = Link(url, peer, self._on_output, time.monotonic)
         self._wire = Wire(self._link.send)
         self.calls = Calls(self._wire)
+        self._pool = Threads(HOOK_THREADS)
+        self._hooks = Hooks(self._pool, self._notify)
+        self._preparer = Preparer(self._link.send, self._pool, self._notify)
+        self._responder = Responder(self._pool, self._notify)
+        self._state = State(deployment.lifespan)
         self._dispatcher = Dispatcher(self._link.send, self._notify, time.perf_counter, self._hide)
         self._stopping = asyncio.Event()
         self._call_ended = asyncio.Event()
@@ -82,9 +94,12 @@ class Runner:
         """Serve until :meth:`stop`.
 
         Raises:
+            LifespanError: the project's lifespan cannot be entered.
             RefusedError: the key is wrong, or another process took the agents over or keeps them.
         """
         self._wire.attach()
+        if not await self._until_stopped(self._state.enter()):
+            return
         watching = asyncio.create_task(self._watch())
         try:
             with StallWatch(lambda *stall: self._notify(notices.LoopBlocked(*stall))):
@@ -92,9 +107,30 @@ class Runner:
         finally:
             self._stopping.set()
             await watching
-            await self._dispatcher.close()
+            await self._end()
         if self._refusal is not None:
             raise RefusedError(self._refusal)
+
+    async def _until_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Whether some work was done before :meth:`stop`."""
+        working, stopping = asyncio.create_task(work), asyncio.create_task(self._stopping.wait())
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not working.done():
+            working.cancel()
+            return False
+        await working
+        return True
+
+    async def _end(self) -> None:
+        """End what runs of the user's, what it stands on last."""
+        for part in (self._responder, self._preparer, self._hooks, self._dispatcher):
+            await part.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        try:
+            await self._state.leave()
+        except LifespanError as error:
+            self._notify(notices.Trouble(self._hide(str(error))))
 
     def stop(self) -> None:
         """Close the link; :meth:`run` returns."""
@@ -109,7 +145,8 @@ class Runner:
         self._notify(notices.Draining(len(self.calls), self._dispatcher.count, seconds))
         begun = time.monotonic()
         await _within(seconds, self._wait_for_calls())
-        await _within(max(begun + TOOL_SECONDS - time.monotonic(), 0.0), self._dispatcher.join())
+        for part in (self._dispatcher, self._hooks):
+            await _within(max(begun + TOOL_SECONDS - time.monotonic(), 0.0), part.join())
         self.stop()
 
     async def _wait_for_calls(self) -> None:
@@ -185,7 +222,10 @@ class Runner:
                 self._notify(notices.Disconnected(reason, retry_in))
                 self._call_ended.set()
                 for live in self.calls.disconnected(was_steady=was_steady):
-                    self._notify(notices.CallOver(live.call.agent, live.call.id, "connection_lost", 0.0))
+                    over = events.CallEnded(agent_id=live.call.agent, call_id=live.call.id, reason="connection_lost")
+                    self._notify(notices.CallOver(live.call.agent, live.call.id, over.reason, 0.0))
+                    self._hooks.handle(live, over)
+                    self._responder.handle(live, over)
             case outputs.AgentReady(agent_id):
                 self._notify(notices.AgentUp(agent_id))
             case outputs.AgentRefused(agent_id, _, sentence, retry_in):
@@ -199,11 +239,16 @@ class Runner:
 
     def _on_event(self, event: events.Event) -> None:
         handler = _EVENTS.get(type(event))
+        known = self.calls.get(event.call_id) if isinstance(event, events.CallEvent) else None
         if handler is not None:
             handler(self, event)
-        live = self.calls.get(event.call_id) if isinstance(event, events.CallEvent) else None
-        if live is not None:
-            live.handle(event, time.time())
+        live = known or (self.calls.get(event.call_id) if isinstance(event, events.CallEvent) else None)
+        if live is None:
+            return
+        live.handle(event, time.time())
+        if known is None or not isinstance(event, events.CallStarted | events.ChatStarted):  # else it is told again
+            self._hooks.handle(live, event)
+        self._responder.handle(live, event)
 
     def _call(self, event: events.CallEvent, channel: str, **known: Any) -> LiveCall | None:
         """The live call of an event, begun now if it is news to us."""
@@ -211,7 +256,10 @@ class Runner:
         if agent is None:
             return self.calls.get(event.call_id)
         known.setdefault("started_at", time.time())
-        live, is_new = self.calls.begin(event.call_id, agent, self.deployment.revision, channel=channel, **known)
+        revision = self.deployment.revision
+        live, is_new = self.calls.begin(event.call_id, agent, revision, self._state, channel=channel, **known)
+        if is_new or isinstance(event, events.CallStarted | events.ChatStarted):
+            self._preparer.begin(live)
         if is_new:
             self._notify(notices.CallBegan(event.agent_id, event.call_id, channel, self.deployment.revision))
         return live
@@ -228,6 +276,11 @@ class Runner:
             from_=_given(event.from_, ""),
             to=_given(event.to, ""),
         )
+
+    def _on_before(self, event: events.LlmBefore) -> None:
+        live = self.calls.get(event.call_id)
+        if live is not None:
+            self._preparer.before(live, event)
 
     def _on_tool_call(self, event: events.LlmToolCall) -> None:
         live = self._call(event, "chat" if event.call_id.startswith("chat-") else UNKNOWN)
@@ -273,6 +326,7 @@ _EVENTS: dict[type[events.Event], Callable[[Runner, Any], None]] = {
     events.ChatStarted: Runner._on_chat_started,
     events.CallStarted: Runner._on_call_started,
     events.LlmToolCall: Runner._on_tool_call,
+    events.LlmBefore: Runner._on_before,
     events.ChatMessage: Runner._on_chat_message,
     events.ChatResponse: Runner._on_chat_response,
     events.ChatEnded: Runner._on_ended,

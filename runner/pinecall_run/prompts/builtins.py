@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 PER_REQUEST = ("date", "time", "day", "datetime", "timestamp", "date_block")
 
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"  # noncharacters, which Unicode keeps for a program's own use
 _MARK = re.compile(f"{_OPEN}({'|'.join(PER_REQUEST)}){_CLOSE}")
+
+
+NO_CALL: Mapping[str, Any] = {
+    "id": "",
+    "agent": "",
+    "channel": "",
+    "direction": "",
+    "from": "",
+    "from_": "",
+    "to": "",
+    "metadata": {},
+    "started_at": 0.0,
+    "revision": "",
+}
+"""``call`` while there is none: when a project is checked, and for a call whose prompt took too long."""
 
 
 class PerRequestError(Exception):

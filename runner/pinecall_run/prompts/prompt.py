@@ -13,8 +13,8 @@ import jinja2
 import jinja2.meta
 from jinja2 import nodes
 
-from pinecall_run.prompts.builtins import PER_REQUEST, PerRequestError, per_request_variables, placed
-from pinecall_run.prompts.plain import PlainTemplate, plain_template
+from pinecall_run.prompts.builtins import NO_CALL, PER_REQUEST, PerRequestError, per_request_variables, placed
+from pinecall_run.prompts.plain import PlainTemplate, plain_names, plain_template
 from pinecall_run.source.diagnostic import Diagnostic, Edit, Fix
 from pinecall_run.source.document import Text
 from pinecall_run.source.suggest import closest, listed, surely
@@ -40,10 +40,15 @@ class Prompt:
     vars: Mapping[str, Any]
     included: Mapping[str, Text]
 
+    @property
+    def is_of_call(self) -> bool:
+        """Whether the text depends on the call, as far as can be seen: it names ``call``."""
+        return any(_names_call(text) for text in (self.text, *self.included.values()))
+
     def render(self, extra: Mapping[str, Any] | None = None) -> tuple[str | None, list[Diagnostic]]:
         """The prompt's text, per-request variables left as ``{{name}}``."""
         try:
-            values = {**per_request_variables(), **self.vars, **(extra or {})}
+            values = {**per_request_variables(), "call": NO_CALL, **self.vars, **(extra or {})}
             template = self.template
             rendered = template.render(values) if isinstance(template, PlainTemplate) else render(template, values)
             return placed(rendered).strip("\n"), []
@@ -51,12 +56,22 @@ class Prompt:
             return None, [_runtime_error(error, self.text, self.included)]
 
 
+def _names_call(text: Text) -> bool:
+    if "call" not in text.text:
+        return False
+    names = plain_names(text.text)
+    try:
+        return "call" in (jinja2.meta.find_undeclared_variables(sandbox().parse(text.text)) if names is None else names)
+    except jinja2.TemplateSyntaxError:  # of a file that is included where no call has come yet
+        return False
+
+
 def compile_prompt(
     text: Text, variables: Mapping[str, Any], load: Load = _no_files
 ) -> tuple[Prompt | None, list[Diagnostic]]:
     """Compile a template and check that every variable it names has a value."""
-    known = {*variables, *PER_REQUEST}
-    plain = plain_template(text.text, known)
+    known = {*variables, *PER_REQUEST, "call"}
+    plain = plain_template(text.text, known - {"call"})
     if plain is not None:
         return Prompt(plain, text, dict(variables), {}), []
     included: dict[str, Text] = {}
@@ -174,7 +189,8 @@ def _runtime_error(error: Exception, text: Text, included: Mapping[str, Text]) -
 def _undefined_error(message: str, where: Text, line: int) -> Diagnostic:
     name = re.fullmatch(r"'(\w+)' is undefined", message)
     if name is None:
-        return Diagnostic("PCR302", f"in this line {_sentence(message)}", where.whole_line(line))
+        help = 'where it may be missing, write | default("…") after it'
+        return Diagnostic("PCR302", f"in this line {_sentence(message)}", where.whole_line(line), help=help)
     message = f"the prompt variable `{name[1]}` is not defined"
     return Diagnostic("PCR302", message, where.find(name[1], line), help="add it under `vars`")
 

@@ -57,6 +57,7 @@ CODES: dict[str, str] = {
     "PCR514": "idle warning without a time-out",
     "PCR515": "prompt looks like a file name",
     "PCR516": "agent names that are too much alike",
+    "PCR517": "no effect beside a model function",
     "PCR601": "script is not usable",
 }
 """Code to title. A code is never used again for something else; docs/diagnostics.md has an example of each."""

@@ -29,6 +29,7 @@ class Binding:
         parameters: JSON Schema of the arguments, an object.
         arguments: the model that validates them.
         call_parameter: the parameter that receives the :class:`Call`, if any.
+        state_parameter: the one that receives what the project's lifespan yielded, if any.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Binding:
     arguments: type[BaseModel]
     call_parameter: str | None
     is_async: bool
+    state_parameter: str | None = None
 
     def fill(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The function's keyword arguments, validated, from the model's.
@@ -64,43 +66,48 @@ class BindError(Exception):
         self.place = place
 
 
-def bind(name: str, path: ToolPath) -> Binding:
-    """Import the function at ``path`` and read its signature.
+def bind(name: str, path: ToolPath, state: Any = None) -> Binding:
+    """Import the function at ``path`` and read its signature. ``state`` is the type that the lifespan yields.
 
     Raises:
         BindError: it cannot be imported, is not a function, or has a signature no model can fill.
     """
-    function = _import(path)
+    function = import_function(path)
     if inspect.isclass(function) or not callable(function):
         raise BindError("PCR405", f"`{path}` is {_kind(function)}, not a function", "name a function")
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         raise BindError("PCR405", f"`{path}` is a generator; a tool returns one result", "return a value")
-    description, described = read_docstring(inspect.getdoc(_annotated(function)) or "")
-    fields, call_parameter = _fields(function, path, described)
+    description, described = read_docstring(inspect.getdoc(annotated(function)) or "")
+    fields, call_parameter, state_parameter = _fields(function, path, described, state)
     config = ConfigDict(extra="forbid", protected_namespaces=())
     try:
         arguments = create_model(name, __config__=config, **fields)  # type: ignore[call-overload]
         parameters = _json_schema(arguments)
     except Exception as error:
-        message = f"no JSON Schema for the parameters of `{path}`: {_first_line(error)}"
+        message = f"no JSON Schema for the parameters of `{path}`: {first_line(error)}"
         raise BindError("PCR405", message, "annotate them with types that JSON has") from error
     is_async = inspect.iscoroutinefunction(function)
-    return Binding(name, function, description, parameters, arguments, call_parameter, is_async)
+    return Binding(name, function, description, parameters, arguments, call_parameter, is_async, state_parameter)
 
 
-def _import(path: ToolPath) -> Any:
+def import_function(path: ToolPath) -> Any:
+    """What a path names.
+
+    Raises:
+        BindError: its module cannot be imported, or has nothing of that name.
+    """
     try:
         module = importlib.import_module(path.module)
     except ModuleNotFoundError as error:
         if error.name and (path.module == error.name or path.module.startswith(error.name + ".")):
             raise BindError("PCR402", f"there is no module `{error.name}`") from error
         help = f"install {error.name} where pinecall-run is installed" if error.name else None
-        message = f"importing {path.module} fails: {_first_line(error)}"
+        message = f"importing {path.module} fails: {first_line(error)}"
         raise BindError("PCR404", message, help, user_line(error)) from error
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
-        message = f"importing {path.module} fails with {type(error).__name__}: {_first_line(error)}"
+        message = f"importing {path.module} fails with {type(error).__name__}: {first_line(error)}"
         raise BindError("PCR404", message, place=user_line(error)) from error
     try:
         return getattr(module, path.function)
@@ -110,11 +117,12 @@ def _import(path: ToolPath) -> Any:
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
-        message = f"finding {path} fails with {type(error).__name__}: {_first_line(error)}"
+        message = f"finding {path} fails with {type(error).__name__}: {first_line(error)}"
         raise BindError("PCR404", message, place=user_line(error)) from error
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The sentence of an error."""
     text = str(error)
     if isinstance(error, ImportError) and error.path:
         text = text.removesuffix(f" ({error.path})")  # the place is shown beside it
@@ -132,37 +140,39 @@ _STARS: Mapping[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Para
 
 
 def _fields(
-    function: Callable[..., Any], path: ToolPath, described: Mapping[str, str]
-) -> tuple[dict[str, tuple[Any, FieldInfo]], str | None]:
+    function: Callable[..., Any], path: ToolPath, described: Mapping[str, str], state: Any
+) -> tuple[dict[str, tuple[Any, FieldInfo]], str | None, str | None]:
     try:
         signature = inspect.signature(function)
-        hints = typing.get_type_hints(_annotated(function), include_extras=True)
+        hints = typing.get_type_hints(annotated(function), include_extras=True)
     except Exception as error:
-        message = f"the signature of `{path}` cannot be read: {_first_line(error)}"
+        message = f"the signature of `{path}` cannot be read: {first_line(error)}"
         raise BindError("PCR405", message, "import the names of its annotations where they are used") from error
     fields: dict[str, tuple[Any, FieldInfo]] = {}
-    call_parameter = None
+    call_parameter = state_parameter = None
     for name, parameter in signature.parameters.items():
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             stars = _STARS.get(parameter.kind, "")
             help = "give each argument its own name" if stars else "remove the /"
             raise BindError("PCR405", f"`{path}` takes `{stars}{name}`, which cannot be filled by name", help)
         annotation = hints.get(name, Any)
-        if _is_call(annotation):
+        if means(annotation, Call):
             if call_parameter is not None:
                 raise BindError("PCR405", f"`{path}` takes two calls, and there is one", f"remove `{name}`")
             call_parameter = name
+        elif state is not None and means(annotation, state):
+            state_parameter = name
         elif name.startswith("_"):
             raise BindError("PCR405", f"the parameter `{name}` of `{path}` begins with _", "rename it")
         else:
             fields[_field_name(name)] = _field(name, annotation, parameter.default, described.get(name))
-    return fields, call_parameter
+    return fields, call_parameter, state_parameter
 
 
-def _annotated(function: Callable[..., Any]) -> Callable[..., Any]:
+def annotated(function: Callable[..., Any]) -> Callable[..., Any]:
     """What bears the annotations and the docstring: the function, or what a partial or an object calls."""
     if isinstance(function, functools.partial):
-        return _annotated(function.func)
+        return annotated(function.func)
     return function if inspect.isroutine(function) else type(function).__call__
 
 
@@ -176,9 +186,10 @@ def _parameter_name(field: str) -> str:
     return parameter if hasattr(BaseModel, parameter) else field
 
 
-def _is_call(annotation: Any) -> bool:
+def means(annotation: Any, wanted: Any) -> bool:
+    """Whether an annotation is a type, perhaps among others: ``Call | None``, ``Annotated[Call, …]``."""
     is_choice = typing.get_origin(annotation) in (Union, types.UnionType, Annotated)
-    return annotation is Call or (is_choice and Call in typing.get_args(annotation))
+    return annotation == wanted or (is_choice and wanted in typing.get_args(annotation))
 
 
 def _field(name: str, annotation: Any, default: Any, description: str | None) -> tuple[Any, FieldInfo]:

@@ -89,6 +89,7 @@ class Call:
         metadata: what the opener of the session attached; trusted only where the server sealed it.
         started_at: when it began, in epoch seconds.
         revision: the content hash of the deployment that the call began with.
+        prompt: the agent's prompt as it was rendered for this call.
         vars: the prompt's variables as far as this process knows: of the file, of ``context:`` and of ``set_vars``.
         transcript: what was said so far.
     """
@@ -118,6 +119,7 @@ class Call:
         self.metadata: Mapping[str, Any] = dict(metadata or {})
         self.started_at = started_at
         self.vars: dict[str, Any] = dict(vars or {})
+        self.prompt = ""
         self.transcript: list[Said] = []
         self.history = History(self, driver)
         self.latest_message = ""
@@ -200,6 +202,7 @@ class Call:
 
     def set_prompt(self, prompt: str) -> Pending[Any]:
         """Replace this call's prompt."""
+        self.prompt = prompt
         return self._driver.request(commands.HistorySetInstructions(call_id=self.id, prompt=prompt))
 
     def set_vars(self, **values: Any) -> Pending[Any]:

@@ -44,8 +44,10 @@ class Answer:
     failure: Failure | None = None
 
 
-async def invoke(binding: Binding, arguments: str, call: Call, pool: Executor) -> Answer:
+async def invoke(binding: Binding, arguments: str, call: Call, pool: Executor, state: Any = None) -> Answer:
     """Call the tool with ``arguments``, a JSON object as text. Plain functions run in ``pool``.
+
+    ``state`` is what the project's lifespan yielded.
 
     Raises nothing but the cancellation of the task that calls it.
     """
@@ -54,6 +56,8 @@ async def invoke(binding: Binding, arguments: str, call: Call, pool: Executor) -
         return parameters
     if binding.call_parameter is not None:
         parameters[binding.call_parameter] = call
+    if binding.state_parameter is not None:
+        parameters[binding.state_parameter] = state
     try:
         outcome = await _begin(binding, parameters, pool)
         return outcome if isinstance(outcome, Answer) else _answer(await outcome)
@@ -111,9 +115,14 @@ def _answer(result: Any) -> Answer:
 
 
 def _failed(error: BaseException) -> Answer:
+    failure = failure_of(error)
+    return Answer({"error": failure.message}, failure)
+
+
+def failure_of(error: BaseException) -> Failure:
+    """What a function of the user's raised."""
     file, line = user_line(error) or ("", 0)
-    message = str(error) or type(error).__name__
-    return Answer({"error": message}, Failure(type(error).__name__, message, file, line))
+    return Failure(type(error).__name__, str(error) or type(error).__name__, file, line)
 
 
 def _refused(kind: str, message: str) -> Answer:

@@ -57,6 +57,29 @@ def is_call(annotation: ast.expr | None) -> bool:
     )
 
 
+ANY = "*"
+"""Stands for a name that is not known."""
+
+
+def may_mean(annotation: ast.expr | None, name: str, module: Module) -> bool:
+    """Whether an annotation may be of a type with a last name; of :data:`ANY`, whether it is of one of the user's."""
+    names = [node for node in ast.walk(_evaluated(annotation)) if last_name(node)] if annotation is not None else []
+    if name != ANY:
+        return any(last_name(node) == name for node in names)
+    return any(not (module.qualified(node) or "").startswith(_KNOWN) for node in names if isinstance(node, ast.expr))
+
+
+def last_name(node: ast.AST) -> str:
+    """``Pool`` of ``asyncpg.Pool``; nothing of what is no name."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case ast.Constant(value=str()):
+            inner = _evaluated(node)
+            return "" if isinstance(inner, ast.Constant) else last_name(inner)
+    return ""
+
+
 def _evaluated(annotation: ast.expr) -> ast.expr:
     """An annotation in quotes without them."""
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):

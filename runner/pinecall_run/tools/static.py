@@ -14,9 +14,20 @@ from pinecall_run.source.fix import reword
 from pinecall_run.source.suggest import closest, listed, surely
 from pinecall_run.tools.blocking import WAITS, waits
 from pinecall_run.tools.docstring import undescribed
+from pinecall_run.tools.given import Kind, gives
 from pinecall_run.tools.module import Bound, Broken, Definition, Module, own_nodes
 from pinecall_run.tools.path import ToolPath
-from pinecall_run.tools.signature import Parameter, is_bare, is_call, may_be_described, parameters, unfillable
+from pinecall_run.tools.signature import (
+    ANY,
+    Parameter,
+    is_bare,
+    is_call,
+    last_name,
+    may_be_described,
+    may_mean,
+    parameters,
+    unfillable,
+)
 
 Load = Callable[[str], Module | Broken | None]
 """Finds the source of a user's module by its dotted name; ``None`` for a module whose source is not to be judged."""
@@ -66,8 +77,10 @@ def _renamed(path: ToolPath, meant: str | None, place: Place) -> Fix | None:
     return reword(place.span, place.written, old, new, f"changed {old} to {new}")
 
 
-def check_function(path: ToolPath, module: Module, place: Place, load: Load) -> list[Diagnostic]:
-    """What is wrong with the function itself, wherever it is named."""
+def check_function(
+    path: ToolPath, module: Module, place: Place, load: Load, state: str | None = None
+) -> list[Diagnostic]:
+    """What is wrong with a tool's function itself, wherever it is named. For ``state`` see :func:`lifespan_yields`."""
     owner, bound = _followed(path.function, module, load)
     if bound is None:
         return []
@@ -75,7 +88,30 @@ def check_function(path: ToolPath, module: Module, place: Place, load: Load) -> 
         return _Findings(path, owner, place).of_value(bound)
     if bound.node.decorator_list:
         return []  # what it makes of the function is not known
-    return list(_Findings(path, owner, place).of_function(bound.node))
+    return list(_Findings(path, owner, place, state).of_function(bound.node))
+
+
+def check_hook(path: ToolPath, module: Module, place: Place, load: Load, kind: Kind) -> list[Diagnostic]:
+    """What is wrong with a function that we call, not the model. Only what is wrong for sure: types are not judged."""
+    owner, bound = _followed(path.function, module, load)
+    findings = _Findings(path, owner, place)
+    if bound is None or isinstance(bound.node, ast.ClassDef):
+        return []
+    if not isinstance(bound.node, Definition):
+        return findings.of_value(bound)
+    return [] if bound.node.decorator_list else list(findings.of_hook(bound.node, kind))
+
+
+def lifespan_yields(path: ToolPath, module: Module, load: Load) -> str:
+    """The last name of the type that an async context manager yields, ``*`` where that is not seen."""
+    _, bound = _followed(path.function, module, load)
+    match bound:
+        case Bound(node=ast.FunctionDef() | ast.AsyncFunctionDef() as function):
+            match function.returns:
+                case ast.Subscript(slice=inner):
+                    first = inner.elts[0] if isinstance(inner, ast.Tuple) and inner.elts else inner
+                    return last_name(first) or ANY
+    return ANY
 
 
 def _followed(name: str, module: Module, load: Load) -> tuple[Module, Bound | None]:
@@ -93,7 +129,8 @@ def _followed(name: str, module: Module, load: Load) -> tuple[Module, Bound | No
 
 
 class _Findings:
-    def __init__(self, path: ToolPath, module: Module, place: Place) -> None:
+    def __init__(self, path: ToolPath, module: Module, place: Place, state: str | None = None) -> None:
+        self._state = state
         self._path = path
         self._module = module
         self._place = place
@@ -142,13 +179,29 @@ class _Findings:
             node, message, help = wrong
             yield self._finding("PCR405", message, Severity.ERROR, help, (node, "defined here"))
             return
-        told = [parameter for parameter in parameters(function) if not is_call(parameter.node.annotation)]
+        told = [parameter for parameter in parameters(function) if not self._is_given(parameter.node.annotation)]
         yield from self._of_types(told)
         yield from self._of_docstring(function, told)
         if self._path.function.startswith("_"):
             help = "rename it, or name a public function that calls it"
             message = f"`{path}` is private to its module by its name"
             yield self._finding("PCR410", message, Severity.INFO, help, (function, "defined here"))
+        yield from self._of_waiting(function)
+
+    def _is_given(self, annotation: ast.expr | None) -> bool:
+        return is_call(annotation) or (self._state is not None and may_mean(annotation, self._state, self._module))
+
+    def of_hook(self, function: Definition, kind: Kind) -> Iterator[Diagnostic]:
+        if kind is not Kind.MODEL and any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own_nodes(function)):
+            message = f"`{self._path}` is a generator, which is not run by calling it"
+            yield self._finding("PCR405", message, Severity.ERROR, "return a value", (function, "defined here"))
+        for parameter in parameters(function):
+            node = parameter.node
+            is_filled = node.annotation is not None or node.arg in ("call", "event") or parameter.default is not None
+            if not parameter.kind and not is_filled:
+                message = f"`{self._path}` takes `{node.arg}`, and nothing fills it"
+                yield self._finding("PCR405", message, Severity.ERROR, gives(kind), (node, "here"))
+                return
         yield from self._of_waiting(function)
 
     def _of_types(self, told: list[Parameter]) -> Iterator[Diagnostic]:

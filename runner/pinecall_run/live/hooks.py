@@ -1,0 +1,111 @@
+"""Functions of the user's that are run when something happens in a call, each call's one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+from pinecall_run.live.calls import LiveCall
+from pinecall_run.live.functions import call_hook, is_ending
+from pinecall_run.live.notices import FunctionFailed, Notice, Trouble
+from pinecall_run.tools.given import Given
+from pinecall_run.tools.hook import Hook
+from pinecall_run.tools.invoke import Failure, failure_of
+from pinecall_run.wire import events
+
+HOOK_SECONDS = 30.0
+"""How long one may take; then it is cancelled, so that it does not keep the next from running."""
+
+WAITING = 1000
+"""Events of one call that may wait for their functions; what comes when so many wait is dropped, the call's end not."""
+
+_CALLED: dict[type[events.Event], str] = {
+    events.ChatStarted: "call.started",
+    events.ChatEnded: "call.ended",
+    events.ChatMessage: "user.message",
+    events.ChatResponse: "message.confirmed",
+}
+"""What events of typed conversations are called where people do not mind how they talk."""
+
+
+class _Due(NamedTuple):
+    name: str
+    hook: Hook
+    event: events.Event
+
+
+class Hooks:
+    """Runs hooks: plain functions in ``pool``. ``notify`` tells what went wrong."""
+
+    def __init__(self, pool: Executor, notify: Callable[[Notice], None]) -> None:
+        self._pool = pool
+        self._notify = notify
+        self._waiting: dict[str, deque[_Due]] = {}
+        """By call."""
+        self._running: set[asyncio.Task[None]] = set()
+
+    def handle(self, live: LiveCall, event: events.Event) -> None:
+        """Run what is bound to an event of a call, after what was due before it."""
+        if not live.agent.on:
+            return
+        name = _CALLED.get(type(event)) or str(type(event).__struct_config__.tag)
+        hook = live.agent.on.get(name)
+        if hook is None or (name == "user.message" and self._is_repeated(live, event)):
+            return
+        due = _Due(name, hook, event)
+        waiting = self._waiting.get(live.call.id)
+        if waiting is None:
+            self._waiting[live.call.id] = deque([due])
+            live.state.hold()
+            task = asyncio.create_task(self._work(live))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        elif len(waiting) < WAITING or name == "call.ended":
+            waiting.append(due)
+            if len(waiting) == WAITING:
+                text = f"the hooks of this call are {WAITING} events behind; events are dropped until they catch up"
+                self._notify(Trouble(text, live.call.agent, live.call.id))
+
+    def _is_repeated(self, live: LiveCall, event: events.Event) -> bool:
+        """Whether a message is told a second time, as servers do."""
+        told = getattr(event, "message_id", ""), getattr(event, "text", "")
+        is_repeated = bool(told[0]) and told == live.told
+        live.told = told
+        return is_repeated
+
+    async def join(self) -> None:
+        """Until none is due."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    async def close(self) -> None:
+        """Cancel what still runs."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _work(self, live: LiveCall) -> None:
+        waiting = self._waiting[live.call.id]
+        try:
+            while waiting:
+                await self._run(live, waiting.popleft())
+        finally:
+            del self._waiting[live.call.id]
+            live.state.release()
+
+    async def _run(self, live: LiveCall, due: _Due) -> None:
+        values = {Given.CALL: live.call, Given.EVENT: due.event, Given.STATE: live.state.value}
+        try:
+            async with asyncio.timeout(HOOK_SECONDS) as limit:
+                await call_hook(due.hook, values, self._pool)
+            return
+        except BaseException as error:
+            if is_ending(error):
+                raise
+            is_late = limit.expired()
+            late = Failure("a time-out", f"it took longer than {HOOK_SECONDS:g} s")
+            failure = late if is_late else failure_of(error)
+        self._notify(FunctionFailed(live.call.agent, live.call.id, f"on {due.name}", due.hook.path, failure))
