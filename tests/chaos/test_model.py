@@ -17,6 +17,7 @@ from pinecall_run.protocol.keepalive import PACE
 from pinecall_run.protocol.outputs import (
     AgentReady,
     AgentRefused,
+    AgentStandingBy,
     AnswerDropped,
     ChannelRefused,
     Open,
@@ -31,7 +32,8 @@ from pinecall_run.wire.registration import Registration
 AGENTS = ("a", "b", "c")
 CALLS = ("c1", "c2")
 CONFLICTS = st.fixed_dictionaries(
-    {}, optional={"retry_after_s": st.sampled_from([0, 3, 500]), "holder_alive": st.booleans()}
+    {},
+    optional={"retry_after_s": st.sampled_from([0, 3, 500]), "holder_alive": st.booleans(), "standby": st.booleans()},
 )
 
 
@@ -52,6 +54,8 @@ class Model(RuleBasedStateMachine):
         self.is_over = False
         self.taken: set[str] = set()
         self.asked: set[str] = set()
+        self.standing: set[str] = set()
+        """Those that the server gives us when it likes."""
         self.refusals: dict[str, float | None] = {}
         self.numbers: dict[str, float | None] = {}
         self.asks: Counter[tuple[str, str]] = Counter()
@@ -108,11 +112,12 @@ class Model(RuleBasedStateMachine):
             self.taken.add(agent)
             self.say(event="agent.created", agent_id=agent)
 
-    @precondition(lambda self: self.asked - self.taken)
+    @precondition(lambda self: (self.asked | self.standing) - self.taken)
     @rule(data=st.data())
     def agent_is_taken(self, data: st.DataObject) -> None:
-        agent = data.draw(st.sampled_from(sorted(self.asked - self.taken)))
+        agent = data.draw(st.sampled_from(sorted((self.asked | self.standing) - self.taken)))
         self.taken.add(agent)
+        self.standing.discard(agent)
         self.refusals.pop(agent, None)
         self.say(event="agent.created", agent_id=agent)
 
@@ -121,6 +126,8 @@ class Model(RuleBasedStateMachine):
     def agent_is_refused(self, data: st.DataObject, more: dict[str, Any], code: str) -> None:
         agent = data.draw(st.sampled_from(sorted(self.asked - self.taken)))
         self.asked.discard(agent)
+        if code == "AGENT_CONFLICT":
+            (self.standing.add if more.get("standby") else self.standing.discard)(agent)
         self.say(event="error", code=code, agent_id=agent, error="no", **more)
 
     @precondition(lambda self: self.taken)
@@ -175,7 +182,7 @@ class Model(RuleBasedStateMachine):
         gone = [agent for agent in self.peer.desired if agent not in agents]
         changes = [commands.AgentRemove(agent_id=agent) for agent in gone]
         for agent in gone:
-            for known in (self.taken, self.asked):
+            for known in (self.taken, self.asked, self.standing):
                 known.discard(agent)
             self.refusals.pop(agent, None)
         self.peer.want({agent: _registration(agent) for agent in sorted(agents)}, changes, now=self.now)
@@ -209,10 +216,12 @@ class Model(RuleBasedStateMachine):
                     self.refusals[agent_id] = None if retry_in is None else self.now + retry_in
                 case AnswerDropped():
                     raise AssertionError("nothing was too much")
+                case AgentStandingBy(agent_id):
+                    assert agent_id in self.standing
                 case AgentReady() | ChannelRefused() | Up():
                     pass
             if not self.open:
-                for memory in (self.taken, self.asked, self.refusals, self.sent, self.asks):
+                for memory in (self.taken, self.asked, self.standing, self.refusals, self.sent, self.asks):
                     memory.clear()
 
     def received(self, frame: dict[str, Any]) -> None:
@@ -243,7 +252,9 @@ class Model(RuleBasedStateMachine):
     def every_agent_is_there_or_asked_for_or_has_a_reason(self) -> None:
         if self.peer.state is State.UP:
             for agent in self.peer.desired:
-                assert agent in self.taken | self.asked or agent in self.refusals, f"{agent} is forgotten"
+                assert agent in self.taken | self.asked | self.standing or agent in self.refusals, (
+                    f"{agent} is forgotten"
+                )
 
     def teardown(self) -> None:
         """In the end the server is well: it takes every agent, and gets every answer that it still waits for."""

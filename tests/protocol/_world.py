@@ -40,13 +40,14 @@ class Connection:
 
 
 class World:
-    """One runner, one server. ``key`` is what the server accepts."""
+    """One runner, one server. ``key`` is what the server accepts. A world ``beside`` another is a second runner of the
+    same server; their clocks are moved together."""
 
-    def __init__(self, random: Callable[[], float], key: str = "pk_test") -> None:
-        self.now = 1000.0
+    def __init__(self, random: Callable[[], float], key: str = "pk_test", beside: World | None = None) -> None:
+        self.now = 1000.0 if beside is None else beside.now
         self.client = ClientPeer("pk_test", random)
-        self.registry = Registry(frozenset(("chat",)))
-        self.connections: list[Connection] = []
+        self.registry = Registry(frozenset(("chat",))) if beside is None else beside.registry
+        self.connections: list[Connection] = [] if beside is None else beside.connections
         self.current: Connection | None = None
         self.wants_socket = False
         self.told: list[Any] = []
@@ -103,6 +104,7 @@ class World:
     def pass_time(self, seconds: float) -> None:
         """Move the clock."""
         self.now += seconds
+        self.registry.tick(self.now)
         self.act(lambda client: client.tick(self.now))
         for connection in self.connections:
             if connection.is_open:
@@ -133,13 +135,7 @@ class World:
 
     def calm_down(self, seconds: float = 200.0) -> None:
         """From here on the network works: sockets open, messages arrive, time goes by."""
-        end = self.now + seconds
-        while self.now < end:
-            if self.wants_socket:
-                self.open()
-            self.flush()
-            if not self.wants_socket:
-                self.pass_time(min(max((self.client.deadline() or end) - self.now, 0.001), 5.0))
+        calm_down(self, seconds=seconds)
 
     def registered(self) -> dict[str, Any]:
         """What the server has, in the form of :func:`as_registered`."""
@@ -192,7 +188,7 @@ class World:
     def _closed(self, connection: Connection) -> None:
         connection.is_open = False
         connection.to_server.clear()
-        self.registry.gone(connection.id)
+        self._tell(self.registry.gone(connection.id, self.now))
 
     def _dispatch(self, connection: str, frame: Any) -> None:
         registry = self.registry
@@ -205,7 +201,7 @@ class World:
             case commands.AgentConfigure():
                 self._tell(registry.configure(connection, frame))
             case commands.AgentRemove():
-                self._tell(registry.remove(connection, frame))
+                self._tell(registry.remove(connection, frame, self.now))
             case commands.ChannelAdd():
                 self._tell(registry.add_channel(connection, frame))
             case commands.ChannelConfigure():
@@ -225,6 +221,26 @@ class World:
                 case Close(_, reason):
                     connection.server.shut(4001, reason)
             self._carry_out_server(connection)
+
+
+def calm_down(*worlds: World, seconds: float) -> None:
+    """From here on the network works for all of them."""
+    end = worlds[0].now + seconds
+    while worlds[0].now < end:
+        for world in worlds:
+            if world.wants_socket:
+                world.open()
+        while any(world.deliver() for world in worlds):
+            pass
+        if not any(world.wants_socket for world in worlds):
+            deadlines = [world.client.deadline() or end for world in worlds]
+            pass_time(*worlds, seconds=min(max(min(deadlines) - worlds[0].now, 0.001), 5.0))
+
+
+def pass_time(*worlds: World, seconds: float) -> None:
+    """Move the clock of them all."""
+    for world in worlds:
+        world.pass_time(seconds)
 
 
 def as_registered(desired: Mapping[str, Registration]) -> dict[str, Any]:

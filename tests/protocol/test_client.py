@@ -25,13 +25,14 @@ from tests.protocol._script import (
     stop,
     wants,
 )
-from tests.protocol._world import Connection, World, as_registered
+from tests.protocol._world import World, as_registered, calm_down, pass_time
 
 from pinecall_run.protocol import _answers
 from pinecall_run.protocol.client import ClientPeer, State
 from pinecall_run.protocol.outputs import (
     AgentReady,
     AgentRefused,
+    AgentStandingBy,
     AnswerDropped,
     ChannelRefused,
     Down,
@@ -43,7 +44,6 @@ from pinecall_run.protocol.outputs import (
     Shut,
     Up,
 )
-from pinecall_run.protocol.server import ServerPeer
 from pinecall_run.wire import commands, events
 from pinecall_run.wire.codec import Malformed, Unknown
 from pinecall_run.wire.commands import (
@@ -428,6 +428,90 @@ def test_a_fatal_conflict_ends_it_once_no_other_agent_is_left() -> None:
     assert script << Shut(1000, "client_disconnect") << ended >> lost("x") >> after(100)
 
 
+# standing by
+
+
+def conflict(agent_id: str = "desk") -> dict[str, Any]:
+    return error(agent_id, holder_alive=True, retry_after_s=5, standby=True)
+
+
+def standing_by(chance: float = 0.5) -> Script:
+    script = greeting(agent("desk", "+1555", voice="v"), chance=chance) >> CONNECTED << Up(1)
+    return script << create("desk", voice="v") >> conflict() << AgentStandingBy("desk")
+
+
+def test_who_stands_by_waits_without_an_end_and_reminds_the_server_each_minute() -> None:
+    script = standing_by()
+    script.mute = KEEPALIVE
+    for _ in range(100):
+        script >> after(59.9) >> after(0.1) << create("desk", voice="v") >> conflict()
+    assert script >> created("desk") << phone("desk", "+1555") << AgentReady("desk") >> after(1000)
+
+
+@pytest.mark.parametrize(("chance", "delay"), [(0.0, 51.0), (1 - 2**-30, 69.0)])
+def test_the_reminders_of_many_runners_spread(chance: float, delay: float) -> None:
+    script = standing_by(chance)
+    script.mute = KEEPALIVE
+    assert script >> after(delay - 0.01) >> after(0.02) << create("desk", voice="v")
+
+
+def test_an_agent_comes_over_whenever_its_holder_leaves() -> None:
+    script = standing_by() >> after(5) >> created("desk") << phone("desk", "+1555") << AgentReady("desk")
+    script.mute = KEEPALIVE
+    assert script >> after(200)  # nothing of the waiting is left
+
+
+def test_what_changes_while_we_stand_by_is_told_at_once_so_that_nothing_old_is_handed_over() -> None:
+    changed = wants(agent("desk", voice="w"), changes=[AgentConfigure(agent_id="desk", voice="w")])
+    script = standing_by() >> changed << create("desk", voice="w")
+    assert script >> created("desk") << AgentReady("desk") >> created("desk")  # they crossed: it is ours, then changed
+    assert standing_by() >> changed << create("desk", voice="w") >> conflict() >> after(9)
+
+
+def test_after_a_change_that_was_refused_the_next_one_registers_all_of_what_was_handed_over() -> None:
+    changed = wants(agent("desk", llm="x/y"), changes=[AgentConfigure(agent_id="desk", llm="x/y")])
+    script = standing_by() >> changed << create("desk", llm="x/y")
+    script >> error("desk", "REGISTRATION_ERROR") << AgentRefused("desk", "REGISTRATION_ERROR", "no", None)
+    script >> created("desk") << AgentReady("desk")  # as it was before the change
+    script >> wants(agent("desk", llm="a/b"), changes=[AgentConfigure(agent_id="desk", llm="a/b")])
+    assert script << create("desk", llm="a/b")
+
+
+def test_who_does_not_want_it_any_more_says_so() -> None:
+    script = (
+        standing_by() >> wants(changes=[AgentRemove(agent_id="desk")]) << {"event": "agent.remove", "agent_id": "desk"}
+    )
+    script >> {"event": "agent.removed", "agent_id": "desk"} << Received(events.AgentRemoved(agent_id="desk"))
+    script.mute = KEEPALIVE
+    assert script >> after(200)
+
+
+def test_a_conflict_without_that_word_is_counted_as_ever_and_later_one_stands_by_again() -> None:
+    script = standing_by()
+    script.mute = KEEPALIVE
+    script >> after(60) << create("desk", voice="v")
+    script >> error("desk", retry_after_s=3, holder_alive=False) << AgentRefused("desk", "AGENT_CONFLICT", "no", 3.0)
+    script >> after(3) << create("desk", voice="v") >> conflict() << AgentStandingBy("desk") >> after(59)
+    script >> lost() << Down("connection lost", 0.125, was_steady=True) >> after(0.125) << Open()
+    script >> opened << CONNECT >> CONNECTED << Up(2) << create("desk", voice="v")
+    assert script >> conflict() << AgentStandingBy("desk")
+
+
+@pytest.mark.parametrize("standby", [None, False, 0])
+def test_nothing_but_true_lets_us_stand_by(standby: Any) -> None:
+    script = greeting(agent("desk"), chance=0.5) >> CONNECTED << Up(1) << create("desk")
+    script >> error("desk", standby=standby)
+    assert not [told for told in script.seen if isinstance(told, AgentStandingBy)]
+
+
+def test_the_answers_of_calls_that_were_ours_go_out_though_another_process_has_the_agent_now() -> None:
+    script = answered() >> _asks(2, "d") << _asked(2, "d") >> lost() << Down("connection lost", 0.0)
+    script >> sends(LlmToolResult(call_id="d", msg_id="m2", results=[]))
+    script >> after(0) << Open() >> opened << CONNECT >> CONNECTED << Up(2) << create("desk") >> conflict()
+    script << {"event": "llm.tool_result", "call_id": "d", "msg_id": "m2", "results": []} << AgentStandingBy("desk")
+    assert script >> after(1) << _frame(1)
+
+
 # what is sent while there is no connection
 
 
@@ -729,7 +813,7 @@ def test_a_kicked_runner_stays_away() -> None:
     made = world(agent("a"), agent("b"))
     made.open()
     made.flush()
-    made._tell(made.registry.kick("b"))
+    made._tell(made.registry.kick("b", made.now))
     made.calm_down()
     assert made.told[-1] == Refused(DISPLACED + "Displaced by an operator")
     assert (made.registered(), len(made.connections)) == ({}, 1)
@@ -746,21 +830,45 @@ def test_a_runner_takes_its_agents_back_from_a_connection_that_died_unnoticed() 
     assert not made.connections[0].is_open
 
 
+def pair(*registrations: Registration) -> tuple[World, World]:
+    """Two runners that want the same; the first one has it."""
+    first = world(*registrations)
+    calm_down(first, seconds=1)
+    second = World(lambda: 0.5, beside=first)
+    second.want(first.desired)
+    second.act(lambda client: client.start(second.now))
+    calm_down(first, second, seconds=120)
+    return first, second
+
+
+def drain(made: World) -> None:
+    """What a process does that is asked to end."""
+    made.want({})
+    made.flush()
+
+
 def test_two_runners_do_not_take_an_agent_from_each_other() -> None:
-    made = world(agent("a"))
-    rival = ServerPeer("rival", "org", lambda key: True, made.now)
-    rival.receive(b'{"event":"connect","api_key":"pk"}', made.now)
-    rival.drain()
-    made.connections.append(Connection("rival", rival))
-    list(made.registry.create("rival", commands.AgentCreate(agent_id="a"), made.now))
-    for _ in range(60):
-        made.registry.heard("rival", made.now)
-        made.calm_down(2)
-    refusals = [told for told in made.told if isinstance(told, AgentRefused)]
-    assert made.registry.agents["a"].connection == "rival"
-    assert refusals[-1].retry_in is None
-    assert 15 < len(refusals) < 22  # every five seconds until the budget of 90 is spent
-    assert rival.is_shut is False
+    first, second = pair(agent("a"), agent("b", "+1555"))
+    assert {held.connection for held in first.registry.agents.values()} == {"c1"}
+    assert [told for told in second.told if not isinstance(told, Up)] == [AgentStandingBy("a"), AgentStandingBy("b")]
+    assert len(first.connections) == 2
+
+
+def test_agents_go_to_the_second_runner_when_the_first_one_drains_and_back_when_it_is_lost() -> None:
+    first, second = pair(agent("a"), agent("b", "+1555"))
+    drain(first)
+    assert {held.connection for held in second.registry.agents.values()} == {"c2"}
+    second.flush()
+    assert second.registered() == as_registered(second.desired)
+    first.want(second.desired)
+    calm_down(first, second, seconds=5)
+    second.lose()
+    pass_time(first, second, seconds=0.01)
+    second.flush()
+    assert {held.connection for held in second.registry.agents.values()} == {"c1"}
+    calm_down(first, second, seconds=60)
+    assert first.registered() == as_registered(first.desired)
+    assert len([told for told in first.told if isinstance(told, AgentReady)]) == 4
 
 
 AGENTS = ("a", "org:b ñ")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pinecall_run.protocol.registry import Close, Outcome, Registry, Tell, normal_ref
+from pinecall_run.protocol.registry import INHERITED_SECONDS, Close, Outcome, Registry, Tell, normal_ref
 from pinecall_run.wire import commands as c
 from pinecall_run.wire.absent import UNSET
 from pinecall_run.wire.codec import encode
@@ -83,7 +83,7 @@ def test_commands_about_an_agent_of_another_connection_change_nothing() -> None:
         *seen(made.add_channel("c2", c.ChannelAdd(agent_id="a", type="webrtc"))),
     ]:
         assert (told, frame["code"], frame["agent_id"]) == ("c2", "AGENT_NOT_REGISTERED", "a")
-    assert seen(made.remove("c2", c.AgentRemove(agent_id="a"))) == []
+    assert seen(made.remove("c2", c.AgentRemove(agent_id="a"), 0.0)) == []
     list(made.remove_channel("c2", c.ChannelRemove(agent_id="a", ref="chat")))
     list(made.configure_channel("c2", c.ChannelConfigure(agent_id="a", ref="chat", voice="v")))
     assert made.agents["a"].configured("chat") == {}
@@ -95,12 +95,11 @@ def test_what_is_removed_or_gone_is_free_again() -> None:
     add(made, "c1", "a", "phone", "+1555")
     add(made, "c1", "b", "phone", "+1666")
     removed = [("c1", {"event": "agent.removed", "agent_id": "a"})]
-    assert seen(made.remove("c1", c.AgentRemove(agent_id="a"))) == removed
-    assert seen(made.remove("c1", c.AgentRemove(agent_id="a"))) == []
+    assert seen(made.remove("c1", c.AgentRemove(agent_id="a"), 0.0)) == removed
+    assert seen(made.remove("c1", c.AgentRemove(agent_id="a"), 0.0)) == []
     assert add(made, "c2", "x", "phone", "+1555")["event"] == "channel.added"
     assert add(made, "c2", "x", "phone", "+1666")["code"] == "PHONE_IN_USE"
-    assert made.gone("c1") == ["b"]
-    assert made.gone("c1") == []
+    assert made.gone("c1", 0.0) == []
     assert add(made, "c2", "x", "phone", "+1666")["event"] == "channel.added"
     assert list(made.agents) == ["x"]
 
@@ -109,7 +108,9 @@ def test_what_is_removed_or_gone_is_free_again() -> None:
 
 
 def conflict(alive: bool, after: float) -> dict[str, Any]:
+    """Whoever asks for an agent whose holder is alive stands by for it."""
     return {
+        **({"standby": True} if alive else {}),
         "event": "error",
         "code": "AGENT_CONFLICT",
         "error": "another process has registered a",
@@ -158,12 +159,124 @@ def test_a_silent_holder_that_answers_stays() -> None:
 
 def test_an_operator_displaces_the_whole_process() -> None:
     made = registry(("c1", "a"), ("c1", "b"), ("c2", "x"))
-    assert seen(made.kick("a")) == [
+    assert seen(made.kick("a", 0.0)) == [
         ("c1", {"event": "agent.displaced", "agent_id": "a", "reason": "kicked"}),
         ("c1", "Displaced by an operator"),
     ]
     assert list(made.agents) == ["x"]
-    assert seen(made.kick("a")) == []
+    assert seen(made.kick("a", 0.0)) == []
+
+
+# standing by
+
+
+def create(made: Registry, connection: str, agent_id: str = "a", now: float = 0.0, **configuration: Any) -> list[Any]:
+    made.heard(connection, now)
+    return seen(made.create(connection, c.AgentCreate(agent_id=agent_id, **configuration), now))
+
+
+def remove(made: Registry, connection: str, agent_id: str = "a", now: float = 0.0) -> list[Any]:
+    return seen(made.remove(connection, c.AgentRemove(agent_id=agent_id), now))
+
+
+REMOVED = {"event": "agent.removed", "agent_id": "a"}
+
+WAYS_TO_LEAVE = {
+    "it drains": lambda made: [told for told in remove(made, "c1") if told != ("c1", REMOVED)],
+    "its socket closes": lambda made: seen(made.gone("c1", 0.0)),
+    "it is kicked": lambda made: [told for told in seen(made.kick("a", 0.0)) if told[0] != "c1"],
+}
+
+
+@pytest.mark.parametrize("way", WAYS_TO_LEAVE)
+def test_who_stands_by_has_the_agent_in_the_moment_in_which_its_holder_leaves(way: str) -> None:
+    made = registry(("c1", "a"))
+    assert create(made, "c2", voice="v") == [("c2", conflict(True, 5.0))]
+    assert WAYS_TO_LEAVE[way](made) == [("c2", CREATED)]
+    assert (made.agents["a"].connection, made.agents["a"].configuration) == ("c2", {"voice": "v"})
+    assert made.gone("c2", 0.0) == []
+    assert made.agents == {}
+
+
+def test_the_first_in_the_line_is_next_with_what_it_asked_for_last() -> None:
+    made = registry(("c1", "a"))
+    for connection, voice in [("c2", "old"), ("c3", "w"), ("c4", "x"), ("c2", "new")]:
+        create(made, connection, voice=voice)
+    assert remove(made, "c1") == [("c1", REMOVED), ("c2", CREATED)]
+    assert made.agents["a"].configuration == {"voice": "new"}
+    assert remove(made, "c3") == [("c3", REMOVED)]  # it stands by no longer
+    assert remove(made, "c3") == []
+    assert create(made, "c1") == [("c1", conflict(True, 5.0))]
+    assert seen(made.gone("c2", 0.0)) == [("c4", CREATED)]
+    assert seen(made.gone("c1", 0.0)) == []
+    assert remove(made, "c4") == [("c4", REMOVED)]
+    assert made.agents == {}
+    assert made._standing == {}
+
+
+def test_a_silent_holder_is_displaced_for_the_first_in_the_line_whoever_asks() -> None:
+    made = registry(("c1", "a"), ("c1", "b"))
+    create(made, "c2", voice="v")
+    create(made, "c2", "b")
+    assert create(made, "c3", now=50.0)[-1] == ("c3", conflict(False, 3.0))
+    assert create(made, "c3", now=52.0) == [
+        ("c1", {"event": "agent.displaced", "agent_id": "a", "reason": "stale"}),
+        ("c1", "Displaced: the agent was registered elsewhere"),
+        ("c2", CREATED),
+        ("c2", {"event": "agent.created", "agent_id": "b"}),
+        ("c3", conflict(True, 5.0)),
+    ]
+    assert seen(made.gone("c2", 52.0)) == [("c3", CREATED)]
+
+
+def handed_over(*refs: str) -> Registry:
+    """``c2`` has just taken agents ``a``, which had these numbers and a chat, and ``b`` over from ``c1``."""
+    made = registry(("c1", "a"), ("c1", "b"), ("c3", "x"))
+    for ref in refs:
+        add(made, "c1", "a", "phone", ref, language="old")
+    add(made, "c1", "a", "chat")
+    create(made, "c2")
+    create(made, "c2", "b")
+    made.gone("c1", 100.0)
+    return made
+
+
+def test_channels_stay_the_agents_until_its_successor_brings_them() -> None:
+    made = handed_over("+1555", "+1666")
+    assert made.agents["a"].configured("phone", "+1666") == {"language": "old"}
+    assert add(made, "c3", "x", "phone", "+1555")["code"] == "PHONE_IN_USE"
+    add(made, "c2", "a", "phone", "+1 555", language="new")
+    made.tick(100.0 + INHERITED_SECONDS - 0.1)
+    assert add(made, "c3", "x", "phone", "+1666")["code"] == "PHONE_IN_USE"
+    made.tick(100.0 + INHERITED_SECONDS)  # the chat goes too
+    assert list(made.agents["a"].channels) == [("phone", "+1555")]
+    assert made.agents["a"].configured("phone", "+1555") == {"language": "new"}
+    assert add(made, "c3", "x", "phone", "+1666")["event"] == "channel.added"
+    made.tick(1000.0)
+    assert add(made, "c3", "x", "phone", "+1555")["code"] == "PHONE_IN_USE"
+
+
+def test_a_number_that_moves_to_another_agent_of_the_successor_is_its_own_at_once() -> None:
+    made = handed_over("+1555")
+    assert add(made, "c2", "b", "phone", "+1555")["event"] == "channel.added"
+    assert list(made.agents["a"].channels) == [("chat", "")]
+    assert add(made, "c2", "a", "phone", "+1555")["code"] == "PHONE_IN_USE"
+    made.tick(1000.0)
+    assert list(made.agents["b"].channels) == [("phone", "+1555")]
+
+
+def test_channels_that_are_handed_on_before_they_were_brought_wait_for_the_next_one() -> None:
+    made = handed_over("+1555")
+    create(made, "c4")
+    made.gone("c2", 105.0)
+    made.tick(112.0)
+    assert made.agents["a"].configured("phone", "+1555") == {"language": "old"}
+    made.tick(115.0)
+    assert made.agents["a"].channels == {}
+    made = handed_over("+1555")
+    made.gone("c2", 105.0)  # nobody waits for it: its channels go with it
+    made.tick(1000.0)
+    assert add(made, "c3", "x", "phone", "+1555")["event"] == "channel.added"
 
 
 # channels

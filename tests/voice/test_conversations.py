@@ -14,12 +14,18 @@ from pinecall_run.providers.contracts import ProviderError
 from pinecall_run.transports.contract import NotAdmittedError
 from pinecall_run.voice import conversations
 from pinecall_run.voice.conversations import IDLE_SECONDS, Conversations
+from pinecall_run.wire import events
 
 
 class Room:
     def __init__(self) -> None:
         self.now = 1000.0
-        self.all = Conversations(lambda event: True, {}, lambda: "id", lambda: self.now, 5.0)
+        self.told: list[tuple[str, str, str]] = []
+        self.all = Conversations(self.tell, {}, lambda: "id", lambda: self.now, 5.0)
+
+    def tell(self, connection: str, event: events.CallEvent) -> bool:
+        self.told.append((connection, event.call_id, type(event).__name__))
+        return True
 
     def begin(self, call_id: str, agent_id: str = "front", **configuration: Any) -> Outlet:
         outlet = Outlet()
@@ -41,6 +47,30 @@ async def test_they_are_found_counted_and_forgotten() -> None:
     room.begin("3", "back")
     await room.all.close()
     assert (room.all._sessions, room.all._tasks) == ({}, {})
+
+
+async def test_a_session_is_its_owners_and_an_orphan_the_next_ones() -> None:
+    room = Room()
+    for call_id, agent_id in [("1", "front"), ("2", "front"), ("3", "back")]:
+        room.begin(call_id, agent_id)
+    room.all.adopt("front", "thief")
+    assert room.all.owner("1") == "connection"
+    assert room.all.orphan("another") == set()
+    assert room.all.orphan("connection") == {"front", "back"}
+    assert room.all.owner("1") is None
+    room.session.end("disconnected")
+    await settle()
+    assert ("connection", "3", "ChatEnded") not in room.told  # nobody to tell
+    room.all.adopt("back", "next")
+    room.all.adopt("front", "next")
+    assert room.all.owner("2") == "next"
+    assert [told for told in room.told if told[0] == "next"] == [
+        ("next", "1", "ChatStarted"),
+        ("next", "2", "ChatStarted"),
+    ]
+    await room.all.close()
+    assert {tuple(told[1:]) for told in room.told[-2:]} == {("1", "ChatEnded"), ("2", "ChatEnded")}
+    assert (room.all._owners, room.all._orphans) == ({}, {})
 
 
 async def test_an_id_is_taken_once_and_the_room_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

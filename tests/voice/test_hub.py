@@ -208,24 +208,93 @@ async def test_an_agent_that_is_removed_finishes_its_conversations() -> None:
     session.end("disconnected")
     await settle()
     client.take("llm.chat.ended")
-    client.send("agent.remove", agent_id="other")
-    assert stage.hub._removed == {}
 
 
-async def test_a_removed_agent_that_another_connection_registers_is_that_ones() -> None:
+async def look(client: Client, where: str) -> None:
+    """Answer the tool call that a client was asked for."""
+    call = client.take("llm.tool_call")
+    client.send("llm.tool_result", call_id=call["call_id"], msg_id=call["msg_id"],
+                results=[{"tool_call_id": call["tool_calls"][0]["id"], "result": {"where": where}}])  # fmt: skip
+    await settle()
+
+
+async def handing_over() -> tuple[Stage, Client, Client, Any, Outlet]:
+    """A conversation with a tool in flight, whose process drains while another one stands by."""
     stage = Stage()
     old = stage.connect("front")
-    session, _ = await chat(stage)
-    old.send("agent.remove", agent_id="front")
+    session, outlet = await chat(stage)
     new = stage.connect("front")
-    assert new.names[-1] == "llm.chat.started"
-    old.frames.clear()
+    assert new.take("error")["standby"] is True
+    session.post("look")
+    await settle()
+    old.send("agent.remove", agent_id="front")
+    return stage, old, new, session, outlet
+
+
+async def test_a_process_that_hands_an_agent_over_finishes_its_conversations() -> None:
+    stage, old, new, session, outlet = await handing_over()
+    assert new.names == ["agent.created"]
+    await look(old, "here")
+    assert outlet.log[-1] == ("done", "It is here.")
+    other, other_outlet = await chat(stage)
+    assert new.take("llm.chat.started")["call_id"] == other.id
+    session.post("look")
+    other.post("look")
+    await settle()
+    await look(old, "old")
+    await look(new, "new")
+    assert (outlet.log[-1], other_outlet.log[-1]) == (("done", "It is old."), ("done", "It is new."))
+    new.send("call.hangup", call_id=session.id)  # not its own
     session.post("hi")
     await settle()
-    assert old.frames == []
-    assert new.names[-1] == "chat.response"
-    new.lose()
-    assert stage.hub._owner("front") is None
+    assert outlet.log[-1] == ("done", "I heard you.")
+    session.end("disconnected")
+    await settle()
+    assert old.names[-1] == "llm.chat.ended"
+    assert {frame["call_id"] for frame in new.frames} == {other.id}
+
+
+async def test_what_a_process_leaves_behind_goes_over_with_its_open_tool_calls() -> None:
+    stage, old, new, session, outlet = await handing_over()
+    asked = old.take("llm.tool_call")
+    other, _ = await chat(stage)
+    new.frames.clear()
+    old.lose()
+    assert new.names == ["llm.chat.started", "llm.tool_call"]
+    assert new.frames[1] == asked
+    new.lose()  # and nobody is there
+    back = stage.connect("front")
+    assert sorted(frame["call_id"] for frame in back.named("llm.chat.started")) == sorted([session.id, other.id])
+    await look(back, "third")
+    assert outlet.log[-1] == ("done", "It is third.")
+
+
+async def test_who_stands_by_gets_the_agent_and_its_conversations_when_the_holder_is_lost() -> None:
+    stage = Stage()
+    old = stage.connect("front", "other")
+    session, outlet = await chat(stage)
+    new = stage.connect("front")
+    new.frames.clear()
+    old.lose()
+    assert new.names == ["agent.created", "llm.chat.started"]
+    with pytest.raises(NotAdmittedError):
+        await chat(stage, "other")
+    session.post("look")
+    await settle()
+    await look(new, "new")
+    assert outlet.log[-1] == ("done", "It is new.")
+
+
+async def test_what_the_successor_does_not_bring_is_closed_after_a_while() -> None:
+    stage = Stage()
+    old = stage.connect("front")
+    old.send("channel.add", agent_id="front", type="phone", ref="+1555")
+    new = stage.connect("front")
+    old.lose()
+    assert stage.hub.registry.agents["front"].channels
+    stage.now += 10.0
+    stage.hub.ticked(new.id)
+    assert stage.hub.registry.agents["front"].channels == {}
 
 
 async def test_a_kicked_process_is_told_closed_and_forgotten() -> None:

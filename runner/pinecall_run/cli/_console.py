@@ -28,6 +28,7 @@ class Console:
         self._show_content = show_content
         self._to_stderr = to_stderr
         self._secrets = Secrets(values=secret_values(os.environ))
+        self._standing_by: set[str] = set()
         self._colour = uses_colour((sys.stderr if to_stderr else sys.stdout).isatty())
 
     def __call__(self, notice: notices.Notice) -> None:
@@ -55,6 +56,16 @@ class Console:
     def _refused(self, notice: notices.AgentRefused) -> str:
         again = "" if notice.retry_in is None else f"; trying again in {notice.retry_in:.0f} s"
         return self._bad(f"{notice.agent} was refused: {notice.reason}{again}")
+
+    def _stands_by(self, notice: notices.StandingBy) -> str:
+        self._standing_by.add(notice.agent)
+        return f"{notice.agent} stands by: another process answers, and this one takes over when it leaves"
+
+    def _up(self, notice: notices.AgentUp) -> str:
+        if notice.agent not in self._standing_by:
+            return ""
+        self._standing_by.discard(notice.agent)
+        return f"{notice.agent} took over: new calls are answered here"
 
     def _channel_refused(self, notice: notices.ChannelRefused) -> str:
         again = "" if notice.retry_in is None else f"; trying again in {notice.retry_in:.0f} s"
@@ -123,6 +134,8 @@ _LINES: Mapping[type[notices.Notice], Callable[[Console, Any], str]] = {
     notices.Connected: Console._connected,
     notices.Disconnected: Console._disconnected,
     notices.AgentRefused: Console._refused,
+    notices.StandingBy: Console._stands_by,
+    notices.AgentUp: Console._up,
     notices.ChannelRefused: Console._channel_refused,
     notices.CallBegan: Console._began,
     notices.Said: Console._said,

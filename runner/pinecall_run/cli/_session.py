@@ -67,6 +67,8 @@ class Settling:
             case notices.AgentRefused(agent, _, None):
                 self.refused.append(agent)
                 self._channels[agent] = 0
+            case notices.StandingBy(agent):
+                self._channels[agent] = 0  # they come with the agent, whenever that is
         if all(left <= 0 for left in self._channels.values()):
             self.done.set()
         self._then(notice)

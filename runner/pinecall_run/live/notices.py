@@ -47,6 +47,13 @@ class AgentRefused(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class StandingBy(Notice):
+    """Another process holds an agent; this one has it (:class:`AgentUp`) as soon as that one leaves."""
+
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelUp(Notice):
     """A channel is open; not ``served`` means that this server keeps it without a transport."""
 

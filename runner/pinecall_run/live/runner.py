@@ -230,6 +230,8 @@ class Runner:
                 self._notify(notices.AgentUp(agent_id))
             case outputs.AgentRefused(agent_id, _, sentence, retry_in):
                 self._notify(notices.AgentRefused(agent_id, sentence, retry_in))
+            case outputs.AgentStandingBy(agent_id):
+                self._notify(notices.StandingBy(agent_id))
             case outputs.ChannelRefused(agent_id, _, ref, sentence, retry_in):
                 self._notify(notices.ChannelRefused(agent_id, ref, sentence, retry_in))
             case outputs.AnswerDropped(call_id):

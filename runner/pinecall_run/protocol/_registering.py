@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pinecall_run.protocol.outputs import AgentReady, AgentRefused, ChannelRefused
+from pinecall_run.protocol.outputs import AgentReady, AgentRefused, AgentStandingBy, ChannelRefused
 from pinecall_run.wire import commands, events
 from pinecall_run.wire.absent import UNSET
 from pinecall_run.wire.commands import ChannelAdd
@@ -15,10 +15,14 @@ from pinecall_run.wire.registration import Registration
 CONFLICT_SECONDS, CONFLICT_BUDGET_SECONDS = 5.0, 90.0
 CONFLICT_FLOOR_SECONDS, CONFLICT_CAP_SECONDS, CONFLICT_CAP_ALIVE_SECONDS = 0.5, 60.0, 600.0
 
+STANDBY_SECONDS = 60.0
+"""How often a server that has us stand by is reminded of it."""
+
 CONFLICT_CODES = frozenset(("AGENT_CONFLICT", "AGENT_IN_USE"))
 FATAL_CODE, CHANNEL_CODE = "AGENT_CONFLICT_FATAL", "PHONE_IN_USE"
 
-Outcome = commands.Command | AgentReady | AgentRefused | ChannelRefused
+Refusal = AgentRefused | AgentStandingBy | ChannelRefused
+Outcome = commands.Command | AgentReady | Refusal
 
 Key = tuple[str, str]
 """An agent and the address of one of its channels; the agent itself has no address."""
@@ -34,8 +38,13 @@ class _Episode:
     retry_at: float | None = None
 
     def refused(self, error: events.Error, now: float, random: Callable[[], float]) -> None:
-        """Arrange the next try; a refusal while one is arranged moves nothing."""
+        """Arrange the next try; a refusal while one is arranged moves nothing. Standing by takes as long as it takes:
+        the budget is for conflicts that should pass."""
         if self.retry_at is not None:
+            return
+        if error.standby is True:
+            self.attempt, self.since = 0, now
+            self.retry_at = now + STANDBY_SECONDS * (0.85 + 0.3 * random())
             return
         if error.holder_alive is not UNSET:
             self.is_holder_alive = error.holder_alive
@@ -60,9 +69,11 @@ class _Agent:
     """How far one agent is on this connection.
 
     ``is_stale`` once the server refused a change of an agent that it had taken: it may then hold anything.
+    ``is_standing`` while the server will give us the agent as soon as another process lets go of it.
     """
 
     is_ready: bool = False
+    is_standing: bool = False
     is_stale: bool = False
     is_fatal: bool = False
 
@@ -99,15 +110,16 @@ class Registering:
             agent = self._agents.get(agent_id, _Agent())
             if agent_id not in self.desired or (agent.is_ready and not _registers(change, agent)):
                 yield change
-            elif not self._is_waiting(agent_id):  # else the retry asks for what is desired by then
+            elif agent.is_standing or not self._is_waiting(agent_id):  # else the retry asks for what is desired then
                 asked[agent_id] = None
         for agent_id in asked:
             yield self._create(agent_id)
 
     def created(self, agent_id: str) -> Iterator[Outcome]:
         """The server took an agent: bring its channels, and say so the first time."""
-        is_new = not self._agents[agent_id].is_ready
-        self._agents[agent_id] = _Agent(is_ready=True)
+        agent = self._agents[agent_id]
+        is_new = not agent.is_ready
+        agent.is_ready, agent.is_standing = True, False
         self._episodes = {key: episode for key, episode in self._episodes.items() if key[0] != agent_id}
         yield from self.desired[agent_id].channels
         if is_new:
@@ -119,7 +131,7 @@ class Registering:
             if key[1] and _is_alike(key[1], event.ref):
                 del self._episodes[key]
 
-    def refused(self, error: events.Error, now: float) -> AgentRefused | ChannelRefused | None:
+    def refused(self, error: events.Error, now: float) -> Refusal | None:
         """The server refused an agent or a channel; ``None`` when the error is about something else."""
         agent_id, code = error.agent_id or "", error.code or ""
         agent = self._agents.get(agent_id)
@@ -131,19 +143,29 @@ class Registering:
             agent.is_stale = True
             return None
         retry_in = None
+        is_conflict = code in CONFLICT_CODES or "AGENT_IN_USE" in error.sentence
         if code == FATAL_CODE:
             agent.is_fatal = True
-        elif code in CONFLICT_CODES or "AGENT_IN_USE" in error.sentence or self._is_waiting(agent_id):
+        elif is_conflict or self._is_waiting(agent_id):
             episode = self._episodes.setdefault((agent_id, ""), _Episode(now))
-            if code in CONFLICT_CODES or "AGENT_IN_USE" in error.sentence:
+            if is_conflict:
+                agent.is_standing = error.standby is True
                 episode.refused(error, now, self.random)
             retry_in = episode.retry_in(now)
+        if is_conflict and agent.is_standing:
+            return AgentStandingBy(agent_id)
+        agent.is_stale = agent.is_standing  # what we get when our turn comes is what was asked for before
         return AgentRefused(agent_id, code, error.sentence, retry_in)
 
     def is_ready(self, agent_id: str) -> bool:
         """Whether the server has taken an agent on this connection."""
         agent = self._agents.get(agent_id)
         return agent is not None and agent.is_ready
+
+    def is_standing(self, agent_id: str) -> bool:
+        """Whether the server has us wait for an agent that another process holds."""
+        agent = self._agents.get(agent_id)
+        return agent is not None and agent.is_standing
 
     def knows(self, agent_id: str) -> bool:
         """Whether an agent was asked for on this connection."""
@@ -178,7 +200,7 @@ class Registering:
         return next((name for name in self.desired if _slug(name) == slug), agent_id)
 
     def _create(self, agent_id: str) -> commands.AgentCreate:
-        self._agents[agent_id] = _Agent(is_ready=self.is_ready(agent_id))
+        self._agents[agent_id] = _Agent(self.is_ready(agent_id), self.is_standing(agent_id))
         self._episodes.pop((agent_id, ""), None)
         return self.desired[agent_id].create
 

@@ -12,6 +12,7 @@ from pinecall_run.protocol.keepalive import PACE, Keepalive, Pace, Verdict
 from pinecall_run.protocol.outputs import (
     AgentReady,
     AgentRefused,
+    AgentStandingBy,
     AnswerDropped,
     ChannelRefused,
     Down,
@@ -42,6 +43,7 @@ Output = (
     | Refused
     | AgentReady
     | AgentRefused
+    | AgentStandingBy
     | ChannelRefused
     | AnswerDropped
     | Received[events.Event]
@@ -325,7 +327,12 @@ class ClientPeer:
         if self.state is State.GREETING and event.code in _KEY_CODES:
             self._end(f"the server refused the key: {event.sentence}")
             return
+        was_standing = self._registering.is_standing(event.agent_id or "")
         refusal = self._registering.refused(event, now)
+        if isinstance(refusal, AgentStandingBy):
+            if was_standing:
+                return  # the server was only reminded
+            self._release(refusal.agent_id, now)  # of calls that we had before: it knows whose answers they are
         self._outputs.append(Received(event) if refusal is None else refusal)
         if isinstance(refusal, AgentRefused) and self._registering.is_hopeless():
             self._end(f"another process holds {refusal.agent_id}, and the server keeps it there: {refusal.sentence}")

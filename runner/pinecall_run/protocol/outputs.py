@@ -91,6 +91,13 @@ class AgentRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentStandingBy:
+    """Owner: another process holds an agent, and the server gives it to us when that one lets go of it."""
+
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelRefused:
     """Owner: the server did not open a channel; tried again in ``retry_in`` seconds, or not at all."""
 

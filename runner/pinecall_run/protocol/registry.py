@@ -18,6 +18,12 @@ RETRY_SECONDS, PROBE_SECONDS = 5.0, 3.0
 
 ANSWERED_SECONDS = 1.0
 
+INHERITED_SECONDS = 10.0
+"""How long a successor has to bring the channels that it takes over with an agent; the others are closed then."""
+
+Key = tuple[str, str]
+"""A channel's type and its address in the one form of :func:`normal_ref`."""
+
 
 @dataclass(slots=True)
 class Channel:
@@ -36,7 +42,7 @@ class Agent:
     agent_id: str
     connection: str
     configuration: dict[str, Any]
-    channels: dict[tuple[str, str], Channel] = field(default_factory=dict)
+    channels: dict[Key, Channel] = field(default_factory=dict)
 
     def configured(self, channel_type: str, ref: str = "") -> dict[str, Any]:
         """The configuration of a session on a channel: the channel's keys over the agent's."""
@@ -79,7 +85,11 @@ class Registry:
 
     served: frozenset[str]
     agents: dict[str, Agent] = field(default_factory=dict)
-    _claims: dict[tuple[str, str], str] = field(default_factory=dict)
+    _claims: dict[Key, str] = field(default_factory=dict)
+    _standing: dict[str, dict[str, commands.AgentCreate]] = field(default_factory=dict)
+    """By agent: the connections that wait for it, the first one first, each with what it asked for last."""
+    _inherited: dict[tuple[str, Key], float] = field(default_factory=dict)
+    """Channels that a successor has not brought yet, with the time at which they are closed; the earliest first."""
     _heard: dict[str, float] = field(default_factory=dict)
     _probed: dict[str, float] = field(default_factory=dict)
 
@@ -88,37 +98,36 @@ class Registry:
         self._heard[connection] = now
         self._probed.pop(connection, None)
 
-    def gone(self, connection: str) -> list[str]:
-        """A connection is closed; returns the agents that went with it."""
+    def gone(self, connection: str, now: float) -> list[Outcome]:
+        """A connection is closed: its agents go to those that stand by for them."""
         self._heard.pop(connection, None)
         self._probed.pop(connection, None)
-        lost = [agent.agent_id for agent in self.agents.values() if agent.connection == connection]
-        for agent_id in lost:
-            self._drop(agent_id)
-        return lost
+        for agent_id in list(self._standing):
+            self._stand_down(connection, agent_id)
+        lost = [agent for agent in self.agents.values() if agent.connection == connection]
+        return [outcome for agent in lost for outcome in self._give_up(agent, now)]
 
     def create(self, connection: str, command: commands.AgentCreate, now: float) -> Iterator[Outcome]:
-        """Register an agent, replace one's own, or take over from a holder that is dead."""
+        """Register an agent, replace one's own, take over from a holder that is dead, or stand by for its end."""
         agent_id = command.agent_id
         held = self.agents.get(agent_id)
         if held is not None and held.connection != connection:
-            if self._is_alive(held.connection, now):
-                yield Tell(connection, _conflict(agent_id, holder_alive=True, retry_after_s=RETRY_SECONDS))
-                return
-            probed = self._probed.setdefault(held.connection, now)
-            if now - probed < ANSWERED_SECONDS:
-                yield Tell(held.connection, events.ServerPing())
-                yield Tell(connection, _conflict(agent_id, holder_alive=False, retry_after_s=PROBE_SECONDS))
-                return
-            yield Tell(held.connection, events.AgentDisplaced(agent_id=agent_id, reason="stale"))
-            yield Close(held.connection, "Displaced: the agent was registered elsewhere")
-            self.gone(held.connection)
-            held = None
+            self._standing.setdefault(agent_id, {})[connection] = command
+            yield from self._contend(connection, held, now)
+            return
         if held is None:
             self.agents[agent_id] = Agent(agent_id, connection, command.configuration())
         else:
             held.configuration = command.configuration()
         yield Tell(connection, events.AgentCreated(agent_id=agent_id))
+
+    def tick(self, now: float) -> None:
+        """Time passed: close the channels that no successor brought again."""
+        while self._inherited:
+            (agent_id, key), until = next(iter(self._inherited.items()))
+            if now < until:
+                return
+            self._close_channel(self.agents[agent_id], key)
 
     def configure(self, connection: str, command: commands.AgentConfigure) -> Iterator[Outcome]:
         """Change an agent's defaults; ``null`` takes a key away."""
@@ -129,19 +138,22 @@ class Registry:
         _patch(agent.configuration, command.configuration())
         yield Tell(connection, events.AgentConfigured(agent_id=agent.agent_id))
 
-    def remove(self, connection: str, command: commands.AgentRemove) -> Iterator[Outcome]:
-        """Take an agent off."""
-        if self._own(connection, command.agent_id) is not None:
-            self._drop(command.agent_id)
+    def remove(self, connection: str, command: commands.AgentRemove, now: float) -> Iterator[Outcome]:
+        """Take an agent off, or stand by for it no longer. Who stands by first has it from this moment."""
+        agent = self._own(connection, command.agent_id)
+        if agent is not None or self._stand_down(connection, command.agent_id):
             yield Tell(connection, events.AgentRemoved(agent_id=command.agent_id))
+        if agent is not None:
+            yield from self._give_up(agent, now)
 
-    def kick(self, agent_id: str) -> Iterator[Outcome]:
+    def kick(self, agent_id: str, now: float) -> Iterator[Outcome]:
         """Displace the process that holds an agent."""
         agent = self.agents.get(agent_id)
         if agent is not None:
-            yield Tell(agent.connection, events.AgentDisplaced(agent_id=agent_id, reason="kicked"))
-            yield Close(agent.connection, "Displaced by an operator")
-            self.gone(agent.connection)
+            holder = agent.connection  # who carries the outcomes out may tell us that it is gone before we go on
+            yield Tell(holder, events.AgentDisplaced(agent_id=agent_id, reason="kicked"))
+            yield Close(holder, "Displaced by an operator")
+            yield from self.gone(holder, now)
 
     def add_channel(self, connection: str, command: commands.ChannelAdd) -> Iterator[Outcome]:
         """Open a channel, or update one that is open."""
@@ -150,16 +162,13 @@ class Registry:
             yield Tell(connection, _unknown_agent(command.agent_id))
             return
         key = (command.type, normal_ref(command.type, command.ref))
-        if key[1]:
-            holder = self._claims.setdefault(key, agent.agent_id)
-            if holder != agent.agent_id:
-                error = f"{command.ref} is registered by another agent"
-                yield Tell(
-                    connection,
-                    events.Error(code="PHONE_IN_USE", error=error, agent_id=agent.agent_id, phone=command.ref),
-                )
-                return
+        if key[1] and not self._claim(agent, key):
+            error = f"{command.ref} is registered by another agent"
+            refusal = events.Error(code="PHONE_IN_USE", error=error, agent_id=agent.agent_id, phone=command.ref)
+            yield Tell(connection, refusal)
+            return
         agent.channels[key] = Channel(command.type, command.ref, _options(command))
+        self._inherited.pop((agent.agent_id, key), None)
         yield Tell(
             connection,
             events.ChannelAdded(
@@ -185,8 +194,7 @@ class Registry:
         agent = self._own(connection, command.agent_id)
         key = _find(agent, command.ref, command.type)
         if agent is not None and key is not None:
-            del agent.channels[key]
-            self._claims.pop(key, None)
+            self._close_channel(agent, key)
         yield Tell(connection, events.ChannelRemoved(agent_id=command.agent_id, ref=command.ref))
 
     def _own(self, connection: str, agent_id: str) -> Agent | None:
@@ -196,10 +204,64 @@ class Registry:
     def _is_alive(self, connection: str, now: float) -> bool:
         return now - self._heard.get(connection, float("-inf")) <= ALIVE_SECONDS
 
-    def _drop(self, agent_id: str) -> None:
-        agent = self.agents.pop(agent_id)
+    def _contend(self, connection: str, held: Agent, now: float) -> Iterator[Outcome]:
+        """Tell who asked for a held agent how it stands, and displace a holder that does not answer a probe."""
+        holder = held.connection
+        if not self._is_alive(holder, now):
+            if now - self._probed.setdefault(holder, now) < ANSWERED_SECONDS:
+                yield Tell(holder, events.ServerPing())
+                yield Tell(connection, _conflict(held.agent_id, holder_alive=False, retry_after_s=PROBE_SECONDS))
+                return
+            yield Tell(holder, events.AgentDisplaced(agent_id=held.agent_id, reason="stale"))
+            yield Close(holder, "Displaced: the agent was registered elsewhere")
+            yield from self.gone(holder, now)
+        if held.connection != connection:  # else it was the first in the line
+            yield Tell(
+                connection,
+                _conflict(held.agent_id, holder_alive=True, retry_after_s=RETRY_SECONDS, standby=True),
+            )
+
+    def _stand_down(self, connection: str, agent_id: str) -> bool:
+        line = self._standing.get(agent_id, {})
+        was_standing = line.pop(connection, None) is not None
+        if was_standing and not line:
+            del self._standing[agent_id]
+        return was_standing
+
+    def _give_up(self, agent: Agent, now: float) -> Iterator[Outcome]:
+        """An agent's holder lets go of it: there is a new one in the same moment, if one stands by.
+
+        It is the same agent, with its channels: nobody else may claim a number before the successor brings it.
+        """
+        line = self._standing.get(agent.agent_id)
+        if not line:
+            for key in list(agent.channels):
+                self._close_channel(agent, key)
+            del self.agents[agent.agent_id]
+            return
+        connection, command = next(iter(line.items()))
+        self._stand_down(connection, agent.agent_id)
+        agent.connection, agent.configuration = connection, command.configuration()
         for key in agent.channels:
-            self._claims.pop(key, None)
+            self._inherited.pop((agent.agent_id, key), None)  # to the end: the earliest is first
+            self._inherited[agent.agent_id, key] = now + INHERITED_SECONDS
+        yield Tell(connection, events.AgentCreated(agent_id=agent.agent_id))
+
+    def _claim(self, agent: Agent, key: Key) -> bool:
+        """Take an address; one that another agent of this very connection inherited, and has not brought, is free."""
+        holder = self.agents[self._claims.setdefault(key, agent.agent_id)]
+        if holder is agent:
+            return True
+        if holder.connection != agent.connection or (holder.agent_id, key) not in self._inherited:
+            return False
+        self._close_channel(holder, key)
+        self._claims[key] = agent.agent_id
+        return True
+
+    def _close_channel(self, agent: Agent, key: Key) -> None:
+        del agent.channels[key]
+        self._claims.pop(key, None)
+        self._inherited.pop((agent.agent_id, key), None)
 
 
 _CREDENTIALS = ("access_token", "verify_token", "app_secret", "phone", "ringing")
@@ -218,7 +280,7 @@ def _patch(configuration: dict[str, Any], changes: Mapping[str, Any]) -> None:
             configuration[key] = value
 
 
-def _find(agent: Agent | None, ref: str, channel_type: str | UnsetType = UNSET) -> tuple[str, str] | None:
+def _find(agent: Agent | None, ref: str, channel_type: str | UnsetType = UNSET) -> Key | None:
     """The key of a channel by its address, or by its type where it has none; as it was written goes before alike."""
     channels = agent.channels if agent else {}
     alike = [
@@ -229,13 +291,14 @@ def _find(agent: Agent | None, ref: str, channel_type: str | UnsetType = UNSET) 
     return max(alike, key=lambda key: channels[key].ref == ref, default=None)
 
 
-def _conflict(agent_id: str, *, holder_alive: bool, retry_after_s: float) -> events.Error:
+def _conflict(agent_id: str, *, holder_alive: bool, retry_after_s: float, standby: bool = False) -> events.Error:
     return events.Error(
         code="AGENT_CONFLICT",
         error=f"another process has registered {agent_id}",
         agent_id=agent_id,
         holder_alive=holder_alive,
         retry_after_s=retry_after_s,
+        standby=standby or UNSET,
     )
 
 

@@ -32,7 +32,7 @@ class Surroundings:
     """What a conversation needs of the server.
 
     Attributes:
-        tell_owner: sends an event to the runner that holds the agent; ``False`` when there is none.
+        tell_owner: sends an event to the runner that the call belongs to; ``False`` when there is none.
         new_id: a fresh unguessable id.
         clock: epoch seconds.
         open_model: the model of a configuration, or ``None``; raises :class:`ProviderError`.
@@ -125,7 +125,7 @@ class ChatSession:
         return handler is not None or isinstance(command, commands.BotCancel | commands.BotClear)
 
     def owner_returned(self) -> None:
-        """A runner registered the agent again."""
+        """A runner took the conversation up: the one that lost its connection, or the next to hold the agent."""
         self.announce()
         self._desk.send_again()
 

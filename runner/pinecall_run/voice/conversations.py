@@ -30,20 +30,27 @@ DEFAULT_MODEL = "openai:gpt-4.1-mini"
 
 
 class Conversations:
-    """The live sessions, each with the task that runs it."""
+    """The live sessions, each with the task that runs it and the connection that it belongs to.
+
+    ``tell`` sends an event to a connection; ``False`` says that it is gone.
+    """
 
     def __init__(
         self,
-        tell_owner: Callable[[events.CallEvent], bool],
+        tell: Callable[[str, events.CallEvent], bool],
         environ: Mapping[str, str],
         new_id: Callable[[], str],
         clock: Callable[[], float],
         tool_timeout: float,
     ) -> None:
-        self._around = Surroundings(tell_owner, new_id, clock, tool_timeout, self.model)
+        self._around = Surroundings(self._tell_owner, new_id, clock, tool_timeout, self.model)
+        self._tell = tell
         self._environ = environ
         self._sessions: dict[str, ChatSession] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._owners: dict[str, str] = {}
+        self._orphans: dict[str, None] = {}
+        """Sessions whose connection is gone, in their order."""
 
     def get(self, call_id: str) -> ChatSession | None:
         """The live session of an id."""
@@ -52,6 +59,10 @@ class Conversations:
     def count(self, agent_id: str) -> int:
         """How many sessions an agent has."""
         return sum(session.agent_id == agent_id for session in self._sessions.values())
+
+    def owner(self, call_id: str) -> str | None:
+        """The connection that a session belongs to, for as long as that lives: whoever held its agent when it began."""
+        return self._owners.get(call_id)
 
     def model(self, configuration: Mapping[str, Any]) -> LanguageModel | None:
         """The model of a configuration; ``None`` when the client answers by itself.
@@ -80,16 +91,26 @@ class Conversations:
             raise NotAdmittedError("the agent's model is not available") from error
         session = ChatSession(call_id, agent.agent_id, configuration, model, outlet, self._around, metadata=metadata)
         self._sessions[call_id] = session
+        self._owners[call_id] = agent.connection
         task = asyncio.create_task(session.run(), name=f"conversation {call_id}")
         self._tasks[call_id] = task
         task.add_done_callback(lambda task: self._forget(call_id, task))
         return session
 
-    def owner_returned(self, agent_id: str) -> None:
-        """A runner registered an agent, perhaps again."""
-        for session in self._sessions.values():
-            if session.agent_id == agent_id:
-                session.owner_returned()
+    def orphan(self, connection: str) -> set[str]:
+        """A connection is gone: its sessions go on without an owner. Returns the agents that they are with."""
+        lost = [call_id for call_id, owner in self._owners.items() if owner == connection]
+        for call_id in lost:
+            del self._owners[call_id]
+        self._orphans |= dict.fromkeys(lost)
+        return {self._sessions[call_id].agent_id for call_id in lost}
+
+    def adopt(self, agent_id: str, connection: str) -> None:
+        """A connection holds an agent: sessions with it that have no owner are its own from now on."""
+        for call_id in [each for each in self._orphans if self._sessions[each].agent_id == agent_id]:
+            del self._orphans[call_id]
+            self._owners[call_id] = connection
+            self._sessions[call_id].owner_returned()
 
     def sweep(self) -> None:
         """End sessions that were forgotten."""
@@ -104,8 +125,14 @@ class Conversations:
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=CLOSING_SECONDS)
 
+    def _tell_owner(self, event: events.CallEvent) -> bool:
+        owner = self._owners.get(event.call_id)
+        return owner is not None and self._tell(owner, event)
+
     def _forget(self, call_id: str, task: asyncio.Task[None]) -> None:
         self._sessions.pop(call_id, None)
+        self._owners.pop(call_id, None)
+        self._orphans.pop(call_id, None)
         self._tasks.pop(call_id, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOG.error("a conversation broke: %s", described(error))

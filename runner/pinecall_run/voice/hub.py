@@ -50,7 +50,7 @@ class Hub:
         pace: Pace = PACE,
     ) -> None:
         self.registry = Registry(SERVED)
-        self.conversations = Conversations(self._tell_owner, environ, new_id, clock, tool_timeout)
+        self.conversations = Conversations(self._tell, environ, new_id, clock, tool_timeout)
         self.tokens = tokens
         self.clock = clock
         self._accepts_key = accepts_key
@@ -58,8 +58,6 @@ class Hub:
         self._new_id = new_id
         self._connections: dict[str, tuple[ServerPeer, Deliver]] = {}
         self._terminals: dict[str, dict[str, TerminalOutlet]] = {}
-        self._removed: dict[str, str] = {}
-        """The connection of each agent that was taken off while conversations with it went on."""
         self._changed = asyncio.Event()
 
     # connections
@@ -80,6 +78,7 @@ class Hub:
 
     def ticked(self, connection: str) -> None:
         """A connection's deadline passed."""
+        self.registry.tick(self.clock())  # often enough: every connection has a deadline each few seconds
         self._connections[connection][0].tick(self.clock())
         self._flush(connection)
 
@@ -88,11 +87,12 @@ class Hub:
         return self._connections[connection][0].deadline()
 
     def disconnected(self, connection: str) -> None:
-        """A socket closed. Conversations with its agents go on: their runner may be back in a moment."""
+        """A socket closed. Its conversations go on with whoever holds their agents now, or does next: their runner
+        may be back in a moment."""
         self._connections.pop(connection, None)
         self._changed.set()
-        self.registry.gone(connection)
-        self._removed = {agent_id: holder for agent_id, holder in self._removed.items() if holder != connection}
+        self._orphan(connection)
+        self._carry_out(self.registry.gone(connection, self.clock()))
         for terminal in self._terminals.pop(connection, {}).values():
             terminal.leave()
 
@@ -124,7 +124,7 @@ class Hub:
         session = self.conversations.get(call_id) if call_id else None
         if session is None:
             return  # over, or never there: a client cannot know
-        may_ask = isinstance(frame, commands.LlmToolResult) or self._owns(connection, session.agent_id)
+        may_ask = isinstance(frame, commands.LlmToolResult) or self.conversations.owner(session.id) == connection
         if may_ask and not session.handle(frame):
             name = type(frame).__struct_config__.tag
             sentence = f"{name} means nothing in a typed conversation, such as {session.id}"
@@ -134,14 +134,6 @@ class Hub:
     def _on_dial(self, connection: str, command: call_commands.CallDial | call_commands.CallBridge) -> None:
         error = "this voice server places no calls: it has no transport for them yet"
         self._tell(connection, speech_events.CallError(agent_id=command.agent_id, error=error, code="NO_TRANSPORT"))
-
-    def _owner(self, agent_id: str) -> str | None:
-        """The connection that an agent's conversations are with: its holder's, or its last one's."""
-        agent = self.registry.agents.get(agent_id)
-        return self._removed.get(agent_id) if agent is None else agent.connection
-
-    def _owns(self, connection: str, agent_id: str) -> bool:
-        return self._owner(agent_id) == connection
 
     def _tell(self, connection: str, event: events.Event) -> bool:
         known = self._connections.get(connection)
@@ -154,17 +146,22 @@ class Hub:
                 deliver(output)
         return True
 
-    def _tell_owner(self, event: events.CallEvent) -> bool:
-        owner = self._owner(event.agent_id)
-        return owner is not None and self._tell(owner, event)
-
     def _carry_out(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
             match outcome:
                 case Tell(connection, event):
                     self._tell(connection, event)
+                    if isinstance(event, events.AgentCreated):
+                        self.conversations.adopt(event.agent_id, connection)
                 case Close(connection, reason):
                     self._shut(connection, DISPLACED, reason)
+                    self._orphan(connection)
+
+    def _orphan(self, connection: str) -> None:
+        for agent_id in self.conversations.orphan(connection):
+            agent = self.registry.agents.get(agent_id)
+            if agent is not None and agent.connection != connection:  # it had left before its conversations ended
+                self.conversations.adopt(agent_id, agent.connection)
 
     def _shut(self, connection: str, code: int, reason: str) -> None:
         if connection in self._connections:
@@ -179,12 +176,7 @@ class Hub:
     def _on_create(self, connection: str, command: commands.AgentCreate) -> None:
         if not self._check_model(connection, command.agent_id, command.configuration()):
             return
-        was_owner = self._owns(connection, command.agent_id)
         self._carry_out(self.registry.create(connection, command, self.clock()))
-        if command.agent_id in self.registry.agents:
-            self._removed.pop(command.agent_id, None)
-        if not was_owner and self._owns(connection, command.agent_id):
-            self.conversations.owner_returned(command.agent_id)
 
     def _check_model(self, connection: str, agent_id: str, configuration: Mapping[str, Any]) -> bool:
         """Whether a configuration's model can be opened: refused now, not in the middle of a call."""
@@ -203,12 +195,8 @@ class Hub:
             self._carry_out(self.registry.configure(connection, command))
 
     def _on_remove(self, connection: str, command: commands.AgentRemove) -> None:
-        is_held = command.agent_id in self.registry.agents and self._owns(connection, command.agent_id)
-        self._carry_out(self.registry.remove(connection, command))
-        if is_held:  # what is going on with it goes on, and its tools are still there
-            self._removed[command.agent_id] = connection
-        count = self.conversations.count
-        self._removed = {agent_id: holder for agent_id, holder in self._removed.items() if count(agent_id)}
+        """What is going on with it goes on where it is: its tools are still there."""
+        self._carry_out(self.registry.remove(connection, command, self.clock()))
 
     def _on_channel_add(self, connection: str, command: commands.ChannelAdd) -> None:
         self._carry_out(self.registry.add_channel(connection, command))
@@ -222,7 +210,7 @@ class Hub:
     def kick(self, agent_id: str) -> bool:
         """Displace the process that holds an agent; ``False`` when nobody does."""
         found = agent_id in self.registry.agents
-        self._carry_out(self.registry.kick(agent_id))
+        self._carry_out(self.registry.kick(agent_id, self.clock()))
         return found
 
     # conversations

@@ -37,7 +37,10 @@ class ServerPong(Event, tag="pong", kw_only=True):
 
 
 class Error(Event, tag="error", kw_only=True):
-    """Something was refused. ``error`` or ``message`` holds the sentence."""
+    """Something was refused. ``error`` or ``message`` holds the sentence.
+
+    ``standby`` is an extension: the agent is another connection's, and goes to this one when that one gives it up.
+    """
 
     error: str | Maybe = UNSET
     message: str | Maybe = UNSET
@@ -46,6 +49,7 @@ class Error(Event, tag="error", kw_only=True):
     phone: str | Maybe = UNSET
     retry_after_s: float | Maybe = UNSET
     holder_alive: bool | Maybe = UNSET
+    standby: bool | Maybe = UNSET
 
     @property
     def sentence(self) -> str:
