@@ -9,7 +9,7 @@ from tests.cli.test_serve import _serving
 from tests.stories._stage import clean_environment, command, copy_project, running
 
 
-def _use_server(project: Path, url: str, key: str) -> None:
+def use_server(project: Path, url: str, key: str) -> None:
     file = project / "pinecall.yaml"
     text = file.read_text()
     line = next(line for line in text.splitlines() if line.startswith("server:"))
@@ -19,7 +19,7 @@ def _use_server(project: Path, url: str, key: str) -> None:
 async def test_a_wrong_key_is_one_sentence_and_exit_code_4(tmp_path: Path) -> None:
     project = copy_project(tmp_path)
     async with _serving(PINECALL_API_KEY="pk_right") as lines:
-        _use_server(project, lines[0].split()[-1], "${KEY:-pk_wrong}")
+        use_server(project, lines[0].split()[-1], "${KEY:-pk_wrong}")
         process = await asyncio.create_subprocess_exec(
             *command("run"), cwd=project, env=clean_environment(),
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -35,7 +35,7 @@ async def test_a_server_elsewhere_is_used_like_the_embedded_one(tmp_path: Path) 
     project = copy_project(tmp_path)
     async with _serving(PINECALL_API_KEY="pk_right") as lines:
         url = lines[0].split()[-1]
-        _use_server(project, url, "${KEY}")
+        use_server(project, url, "${KEY}")
         async with running(project, KEY="pk_right") as program:
             assert any(line.split() == ["server", url] for line in program.lines)
             assert await program.interrupt() == 0
@@ -43,7 +43,7 @@ async def test_a_server_elsewhere_is_used_like_the_embedded_one(tmp_path: Path) 
 
 async def test_an_unset_key_is_a_finding(tmp_path: Path) -> None:
     project = copy_project(tmp_path)
-    _use_server(project, "ws://127.0.0.1:9", "${NOT_SET}")
+    use_server(project, "ws://127.0.0.1:9", "${NOT_SET}")
     process = await asyncio.create_subprocess_exec(
         *command("run"), cwd=project, env=clean_environment(), stderr=asyncio.subprocess.PIPE
     )

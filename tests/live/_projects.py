@@ -41,6 +41,7 @@ class Server:
         self.refuses_key = False
         self.keeps: list[str] = []
         """Agents that another process has for good."""
+        self.confirms_removal = True
         self.news = asyncio.Condition()
 
     async def send(self, event: str, **fields: Any) -> None:
@@ -91,6 +92,8 @@ class Server:
                 await self.send("error", code="AGENT_CONFLICT_FATAL", error="held", agent_id=frame["agent_id"])
             case "agent.create":
                 await self.send("agent.created", agent_id=frame["agent_id"])
+            case "agent.remove" if self.confirms_removal:
+                await self.send("agent.removed", agent_id=frame["agent_id"])
             case "channel.add":
                 await self.send("channel.added", **{k: frame[k] for k in ("agent_id", "type", "ref") if k in frame})
         async with self.news:

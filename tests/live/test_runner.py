@@ -464,6 +464,51 @@ async def test_who_is_asked_to_end_takes_no_new_calls_and_lets_the_others_finish
             await server.connections[-1].wait_closed()
 
 
+async def test_a_call_that_began_before_the_server_knew_is_not_left(root: Path) -> None:
+    async with voice_server() as server, running(root, server) as run:
+        server.confirms_removal = False
+        draining = asyncio.create_task(run.runner.drain(PATIENCE))
+        await run.told(notices.Draining)
+        await server.send("llm.chat.started", agent_id="desk", call_id="chat-1")
+        for name in ("desk", "back"):
+            await server.send("agent.removed", agent_id=name)
+        assert await result_of(server, "chat-1") == "old"
+        await server.settled()
+        assert not draining.done()
+        await server.send("llm.chat.ended", agent_id="desk", call_id="chat-1")
+        async with asyncio.timeout(PATIENCE):
+            await draining
+
+
+async def test_a_server_that_confirms_no_removal_is_not_waited_for_long(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEAVE_SECONDS", 0.05)
+    async with voice_server() as server, running(root, server) as run:
+        server.confirms_removal = False
+        async with asyncio.timeout(1.0):
+            await run.runner.drain(PATIENCE)
+
+
+async def test_with_the_real_server_a_second_runner_takes_over_when_the_first_one_drains(root: Path) -> None:
+    write(root / "desk.script.yaml", "rules:\n- {when: look, reply: Yes.}\notherwise: Hm.\n")
+    (root / "pinecall.yaml").write_text(CONFIG.replace("gpt-4.1-mini", "scripted:desk.script.yaml"))
+    async with real_server() as address:
+        first, second = Run(root, f"ws://{address}", KEY), Run(root, f"ws://{address}", KEY)
+        tasks = [asyncio.create_task(first.runner.run())]
+        await first.told(notices.ChannelUp, agent="back", type="chat")
+        tasks.append(asyncio.create_task(second.runner.run()))
+        for name in ("desk", "back"):
+            assert await second.told(notices.StandingBy) == notices.StandingBy(name)
+        await first.runner.drain(PATIENCE)
+        for name in ("desk", "back"):
+            await second.told(notices.AgentUp, agent=name)
+        second.runner.stop()
+        async with asyncio.timeout(2.0):
+            await asyncio.gather(*tasks)
+        assert not [told for told in second.notices if isinstance(told, notices.AgentRefused)]
+
+
 async def test_calls_that_do_not_end_are_left_and_their_tools_are_not(root: Path) -> None:
     (root / "pinecall.yaml").write_text(CONFIG.replace("runnertools.old", "runnertools.slow"))
     async with voice_server() as server, running(root, server) as run:

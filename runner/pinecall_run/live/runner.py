@@ -43,6 +43,8 @@ TOOL_SECONDS = 30.0
 """How long tools may run then, after their calls, too: what they began to write they should finish."""
 HOOK_THREADS = 32
 """Plain functions other than tools that may run at once; more wait for a thread."""
+LEAVE_SECONDS = 1.0
+"""How long the server may take to confirm that our agents are off it: a call may have begun until then. Not all do."""
 
 Notify = Callable[[notices.Notice], None]
 
@@ -88,6 +90,8 @@ class Runner:
         self._dispatcher = Dispatcher(self._link.send, self._notify, time.perf_counter, self._hide)
         self._stopping = asyncio.Event()
         self._call_ended = asyncio.Event()
+        self._leaving: set[str] = set()
+        self._has_left = asyncio.Event()
         self._refusal: str | None = None
 
     async def run(self) -> None:
@@ -141,9 +145,11 @@ class Runner:
         """Take no new calls, let those that go on end within ``seconds`` and their tools within
         :data:`TOOL_SECONDS`, then stop. :meth:`stop` cuts it short."""
         self._stopping.set()  # what is edited now is for the next process
+        self._leaving = set(self.deployment.agents)
         self._link.want({}, [AgentRemove(agent_id=name) for name in self.deployment.agents])
         self._notify(notices.Draining(len(self.calls), self._dispatcher.count, seconds))
         begun = time.monotonic()
+        await _within(LEAVE_SECONDS, self._has_left.wait())
         await _within(seconds, self._wait_for_calls())
         for part in (self._dispatcher, self._hooks):
             await _within(max(begun + TOOL_SECONDS - time.monotonic(), 0.0), part.join())
@@ -307,12 +313,17 @@ class Runner:
     def _on_error(self, event: events.Error) -> None:
         self._notify(notices.Trouble(event.sentence, event.agent_id or ""))
 
+    def _on_removed(self, event: events.AgentRemoved) -> None:
+        self._leaving.discard(event.agent_id)
+        if not self._leaving:
+            self._has_left.set()
+
     def _on_channel(self, event: events.ChannelAdded) -> None:
         ref = event.ref if isinstance(event.ref, str) else ""
         self._notify(notices.ChannelUp(event.agent_id, event.type, ref, event.served))
 
 
-async def _within(seconds: float, work: Awaitable[None]) -> None:
+async def _within(seconds: float, work: Awaitable[object]) -> None:
     try:
         async with asyncio.timeout(seconds):
             await work
@@ -335,6 +346,7 @@ _EVENTS: dict[type[events.Event], Callable[[Runner, Any], None]] = {
     events.CallEnded: Runner._on_ended,
     events.LlmError: Runner._on_model_error,
     events.Error: Runner._on_error,
+    events.AgentRemoved: Runner._on_removed,
     events.ChannelAdded: Runner._on_channel,
 }
 
