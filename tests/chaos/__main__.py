@@ -20,6 +20,7 @@ from typing import Any
 from tests.chaos._cells import STAGES, row
 from tests.chaos._cuts import cuts
 from tests.chaos._noise import storm
+from tests.chaos._rolling import rolling
 
 
 def _tools(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -42,10 +43,17 @@ def _noise(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return {"frames": asked.frames, "outputs": storm(asked.frames, asked.seed)}
 
 
+def _rolling(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    outcome = asyncio.run(rolling(folder, restarts=asked.restarts, seconds=asked.seconds, seed=asked.seed))
+    assert outcome.is_clean, outcome
+    return asdict(outcome)
+
+
 PARTS: dict[str, Callable[[argparse.Namespace, Path], dict[str, Any]]] = {
     "tools": _tools,
     "faults": _faults,
     "noise": _noise,
+    "rolling": _rolling,
 }
 
 
@@ -57,6 +65,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=10_000, help="tool calls under cuts")
     parser.add_argument("--rounds", type=int, default=20, help="times that every fault meets every stage")
     parser.add_argument("--frames", type=int, default=1_000_000, help="random frames")
+    parser.add_argument("--restarts", type=int, default=200, help="rolling restarts under live calls")
     parser.add_argument("--seconds", type=float, default=600.0, help="how long a part may take")
     asked = parser.parse_args()
     failed = False
