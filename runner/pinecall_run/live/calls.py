@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +67,9 @@ class Calls:
 
     def __len__(self) -> int:
         return len(self._calls)
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter([live.call for live in self._calls.values()])
 
     def begin(self, call_id: str, agent: DeployedAgent, revision: str, **known: Any) -> tuple[LiveCall, bool]:
         """The call of an id, and whether it is new. A call that is announced again keeps what it began with.

@@ -12,10 +12,11 @@ from typing import Any
 
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.deploy.diff import plan
-from pinecall_run.link.link import Link
+from pinecall_run.link.link import Link, Opener, open_socket
 from pinecall_run.live import notices
 from pinecall_run.live.bind import bind_project
 from pinecall_run.live.calls import UNKNOWN, Calls, LiveCall
+from pinecall_run.live.dialing import Dialer
 from pinecall_run.live.dispatch import Dispatcher
 from pinecall_run.live.driver import Wire
 from pinecall_run.live.load import Checked, check_project
@@ -48,6 +49,8 @@ class Runner:
     """Runs a deployment against a voice server until it is stopped.
 
     ``checked`` is the project as it was loaded, ``environ`` what its variables are replaced from on a reload.
+    ``watches`` is whether an edit makes it reload. ``opener`` and ``clock`` (monotonic seconds) are the network and the
+    time that it lives in.
     """
 
     def __init__(
@@ -60,6 +63,9 @@ class Runner:
         notify: Notify,
         environ: Mapping[str, str],
         pace: Pace = PACE,
+        watches: bool = True,
+        opener: Opener = open_socket,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.deployment = deployment
         self._checked = checked
@@ -69,10 +75,13 @@ class Runner:
         self._watcher = notify
         self._environ = environ
         peer = ClientPeer(api_key, random.random, pace)
-        peer.want(deployment.registrations, now=time.monotonic())
-        self._link = Link(url, peer, self._on_output, time.monotonic)
+        peer.want(deployment.registrations, now=clock())
+        self._watches = watches
+        self._clock = clock
+        self._link = Link(url, peer, self._on_output, clock, opener)
         self._wire = Wire(self._link.send)
         self.calls = Calls(self._wire)
+        self.dialer = Dialer(self._link.send, self.calls)
         self._dispatcher = Dispatcher(self._link.send, self._notify, time.perf_counter, self._hide)
         self._stopping = asyncio.Event()
         self._call_ended = asyncio.Event()
@@ -107,9 +116,9 @@ class Runner:
         self._stopping.set()  # what is edited now is for the next process
         self._link.want({}, [AgentRemove(agent_id=name) for name in self.deployment.agents])
         self._notify(notices.Draining(len(self.calls), self._dispatcher.count, seconds))
-        begun = time.monotonic()
+        begun = self._clock()
         await _within(seconds, self._wait_for_calls())
-        await _within(max(begun + TOOL_SECONDS - time.monotonic(), 0.0), self._dispatcher.join())
+        await _within(max(begun + TOOL_SECONDS - self._clock(), 0.0), self._dispatcher.join())
         self.stop()
 
     async def _wait_for_calls(self) -> None:
@@ -120,6 +129,8 @@ class Runner:
     # reload
 
     async def _watch(self) -> None:
+        if not self._watches:
+            return
         try:
             async for files in watch(lambda: self._files, self._stopping):
                 self._changed(files)
@@ -184,6 +195,7 @@ class Runner:
             case outputs.Down(reason, retry_in, was_steady):
                 self._notify(notices.Disconnected(reason, retry_in))
                 self._call_ended.set()
+                self.dialer.disconnected()
                 for live in self.calls.disconnected(was_steady=was_steady):
                     self._notify(notices.CallOver(live.call.agent, live.call.id, "connection_lost", 0.0))
             case outputs.AgentReady(agent_id):
@@ -198,12 +210,14 @@ class Runner:
                 self._refusal = sentence
 
     def _on_event(self, event: events.Event) -> None:
+        was_live = isinstance(event, events.CallEvent) and self.calls.get(event.call_id) is not None
         handler = _EVENTS.get(type(event))
         if handler is not None:
             handler(self, event)
         live = self.calls.get(event.call_id) if isinstance(event, events.CallEvent) else None
         if live is not None:
             live.handle(event, time.time())
+        self.dialer.handle(event, is_live=was_live)
 
     def _call(self, event: events.CallEvent, channel: str, **known: Any) -> LiveCall | None:
         """The live call of an event, begun now if it is news to us."""
