@@ -171,6 +171,11 @@ class Runner:
         return _entered(self._core).deployment.revision
 
     @property
+    def agents(self) -> tuple[str, ...]:
+        """The names of the agents, in the order of the configuration."""
+        return tuple(_entered(self._core).deployment.agents)
+
+    @property
     def calls(self) -> tuple[Call, ...]:
         """The live calls, the oldest first."""
         return tuple(_entered(self._core).calls)

@@ -85,7 +85,7 @@ class _Selector(selectors.DefaultSelector):
 
 
 class _Work:
-    """One function in a thread, counted until its outcome is in the loop; until it returns, if nobody waits for that."""
+    """One function in a thread, counted until its outcome is in the loop, or until it returns if nobody waits."""
 
     def __init__(self, loop: VirtualLoop, function: Callable[[], Any]) -> None:
         self._loop = loop

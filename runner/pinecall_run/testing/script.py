@@ -44,7 +44,8 @@ def read_script(text: str) -> list[Step]:
 
 
 def differences(expected: Any, came: Any, where: str = "") -> Iterator[str]:
-    """How what came differs from what was expected: of an object only the expected keys matter, of a list everything."""
+    """How what came differs from what was expected. Of an object only the expected keys matter, of a list everything is
+    compared."""
     at = where or "the frame"
     if isinstance(expected, Mapping) and isinstance(came, Mapping):
         for key, value in expected.items():

@@ -39,20 +39,26 @@ class Stage:
         self.hub = hub
         self.troubles: list[str] = []
         """What the server or the runner complained about."""
+        self.refusals: dict[str, str] = {}
+        """Why the server did not take an agent."""
 
     @asynccontextmanager
     async def chat(self, agent: str | None = None, *, metadata: Mapping[str, Any] | None = None) -> AsyncIterator[Chat]:
         """A conversation with an agent, by default the first. ``metadata`` is what the session's opener attaches.
 
         Raises:
-            Unexpected: there is no such agent.
+            Unexpected: there is no such agent, or the server did not take it.
         """
-        agents = list(self.hub.registry.agents)
+        agents = list(self.runner.agents)
         name = agents[0] if agent is None else agent
         if name not in agents:
             meant = closest(name, agents)
             hint = f"did you mean {meant}?" if meant else f"there are {listed(agents)}"
             raise Unexpected(f"there is no agent {name}; {hint}")
+        if name in self.refusals:
+            raise Unexpected(
+                f"the voice server refused {name}: {self.refusals[name]}; `model=` answers without a model"
+            )
         chat = Chat(name, self.hub, self.runner, self.troubles)
         await chat.begin(metadata or {})
         try:
@@ -81,7 +87,7 @@ async def running(
 
     Raises:
         ProjectError: the project has errors.
-        Unexpected: the server refused an agent, or no agent has a tool that is to be replaced.
+        Unexpected: no agent has a tool that is to be replaced.
     """
     loop = asyncio.get_running_loop()
     offset = time.time() - loop.time()
@@ -100,9 +106,9 @@ async def running(
     events = runner.events()
     try:
         async with runner:
-            _check_registered(events.waiting())
-            watching = asyncio.create_task(_collect_troubles(events, stage.troubles))
+            watching = asyncio.create_task(_note(events, stage))
             try:
+                await settle()
                 yield stage
                 await settle()
             finally:
@@ -179,14 +185,10 @@ def _always(model: Rules | LanguageModel) -> Callable[[ModelSpec, Mapping[str, s
     return lambda spec, environ: made
 
 
-def _check_registered(told: Sequence[notices.Notice]) -> None:
-    for notice in told:
-        if isinstance(notice, notices.AgentRefused):
-            hint = " (in a test, `model=` answers in its place)" if "model" in notice.reason else ""
-            raise Unexpected(f"the voice server refused {notice.agent}: {notice.reason}{hint}")
-
-
-async def _collect_troubles(events: AsyncIterator[notices.Notice], troubles: list[str]) -> None:
+async def _note(events: AsyncIterator[notices.Notice], stage: Stage) -> None:
     async for notice in events:
-        if isinstance(notice, notices.Trouble):
-            troubles.append(notice.text)
+        match notice:
+            case notices.Trouble(text):
+                stage.troubles.append(text)
+            case notices.AgentRefused(agent, reason):
+                stage.refusals[agent] = reason

@@ -68,7 +68,7 @@ def with_fakes(deployment: Deployment, fakes: Fakes) -> Deployment:
     for name in fakes:
         if name not in names:
             meant = closest(name, names)
-            hint = f"did you mean {meant}?" if meant else f"there are {listed(sorted(names)) or 'none'}"
+            hint = f"did you mean {meant}?" if meant else f"there are {listed(sorted(names)) if names else 'none'}"
             raise Unexpected(f"no agent has a tool {name} to replace; {hint}")
     return replace(deployment, agents={name: _faked(agent, fakes) for name, agent in deployment.agents.items()})
 
