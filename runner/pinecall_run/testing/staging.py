@@ -19,6 +19,7 @@ from pinecall_run.testing.failures import Unexpected
 from pinecall_run.testing.network import Network
 from pinecall_run.tools.binding import Binding
 
+ADDRESS = "ws://localhost"
 KEY = "test"
 """The key that a server on the stage knows."""
 
@@ -41,7 +42,7 @@ class StagedRunner(Runner):
         super().__init__(
             project,
             environment=environment,
-            url="ws://localhost",
+            url=ADDRESS,
             api_key=KEY,
             watch=False,
             environ=environ,

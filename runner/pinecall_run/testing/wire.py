@@ -15,7 +15,7 @@ from pinecall_run.live.project import Project
 from pinecall_run.testing.failures import Unexpected
 from pinecall_run.testing.network import MemorySocket, Network
 from pinecall_run.testing.script import Step, differences, read_script
-from pinecall_run.testing.staging import Fakes, StagedRunner
+from pinecall_run.testing.staging import ADDRESS, KEY, Fakes, StagedRunner
 from pinecall_run.wire.codec import to_json
 
 WITHIN_SECONDS = 60.0
@@ -44,6 +44,13 @@ class ScriptedServer:
         self._socket: MemorySocket | None = None
         self._frames: deque[dict[str, Any]] = deque()
         self._news = asyncio.Event()
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """What a :class:`pinecall_run.Runner` of one's own is given to connect here: ``Runner(project,
+        **server.address)``, in the running event loop and by its clock."""
+        clock = asyncio.get_running_loop().time
+        return {"url": ADDRESS, "api_key": KEY, "opener": self.network.open, "clock": clock, "watch": False}
 
     async def play(self, script: str) -> None:
         """Play a script (see :mod:`pinecall_run.testing.script`); nothing may come but what it expects.
