@@ -156,13 +156,16 @@ async def test_warnings_are_logged(root: Path, caplog: pytest.LogCaptureFixture)
         assert "warning[PCR503]" in caplog.records[0].getMessage()
 
 
-async def test_a_key_that_is_refused_is_told_at_once_and_the_projects_goes_to_no_other_server(root: Path) -> None:
+async def test_a_key_that_is_refused_is_told_at_once_and_the_projects_goes_to_no_other_server(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with voice_server() as server:
         server.refuses_key = True
         runner = Runner(root, url=server.url)
         with pytest.raises(RefusedError, match="no such key"):
             await runner.__aenter__()
         assert (await server.until("connect"))["api_key"] == ""
+        assert caplog.records == []  # it was raised
         with pytest.raises(RuntimeError, match="a runner runs once"):
             await runner.__aenter__()
 

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from pinecall_run.testing.clock import BEGINNING, VirtualLoop, virtual_time
+from pinecall_run.testing.failures import Unexpected
 
 
 @virtual_time
@@ -101,6 +102,22 @@ def test_arguments_and_results_pass_and_exceptions_too() -> None:
     assert not inspect.iscoroutinefunction(double)
     with pytest.raises(ValueError, match="negative"):
         double(-1)
+
+
+def test_a_test_that_never_ends_fails() -> None:
+    @virtual_time
+    async def waits() -> None:
+        await asyncio.Event().wait()
+
+    @virtual_time
+    async def gives_up() -> None:
+        async with asyncio.timeout(1):
+            await asyncio.Event().wait()
+
+    with pytest.raises(Unexpected, match="waits for what never happens"):
+        waits()
+    with pytest.raises(TimeoutError):
+        gives_up()
 
 
 def test_it_is_an_event_loop_for_other_runners() -> None:

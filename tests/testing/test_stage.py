@@ -59,6 +59,11 @@ async def test_a_tool_answers_across_a_broken_connection(desk: Path) -> None:
         assert len(ran) == 1
 
 
+async def test_it_works_in_real_time_too(desk: Path) -> None:
+    async with running(desk, model=LOOKS) as stage, stage.chat("desk") as chat:
+        assert (await chat.say("door")).text == "So: door of nobody"
+
+
 @virtual_time
 async def test_agents_that_are_not_there_and_models_without_a_key_are_told(desk: Path) -> None:
     with pytest.raises(Unexpected, match=r"there is no agent dek; did you mean desk\?"):

@@ -94,7 +94,8 @@ class Runner:
         self._core: runner.Runner | None = None
         self._running: asyncio.Task[None] | None = None
         self._refused: Checked | None = None
-        self._is_told = False
+        self._is_told = True
+        """Whether whoever uses it knows that it failed, if it did; at the start it is raised."""
 
     # its life
 
@@ -268,6 +269,7 @@ class Runner:
             settled.cancel()
         if running.done():
             running.result()
+        self._is_told = False
 
     def _server(self, own: ServerConfig) -> ServerConfig:
         if self._url is not None:  # a key is for one server: the project's is not shown to another
@@ -284,7 +286,8 @@ class Runner:
         self.is_connected = False
         if error is not None:
             reason = str(error) if isinstance(error, RefusedError) else f"it broke with {type(error).__name__}"
-            _LOG.error("the runner of %s ended: %s", self.project.shown(self.project.file), reason)
+            if not self._is_told:
+                _LOG.error("the runner of %s ended: %s", self.project.shown(self.project.file), reason)
         else:
             reason = ""
         self._broadcast.tell(notices.Stopped(reason))

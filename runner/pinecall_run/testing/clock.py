@@ -10,11 +10,15 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
+from pinecall_run.testing.failures import Unexpected
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 BEGINNING = 1000.0
 """What the clock shows at first, in seconds."""
+
+DAY_SECONDS = 86_400.0
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -117,12 +121,23 @@ class _Work:
 def virtual_time(test: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
     """Make a plain function of a coroutine function, which runs in virtual time from its beginning to its end.
 
-    For tests: pytest needs neither a plugin nor a setting for it, and its fixtures are passed as usual.
+    For tests: pytest needs neither a plugin nor a setting for it, and its fixtures are passed as usual. One that has
+    not ended after a day of virtual time fails.
     """
+
+    async def within_a_day(*args: P.args, **kwargs: P.kwargs) -> T:
+        limit = asyncio.timeout(DAY_SECONDS)
+        try:
+            async with limit:
+                return await test(*args, **kwargs)
+        except TimeoutError:
+            if limit.expired():
+                raise Unexpected("a day of virtual time has passed: the test waits for what never happens") from None
+            raise
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            return runner.run(test(*args, **kwargs))
+            return runner.run(within_a_day(*args, **kwargs))
 
     return run
