@@ -101,6 +101,17 @@ async def test_what_cannot_be_dialled_is_told_at_once(tmp_path: Path) -> None:
 
 
 @virtual_time
+async def test_one_that_is_being_placed_does_not_outlive_the_runner(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        dial = _dial(server)
+        await server.play("> call.dial")
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(DialError, match="connection was lost"):
+        await dial
+    assert asyncio.get_running_loop().time() == began
+
+
+@virtual_time
 async def test_two_at_once_each_get_their_own(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         ada, grace = _dial(server), _dial(server, "+15550000002")

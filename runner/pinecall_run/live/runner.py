@@ -100,6 +100,7 @@ class Runner:
                 await self._link.run()
         finally:
             self._stopping.set()
+            self.dialer.disconnected()
             await watching
             await self._dispatcher.close()
         if self._refusal is not None:
