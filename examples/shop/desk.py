@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from examples.shop.database import connect
-
 from pinecall_run import Call
 
 

@@ -18,10 +18,10 @@ from pinecall_run.wire import events
 
 
 class Room:
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
         self.now = 1000.0
         self.told: list[tuple[str, str, str]] = []
-        self.all = Conversations(self.tell, {}, lambda: "id", lambda: self.now, 5.0)
+        self.all = Conversations(self.tell, {}, lambda: "id", lambda: self.now, 5.0, **options)
 
     def tell(self, connection: str, event: events.CallEvent) -> bool:
         self.told.append((connection, event.call_id, type(event).__name__))
@@ -131,8 +131,7 @@ async def test_closing_does_not_wait_for_a_model_that_will_not_let_go(monkeypatc
                 await gate.wait()
             yield
 
-    monkeypatch.setattr(conversations, "open_model", lambda spec, environ: Stubborn())
-    room = Room()
+    room = Room(open_model=lambda spec, environ: Stubborn())
     outlet = room.begin("1")
     room.session.post("hi")
     await settle()

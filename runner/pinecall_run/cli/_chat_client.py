@@ -18,7 +18,7 @@ import click
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from pinecall_run.cli._embedded import FIRST_PORT, PORTS, Server
+from pinecall_run.live.embedded import FIRST_PORT, PORTS, Server
 
 ANSWER_SECONDS = 120.0
 

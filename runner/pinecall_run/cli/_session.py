@@ -1,4 +1,4 @@
-"""A project loaded, a server found or started, and a runner on it: what ``run`` and ``chat`` share."""
+"""A project loaded, and a runner on its server: what ``run`` and ``chat`` share."""
 
 from __future__ import annotations
 
@@ -6,20 +6,15 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
-from pinecall_run.cli._embedded import Server, embedded_server
 from pinecall_run.cli._findings import show
-from pinecall_run.config.model import Config
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.live import notices
+from pinecall_run.live.embedded import Server
 from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
 from pinecall_run.live.runner import Runner, load
-
-SETTLE_SECONDS = 5.0
-"""How long to wait for a server to answer every registration before going on without."""
 
 
 def load_or_exit(project: Project) -> tuple[Checked, Deployment]:
@@ -29,57 +24,6 @@ def load_or_exit(project: Project) -> tuple[Checked, Deployment]:
     if deployment is None:
         sys.exit(1)
     return checked, deployment
-
-
-@asynccontextmanager
-async def server_of(config: Config, project: str, port: int | None) -> AsyncIterator[Server]:
-    """The voice server that a configuration names, started if it is the embedded one.
-
-    Raises:
-        StartError: it did not come up.
-    """
-    if config.server.url is not None:
-        yield Server(config.server.url, config.server.api_key)
-    else:
-        async with embedded_server(project, port) as server:
-            yield server
-
-
-class Settling:
-    """Knows from a runner's notices when every agent and channel was answered."""
-
-    def __init__(self, deployment: Deployment, then: Callable[[notices.Notice], None]) -> None:
-        self.unserved: dict[str, list[str]] = {}
-        self.refused: list[str] = []
-        self.done = asyncio.Event()
-        self._then = then
-        self._channels = {name: len(r.channels) for name, r in deployment.registrations.items()}
-
-    def __call__(self, notice: notices.Notice) -> None:
-        """Take note, and pass it on."""
-        match notice:
-            case notices.ChannelUp(agent, type, ref, served):
-                self._channels[agent] = self._channels.get(agent, 0) - 1
-                if not served:
-                    self.unserved.setdefault(agent, []).append(ref or type)
-            case notices.ChannelRefused(agent):
-                self._channels[agent] = self._channels.get(agent, 0) - 1
-            case notices.AgentRefused(agent, _, None):
-                self.refused.append(agent)
-                self._channels[agent] = 0
-            case notices.StandingBy(agent):
-                self._channels[agent] = 0  # they come with the agent, whenever that is
-        if all(left <= 0 for left in self._channels.values()):
-            self.done.set()
-        self._then(notice)
-
-    async def wait(self) -> None:
-        """Until everything was answered, or long enough."""
-        try:
-            async with asyncio.timeout(SETTLE_SECONDS):
-                await self.done.wait()
-        except TimeoutError:
-            return
 
 
 def make_runner(

@@ -11,14 +11,15 @@ import click
 
 from pinecall_run.cli._chat_client import ChatClient, ChatError, find_server
 from pinecall_run.cli._console import Console
-from pinecall_run.cli._embedded import Server, StartError
 from pinecall_run.cli._pick import env_option, pick_agent, project_option
-from pinecall_run.cli._session import Settling, load_or_exit, make_runner, server_of
+from pinecall_run.cli._session import load_or_exit, make_runner
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.live import notices
+from pinecall_run.live.embedded import Server, StartError, server_of
 from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
 from pinecall_run.live.runner import RefusedError
+from pinecall_run.live.settling import Settling
 
 _QUIET = (notices.CallBegan, notices.CallOver, notices.ToolRan)
 """What the conversation itself shows."""

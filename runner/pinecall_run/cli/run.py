@@ -11,14 +11,15 @@ import click
 from importlib_metadata import version
 
 from pinecall_run.cli._console import Console, banner
-from pinecall_run.cli._embedded import StartError
 from pinecall_run.cli._pick import env_option, project_option
-from pinecall_run.cli._session import Settling, load_or_exit, make_runner, on_signals, server_of
+from pinecall_run.cli._session import load_or_exit, make_runner, on_signals
 from pinecall_run.deploy.deployment import Deployment
+from pinecall_run.live.embedded import StartError, server_of
 from pinecall_run.live.lifespan import LifespanError
 from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
 from pinecall_run.live.runner import DRAIN_SECONDS, RefusedError, Runner
+from pinecall_run.live.settling import Settling
 
 
 @click.command("run")

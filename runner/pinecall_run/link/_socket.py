@@ -62,6 +62,10 @@ class Socket(ClientConnection):
         self._expect_close()
         return self.transport.get_write_buffer_size()
 
+    def abort(self) -> None:
+        """Drop the connection without a goodbye."""
+        self.transport.abort()
+
     def process_event(self, event: Event) -> None:
         """Overrides: a frame arrived. Binary messages are no part of the protocol and ignored."""
         if self.response is None or not isinstance(event, Frame):

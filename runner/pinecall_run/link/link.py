@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from ipaddress import ip_address
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -28,6 +28,49 @@ calls are sent again there, all else would be of no use so late."""
 Tell = Callable[[Any], None]
 
 
+class OpenSocket(Protocol):
+    """A socket that is open: what a link needs of a WebSocket. Where it leads is its maker's concern."""
+
+    @property
+    def close_code(self) -> int | None:
+        """The code that it was closed with, once it was."""
+
+    @property
+    def close_reason(self) -> str | None:
+        """The reason that came with the code."""
+
+    def listen(self, deliver: Callable[[bytes], None], heard: Callable[[], None]) -> None:
+        """Hand text messages to ``deliver`` from now on, and those before; ``heard`` learns of pongs."""
+
+    def write(self, outputs: Iterable[Outgoing]) -> int:
+        """Write; returns the bytes that wait for the other side to read."""
+
+    async def wait_closed(self) -> None:
+        """Wait until it is closed, by either side or by a loss."""
+
+    def abort(self) -> None:
+        """Drop it without a goodbye."""
+
+
+Opener = Callable[[str, str | None], Awaitable[OpenSocket]]
+"""Opens a socket to an address, through a proxy if there is one. It raises whatever keeps it from that."""
+
+
+async def open_socket(url: str, proxy: str | None) -> OpenSocket:
+    """A WebSocket to a voice server."""
+    opened = await connect(
+        url,
+        proxy=proxy,
+        max_size=MAX_FRAME,
+        compression=None,  # docs/decisions/no-compression.md
+        create_connection=Socket,
+        ping_interval=None,  # the peer's own keepalive
+        close_timeout=CLOSE_SECONDS,
+        open_timeout=None,  # the peer's own deadline
+    )
+    return cast(Socket, opened)
+
+
 def socket_url(base: str) -> str:
     """Where runners connect: the base address as a WebSocket address, with ``/client``."""
     address = base.rstrip("/")
@@ -39,14 +82,17 @@ def socket_url(base: str) -> str:
 class Link:
     """One link across reconnects. ``tell`` receives what the peer has for its owner."""
 
-    def __init__(self, url: str, peer: ClientPeer, tell: Tell, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, url: str, peer: ClientPeer, tell: Tell, clock: Callable[[], float], opener: Opener = open_socket
+    ) -> None:
         self._url = socket_url(url)
+        self._opener = opener
         self._peer = peer
         self._tell = tell
         self._clock = clock
         self._wake = asyncio.Event()
         self._connecting: asyncio.Task[None] | None = None
-        self._socket: Socket | None = None
+        self._socket: OpenSocket | None = None
         self._outgoing: list[Outgoing] = []
         self._sleeps_until: float | None = None
         self._failure: Exception | None = None
@@ -167,7 +213,7 @@ class Link:
     def _flush(self) -> None:
         outputs, self._outgoing = self._outgoing, []
         if self._socket is not None and self._socket.write(outputs) > OUTGOING_BYTES:
-            self._socket.transport.abort()
+            self._socket.abort()
             self._lost("the server reads too slowly; too much waits for it")
 
     # reading
@@ -179,24 +225,15 @@ class Link:
         target = Target(self._url)
         try:
             target = Target(self._url, proxy_to(self._url))
-            opened = await connect(
-                self._url,
-                proxy=target.proxy,
-                max_size=MAX_FRAME,
-                compression=None,  # docs/decisions/no-compression.md
-                create_connection=Socket,
-                ping_interval=None,  # the peer's own keepalive
-                close_timeout=CLOSE_SECONDS,
-                open_timeout=None,  # the peer's own deadline
-            )
+            opened = await self._opener(self._url, target.proxy)
         except Exception as error:  # noqa: BLE001 - resolver, proxy, TLS and handshake each have errors of their own
             reason = sentence(error, target)
         else:
-            reason = await self._exchange(cast(Socket, opened))
+            reason = await self._exchange(opened)
         if self._connecting is asyncio.current_task():  # else the peer has given this connection up
             self._lost(reason)
 
-    async def _exchange(self, socket: Socket) -> str:
+    async def _exchange(self, socket: OpenSocket) -> str:
         try:
             self._socket, self._is_opening = socket, False
             self._peer.opened(self._clock())
@@ -204,7 +241,7 @@ class Link:
             socket.listen(self._received, self._heard)
             await socket.wait_closed()
         finally:
-            socket.transport.abort()  # its closing must not hold the next connection up
+            socket.abort()  # its closing must not hold the next connection up
             self._socket = None
         return closing(socket.close_code, socket.close_reason or "")
 

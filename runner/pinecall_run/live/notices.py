@@ -177,3 +177,17 @@ class CodeChanged(Notice):
     """Python files of tools changed; they are loaded at the next start."""
 
     files: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped(Notice):
+    """The runner ended; ``reason`` is empty when it was asked to, else it says why it will not try again."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Missed(Notice):
+    """This reader was too slow: the oldest ``count`` notices that waited for it were dropped here."""
+
+    count: int

@@ -12,10 +12,11 @@ from typing import Any
 
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.deploy.diff import plan
-from pinecall_run.link.link import Link
+from pinecall_run.link.link import Link, Opener, open_socket
 from pinecall_run.live import notices
 from pinecall_run.live.bind import bind_project
 from pinecall_run.live.calls import UNKNOWN, Calls, LiveCall
+from pinecall_run.live.dialing import Dialer
 from pinecall_run.live.dispatch import Dispatcher
 from pinecall_run.live.driver import Wire
 from pinecall_run.live.hooks import Hooks
@@ -57,6 +58,8 @@ class Runner:
     """Runs a deployment against a voice server until it is stopped.
 
     ``checked`` is the project as it was loaded, ``environ`` what its variables are replaced from on a reload.
+    ``watches`` is whether an edit makes it reload. ``opener`` and ``clock`` (monotonic seconds) are the network and the
+    time that it lives in.
     """
 
     def __init__(
@@ -69,6 +72,9 @@ class Runner:
         notify: Notify,
         environ: Mapping[str, str],
         pace: Pace = PACE,
+        watches: bool = True,
+        opener: Opener = open_socket,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.deployment = deployment
         self._checked = checked
@@ -78,10 +84,13 @@ class Runner:
         self._watcher = notify
         self._environ = environ
         peer = ClientPeer(api_key, random.random, pace)
-        peer.want(deployment.registrations, now=time.monotonic())
-        self._link = Link(url, peer, self._on_output, time.monotonic)
+        peer.want(deployment.registrations, now=clock())
+        self._watches = watches
+        self._clock = clock
+        self._link = Link(url, peer, self._on_output, clock, opener)
         self._wire = Wire(self._link.send)
         self.calls = Calls(self._wire)
+        self.dialer = Dialer(self._link.send, self.calls)
         self._pool = Threads(HOOK_THREADS)
         self._hooks = Hooks(self._pool, self._notify)
         self._preparer = Preparer(self._link.send, self._pool, self._notify)
@@ -110,6 +119,7 @@ class Runner:
                 await self._link.run()
         finally:
             self._stopping.set()
+            self.dialer.disconnected()
             await watching
             await self._end()
         if self._refusal is not None:
@@ -148,11 +158,11 @@ class Runner:
         self._leaving = set(self.deployment.agents)
         self._link.want({}, [AgentRemove(agent_id=name) for name in self.deployment.agents])
         self._notify(notices.Draining(len(self.calls), self._dispatcher.count, seconds))
-        begun = time.monotonic()
+        begun = self._clock()
         await _within(LEAVE_SECONDS, self._has_left.wait())
         await _within(seconds, self._wait_for_calls())
         for part in (self._dispatcher, self._hooks):
-            await _within(max(begun + TOOL_SECONDS - time.monotonic(), 0.0), part.join())
+            await _within(max(begun + TOOL_SECONDS - self._clock(), 0.0), part.join())
         self.stop()
 
     async def _wait_for_calls(self) -> None:
@@ -163,6 +173,8 @@ class Runner:
     # reload
 
     async def _watch(self) -> None:
+        if not self._watches:
+            return
         try:
             async for files in watch(lambda: self._files, self._stopping):
                 self._changed(files)
@@ -227,6 +239,7 @@ class Runner:
             case outputs.Down(reason, retry_in, was_steady):
                 self._notify(notices.Disconnected(reason, retry_in))
                 self._call_ended.set()
+                self.dialer.disconnected()
                 for live in self.calls.disconnected(was_steady=was_steady):
                     over = events.CallEnded(agent_id=live.call.agent, call_id=live.call.id, reason="connection_lost")
                     self._notify(notices.CallOver(live.call.agent, live.call.id, over.reason, 0.0))
@@ -251,12 +264,12 @@ class Runner:
         if handler is not None:
             handler(self, event)
         live = known or (self.calls.get(event.call_id) if isinstance(event, events.CallEvent) else None)
-        if live is None:
-            return
-        live.handle(event, time.time())
-        if known is None or not isinstance(event, events.CallStarted | events.ChatStarted):  # else it is told again
-            self._hooks.handle(live, event)
-        self._responder.handle(live, event)
+        if live is not None:
+            live.handle(event, time.time())
+            if known is None or not isinstance(event, events.CallStarted | events.ChatStarted):  # else it is told again
+                self._hooks.handle(live, event)
+            self._responder.handle(live, event)
+        self.dialer.handle(event, is_live=known is not None)
 
     def _call(self, event: events.CallEvent, channel: str, **known: Any) -> LiveCall | None:
         """The live call of an event, begun now if it is news to us."""

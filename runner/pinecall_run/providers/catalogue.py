@@ -9,6 +9,9 @@ from typing import Any
 
 from pinecall_run.providers.contracts import LanguageModel, ModelSpec, ProviderError
 
+OpenModel = Callable[[ModelSpec, Mapping[str, str]], LanguageModel]
+"""Makes an adapter, as :func:`open_model` does."""
+
 _MODELS: dict[str, str] = {
     "openai": "pinecall_run.providers.openai_model",
     "scripted": "pinecall_run.providers.scripted_model",
@@ -69,7 +72,7 @@ def open_model(spec: ModelSpec, environ: Mapping[str, str]) -> LanguageModel:
     if module is None:
         raise ProviderError(f"there is no model provider `{spec.provider}`", f"known: {', '.join(sorted(_MODELS))}")
     try:
-        opener: Callable[[ModelSpec, Mapping[str, str]], LanguageModel] = import_module(module).open_model
+        opener: OpenModel = import_module(module).open_model
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(spec.provider)
         if extra is None or (error.name or "").startswith("pinecall_run"):

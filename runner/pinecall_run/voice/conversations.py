@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pinecall_run.protocol.registry import Agent
-from pinecall_run.providers.catalogue import open_model, parse_model
+from pinecall_run.providers.catalogue import OpenModel, open_model, parse_model
 from pinecall_run.providers.contracts import LanguageModel, ProviderError
 from pinecall_run.transports.contract import NotAdmittedError, Outlet
 from pinecall_run.voice.chat_session import ChatSession, Surroundings
@@ -42,10 +42,12 @@ class Conversations:
         new_id: Callable[[], str],
         clock: Callable[[], float],
         tool_timeout: float,
+        open_model: OpenModel = open_model,
     ) -> None:
         self._around = Surroundings(self._tell_owner, new_id, clock, tool_timeout, self.model)
         self._tell = tell
         self._environ = environ
+        self._open_model = open_model
         self._sessions: dict[str, ChatSession] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._owners: dict[str, str] = {}
@@ -72,7 +74,7 @@ class Conversations:
         """
         llm = configuration.get("llm") or (DEFAULT_MODEL if configuration.get("prompt") else None)
         spec = parse_model(llm)
-        return None if spec is None else open_model(spec, self._environ)
+        return None if spec is None else self._open_model(spec, self._environ)
 
     def begin(self, agent: Agent, call_id: str, outlet: Outlet, metadata: Mapping[str, Any]) -> ChatSession:
         """A new session, which begins to speak on the next turn of the event loop.

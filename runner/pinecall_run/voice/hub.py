@@ -13,6 +13,7 @@ from pinecall_run.protocol.keepalive import PACE, Pace
 from pinecall_run.protocol.outputs import Ignored, Received, Shut, Transmit
 from pinecall_run.protocol.registry import Close, Outcome, Registry, Tell
 from pinecall_run.protocol.server import ServerPeer
+from pinecall_run.providers.catalogue import OpenModel, open_model
 from pinecall_run.providers.contracts import ProviderError
 from pinecall_run.transports.contract import Admitted, NotAdmittedError, Outlet
 from pinecall_run.voice.conversations import Conversations
@@ -48,9 +49,10 @@ class Hub:
         clock: Callable[[], float],
         tool_timeout: float = 30.0,
         pace: Pace = PACE,
+        open_model: OpenModel = open_model,
     ) -> None:
         self.registry = Registry(SERVED)
-        self.conversations = Conversations(self._tell, environ, new_id, clock, tool_timeout)
+        self.conversations = Conversations(self._tell, environ, new_id, clock, tool_timeout, open_model)
         self.tokens = tokens
         self.clock = clock
         self._accepts_key = accepts_key

@@ -1,4 +1,4 @@
-"""The embedded voice server as a child process on loopback."""
+"""The voice server of a project: the one that it names, or the embedded one as a child process on loopback."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+
+from pinecall_run.config.model import Config
 
 FIRST_PORT, PORTS = 7420, 10
 """Where servers of this machine are looked for, and put while there is room."""
@@ -32,6 +34,21 @@ class StartError(Exception):
 def ports(first: int | None) -> list[int]:
     """The ports to try: the one asked for, else the usual ones and then any."""
     return [first] if first is not None else [*range(FIRST_PORT, FIRST_PORT + PORTS), 0]
+
+
+@asynccontextmanager
+async def server_of(config: Config, project: str, port: int | None) -> AsyncIterator[Server]:
+    """The voice server that a configuration names, started if it is the embedded one. ``project`` is the mark by which
+    it is found.
+
+    Raises:
+        StartError: it did not come up.
+    """
+    if config.server.url is not None:
+        yield Server(config.server.url, config.server.api_key)
+    else:
+        async with embedded_server(project, port) as server:
+            yield server
 
 
 @asynccontextmanager

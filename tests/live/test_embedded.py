@@ -1,0 +1,53 @@
+"""The voice server of a project: the one that is named, or a child that ends with us."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import urllib.request
+
+import pytest
+
+from pinecall_run.config.model import Config, Server
+from pinecall_run.live import embedded as module
+from pinecall_run.live.embedded import FIRST_PORT, StartError, embedded_server, ports, server_of
+
+
+async def test_a_server_that_is_named_is_used() -> None:
+    config = Config(1, Server("wss://voice.example", "k"), {})
+    async with server_of(config, "mark", None) as server:
+        assert (server.url, server.key) == ("wss://voice.example", "k")
+        assert repr(server) == "Server(url='wss://voice.example')"
+
+
+async def test_the_embedded_one_answers_and_ends_with_the_block() -> None:
+    async with server_of(Config(1, Server(), {}), "mark", 0) as server:
+        assert await asyncio.to_thread(_get, server.url) == 200
+    with pytest.raises(OSError, match="refused"):
+        await asyncio.to_thread(_get, server.url)
+
+
+async def test_a_child_that_ends_at_once_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/true")
+    with pytest.raises(StartError, match="ended before it was ready"):
+        async with embedded_server("mark", 0):
+            pass
+
+
+async def test_a_child_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "START_SECONDS", 0.05)
+    with pytest.raises(StartError, match=r"did not start within 0\.05 s"):
+        async with embedded_server("mark", 0):
+            pass
+
+
+def test_the_usual_ports_are_tried_before_any() -> None:
+    assert ports(None)[:2] == [FIRST_PORT, FIRST_PORT + 1]
+    assert ports(None)[-1] == 0
+    assert ports(8000) == [8000]
+
+
+def _get(url: str) -> int:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url + "/", timeout=5) as answer:
+        return int(answer.status)
