@@ -15,6 +15,7 @@ from pinecall_run.deploy.deployment import DeployedAgent, Deployment
 from pinecall_run.live import notices
 from pinecall_run.source.render import report
 from pinecall_run.source.secrets import Secrets, secret_values
+from pinecall_run.tools.invoke import Failure
 
 SHORT = 14
 """Characters of a call id that a line shows."""
@@ -69,12 +70,22 @@ class Console:
         arguments = notice.content if self._show_content else "…"
         head = f"{_where(notice)} tool {notice.tool}({arguments})"
         tail = f"{notice.milliseconds:.0f} ms, pid {os.getpid()}"
+        if notice.tries > 1:
+            tail = f"{notice.tries} tries, {tail}"
+        if notice.is_repeated:
+            tail = f"not run again, as the journal says, {tail}"
         if notice.failure is None:
             return f"{head} ok, {tail}"
-        failure = notice.failure
+        return self._bad(f"{head} {self._failure(notice.failure)}, {tail}")
+
+    def _retried(self, notice: notices.ToolRetried) -> str:
+        failure = self._failure(notice.failure)
+        return self._bad(f"{_where(notice)} tool {notice.tool}(…) {failure}; trying again in {notice.retry_in:.1f} s")
+
+    def _failure(self, failure: Failure) -> str:
         place = f" at {os.path.relpath(failure.file)}:{failure.line}" if failure.file else ""
         said = f": {failure.message}" if self._show_content else ""
-        return self._bad(f"{head} failed with {failure.kind}{place}{said}, {tail}")
+        return f"failed with {failure.kind}{place}{said}"
 
     def _over(self, notice: notices.CallOver) -> str:
         return f"{_where(notice)} ended ({notice.reason}, {notice.seconds:.0f} s)"
@@ -121,6 +132,7 @@ _LINES: Mapping[type[notices.Notice], Callable[[Console, Any], str]] = {
     notices.CallBegan: Console._began,
     notices.Said: Console._said,
     notices.ToolRan: Console._tool,
+    notices.ToolRetried: Console._retried,
     notices.CallOver: Console._over,
     notices.Trouble: Console._trouble,
     notices.Reloaded: Console._reloaded,

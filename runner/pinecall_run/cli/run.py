@@ -15,6 +15,7 @@ from pinecall_run.cli._embedded import StartError
 from pinecall_run.cli._pick import env_option, project_option
 from pinecall_run.cli._session import Settling, load_or_exit, make_runner, on_signals, server_of
 from pinecall_run.deploy.deployment import Deployment
+from pinecall_run.live.journal_file import JournalError
 from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
 from pinecall_run.live.runner import DRAIN_SECONDS, RefusedError, Runner
@@ -41,7 +42,7 @@ def command(project: Path, environment: str | None, port: int | None, drain_seco
     except RefusedError as error:
         click.echo(f"pinecall-run: {error}", err=True)
         sys.exit(4)
-    except StartError as error:
+    except (StartError, JournalError) as error:
         click.echo(f"pinecall-run: {error}", err=True)
         sys.exit(1)
 

@@ -37,6 +37,7 @@ class LiveCall:
     agent: DeployedAgent
     driver: CallDriver
     transcript: Transcript
+    is_over: bool = False
     answered: dict[str, LlmToolResult | None] = field(default_factory=dict)
     _repeatable: deque[str] = field(default_factory=deque)
 
@@ -84,7 +85,9 @@ class Calls:
         driver = CallDriver(self._wire)
         variables: Mapping[str, Any] = agent.config.prompt.vars
         call = Call(driver, id=call_id, agent=agent.config.name, revision=revision, vars=variables, **known)
-        live = self._calls[call_id] = LiveCall(call, agent, driver, Transcript(call), self._past.pop(call_id, {}))
+        live = self._calls[call_id] = LiveCall(
+            call, agent, driver, Transcript(call), answered=self._past.pop(call_id, {})
+        )
         return live, True
 
     def get(self, call_id: str) -> LiveCall | None:
@@ -97,6 +100,7 @@ class Calls:
         live = self._calls.pop(call_id, None)
         if live is None:
             return None
+        live.is_over = True
         live.driver.cut(reason)
         if live.answered:
             self._past[call_id] = live.answered

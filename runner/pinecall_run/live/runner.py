@@ -18,6 +18,7 @@ from pinecall_run.live.bind import bind_project
 from pinecall_run.live.calls import UNKNOWN, Calls, LiveCall
 from pinecall_run.live.dispatch import Dispatcher
 from pinecall_run.live.driver import Wire
+from pinecall_run.live.journal_file import JournalFile
 from pinecall_run.live.load import Checked, check_project
 from pinecall_run.live.project import Project
 from pinecall_run.live.stalls import StallWatch
@@ -73,7 +74,9 @@ class Runner:
         self._link = Link(url, peer, self._on_output, time.monotonic)
         self._wire = Wire(self._link.send)
         self.calls = Calls(self._wire)
-        self._dispatcher = Dispatcher(self._link.send, self._notify, time.perf_counter, self._hide)
+        self._journal = deployment.config.journal
+        journal = None if self._journal is None else JournalFile(checked.project.root / self._journal)
+        self._dispatcher = Dispatcher(self._link.send, self._notify, time.perf_counter, self._hide, journal)
         self._stopping = asyncio.Event()
         self._call_ended = asyncio.Event()
         self._refusal: str | None = None
@@ -83,7 +86,9 @@ class Runner:
 
         Raises:
             RefusedError: the key is wrong, or another process took the agents over or keeps them.
+            JournalError: the journal cannot be used.
         """
+        await self._dispatcher.open()
         self._wire.attach()
         watching = asyncio.create_task(self._watch())
         try:
@@ -154,11 +159,13 @@ class Runner:
             return False
         before, self.deployment, self._checked, self._files = self.deployment, deployment, checked, checked.files
         self._secrets = None
-        if deployment.revision == before.revision and deployment.config.server == before.config.server:
+        is_same = deployment.revision == before.revision and deployment.config.server == before.config.server
+        if is_same and deployment.config.journal == before.config.journal:
             return True
         steps = plan(before.registrations, deployment.registrations)
         self._link.want(deployment.registrations, [action.command for action in steps.actions])
         restart_for = ["server"] if deployment.config.server != self._server else []
+        restart_for += ["journal"] if deployment.config.journal != self._journal else []
         self._notify(notices.Reloaded(deployment.revision, steps.actions, len(self.calls), restart_for))
         return True
 
@@ -204,6 +211,7 @@ class Runner:
         live = self.calls.get(event.call_id) if isinstance(event, events.CallEvent) else None
         if live is not None:
             live.handle(event, time.time())
+            self._dispatcher.heard(event, live.call.id)
 
     def _call(self, event: events.CallEvent, channel: str, **known: Any) -> LiveCall | None:
         """The live call of an event, begun now if it is news to us."""
