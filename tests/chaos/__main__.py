@@ -1,4 +1,4 @@
-"""``python -m tests.chaos``: faults of networks and machines at full size. Prints a JSON line for each part, with its seed.
+"""``python -m tests.chaos``: faults of networks and machines at full size; one JSON line for each part, with its seed.
 
 A seed fixes what is done and at which bytes; how tasks interleave is the machine's. Exit code 1 when anything was lost.
 """

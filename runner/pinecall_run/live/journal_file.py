@@ -86,6 +86,7 @@ class JournalFile:
         except (OSError, sqlite3.Error, JournalError) as error:
             if self._owners is not None:
                 self._owners.close()
+                self._owners = None
             if isinstance(error, JournalError):
                 raise
             raise self._error(_reason(error)) from error
@@ -110,7 +111,9 @@ class JournalFile:
         return self._owners.lives(entry.owner)
 
     def close(self) -> Future[None]:
-        """Write what waits to be written, and close it."""
+        """Write what waits to be written, and close it. One that was never opened is closed."""
+        if self._owners is None:
+            self._closed.set_result(None)
         self._jobs.put(None)
         return self._closed
 
