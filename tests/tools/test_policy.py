@@ -58,7 +58,7 @@ def test_who_interrupts(event: CallEvent, expected: bool) -> None:
     ("answer", "kind", "words", "is_unknown"),
     [
         (policy.timed_out("book", 20.0, is_write=True), "timed out", "book did not answer within 20 s", True),
-        (policy.timed_out("look", 0.0499, is_write=False), "timed out", "look did not answer within 0.0499 s", False),
+        (policy.timed_out("look", 1799.999, is_write=False), "timed out", "look did not answer within 1800 s", False),
         (policy.interrupted("book", is_write=True), "cancelled", "book was cancelled because the person spoke", True),
         (policy.interrupted("look", is_write=False), "cancelled", "look was cancelled because the", False),
         (policy.unknown("book"), "outcome unknown", "it was cut off by a restart", True),

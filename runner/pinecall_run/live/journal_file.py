@@ -97,10 +97,6 @@ class JournalFile:
         """Record that a write begins; what was known of it, if it is known, and then nothing is recorded."""
         return self._put(lambda database: self._begin(database, write))
 
-    def find(self, write: Write) -> Future[Entry | None]:
-        """What is known of a write."""
-        return self._put(lambda database: _find(database, write))
-
     def end(self, write: Write, outcome: bytes, *, is_failure: bool) -> Future[None]:
         """Record how a write of this process ended."""
         return self._put(lambda database: self._end(database, write, outcome, is_failure))
@@ -189,7 +185,7 @@ class JournalFile:
                 if self._now() - self._pruned_at > PRUNE_SECONDS:
                     self._prune(database)
                 results = [job.do(database) for job in jobs]
-        except (sqlite3.Error, OSError, JournalError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is: who waits must hear, and the thread goes on
             told = error if isinstance(error, JournalError) else self._error(_reason(error))
             for job in jobs:
                 job.future.set_exception(told)

@@ -168,28 +168,25 @@ class ToolRuns:
         """Record that a write begins; the answer if it must not."""
         assert self._journal is not None
         ends = self._clock() + WAIT_SECONDS
-        try:
+        while True:
             run.is_begun = True  # perhaps, if this is cut off
-            entry = await asyncio.wrap_future(self._journal.begin(write))
+            try:
+                entry = await asyncio.wrap_future(self._journal.begin(write))
+            except JournalError as error:
+                run.is_begun = False
+                return policy.not_journaled(run.call.name, str(error))
             run.is_begun = entry is None
-            while True:
-                match next_step(entry, is_owner_alive=entry is not None and self._journal.is_owner_alive(entry)):
-                    case Step.RUN:
-                        return None
-                    case Step.WAIT if self._clock() < ends:
-                        await self._sleep(LOOK_SECONDS)
-                        entry = await asyncio.wrap_future(self._journal.find(write))
-                    case Step.REPEAT if entry is not None and entry.outcome is not None:
-                        run.is_repeated = True
-                        failure = (
-                            Failure("failed before", "it failed in an earlier process") if entry.is_failure else None
-                        )
-                        return Answer(entry.outcome, failure)
-                    case _:
-                        run.is_repeated = True
-                        return policy.unknown(run.call.name)
-        except JournalError as error:
-            return policy.not_journaled(run.call.name, str(error))
+            match next_step(entry, is_owner_alive=entry is not None and self._journal.is_owner_alive(entry)):
+                case Step.RUN:
+                    return None
+                case Step.WAIT if self._clock() < ends:
+                    await self._sleep(LOOK_SECONDS)
+                case Step.REPEAT if entry is not None and entry.outcome is not None:
+                    run.is_repeated = True
+                    return _said_before(entry.outcome, is_failure=entry.is_failure)
+                case _:
+                    run.is_repeated = True
+                    return policy.unknown(run.call.name)
 
     async def _record_end(self, run: Run, answer: Answer) -> None:
         assert self._journal is not None
@@ -200,3 +197,7 @@ class ToolRuns:
         except JournalError as error:
             sentence = f"{run.call.name} ran, and after a crash nobody will know: {error}"
             self._notify(Trouble(sentence, run.live.call.agent, run.live.call.id))
+
+
+def _said_before(outcome: bytes, *, is_failure: bool) -> Answer:
+    return Answer(outcome, Failure("failed before", "it failed in an earlier process") if is_failure else None)

@@ -33,7 +33,7 @@ def is_interruption(event: Event) -> bool:
 
 def timed_out(name: str, seconds: float, *, is_write: bool) -> Answer:
     """The answer of a tool that took too long."""
-    return _given_up(name, "timed out", f"{name} did not answer within {seconds:.3g} s", is_write=is_write)
+    return _given_up(name, "timed out", f"{name} did not answer within {round(seconds, 2):g} s", is_write=is_write)
 
 
 def interrupted(name: str, *, is_write: bool) -> Answer:
