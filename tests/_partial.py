@@ -10,7 +10,7 @@ WIDTH = 118
 _OF_WHOLES = ("required", "minProperties", "oneOf", "allOf", "default", "x-reload")
 """Keywords that ask of a mapping what a part of it need not have, or speak of a value left out."""
 _SHOWN = ("description", "examples")
-_LEADING = ("server", "agents")
+_LEADING = ("server", "journal", "agents")
 """The keys at the top that an environment may change, beside `version`."""
 
 

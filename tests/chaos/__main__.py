@@ -1,4 +1,4 @@
-"""``python -m tests.chaos``: the network's faults at full size. Prints one JSON line for each part, and its seed.
+"""``python -m tests.chaos``: faults of networks and machines at full size; one JSON line for each part, with its seed.
 
 A seed fixes what is done and at which bytes; how tasks interleave is the machine's. Exit code 1 when anything was lost.
 """
@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.chaos._cells import STAGES, row
 from tests.chaos._cuts import cuts
+from tests.chaos._kills import kills
 from tests.chaos._noise import storm
 from tests.chaos._rolling import rolling
 
@@ -49,8 +50,15 @@ def _rolling(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return asdict(outcome)
 
 
+def _kills(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    outcome = asyncio.run(kills(folder, count=asked.kills, seconds=asked.seconds, seed=asked.seed))
+    assert outcome.lost == outcome.doubled == outcome.false == len(outcome.other) == 0, outcome
+    return asdict(outcome)
+
+
 PARTS: dict[str, Callable[[argparse.Namespace, Path], dict[str, Any]]] = {
     "tools": _tools,
+    "kills": _kills,
     "faults": _faults,
     "noise": _noise,
     "rolling": _rolling,
@@ -63,6 +71,7 @@ def main() -> int:
     parser.add_argument("part", nargs="*", choices=[*PARTS, []])
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--calls", type=int, default=10_000, help="tool calls under cuts")
+    parser.add_argument("--kills", type=int, default=500, help="times that the runner is killed while tools write")
     parser.add_argument("--rounds", type=int, default=20, help="times that every fault meets every stage")
     parser.add_argument("--frames", type=int, default=1_000_000, help="random frames")
     parser.add_argument("--restarts", type=int, default=200, help="rolling restarts under live calls")

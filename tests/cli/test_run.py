@@ -50,3 +50,19 @@ async def test_an_unset_key_is_a_finding(tmp_path: Path) -> None:
     _, error = await process.communicate()
     assert process.returncode == 1
     assert "error[PCR201] the variable NOT_SET is not set" in error.decode()
+
+
+async def test_a_journal_that_cannot_be_used_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
+    file = project / "pinecall.yaml"
+    file.write_text(file.read_text() + "\njournal: missing/writes.journal\n")
+    process = await asyncio.create_subprocess_exec(
+        *command("run"), cwd=project, env=clean_environment(),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(15):
+        _, error = await process.communicate()
+    assert process.returncode == 1
+    last = error.decode().splitlines()[-1]
+    assert last.startswith("pinecall-run: the journal ")
+    assert last.endswith(f"missing/writes.journal cannot be used: there is no folder {project / 'missing'}")

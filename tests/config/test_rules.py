@@ -4,7 +4,7 @@ import pytest
 from tests.config._world import agent, agent_yaml, checked, codes
 
 from pinecall_run.config.channels import ChannelRef
-from pinecall_run.config.model import DEFAULT_MODEL, Channel, PromptSource, Server, Tool
+from pinecall_run.config.model import DEFAULT_MODEL, Channel, Phrase, PromptSource, Server, Tool
 from pinecall_run.source.diagnostic import has_errors
 
 
@@ -50,8 +50,17 @@ def test_what_the_author_did_not_say_stays_unsaid() -> None:
 
 
 def test_a_tool_has_options() -> None:
-    found = agent("tools: {t: {function: a.b, timeout_seconds: 5, max_concurrency: 2, ephemeral: true}, u: a.c}").tools
-    assert found == {"t": Tool("a.b", 5, 2, ephemeral=True), "u": Tool("a.c")}
+    found = agent(
+        "tools: {t: {function: a.b, timeout_seconds: 5, max_concurrency: 2, ephemeral: true}, u: a.c, "
+        "v: {function: a.d, effect: read, retries: 2, cancel_on_interruption: true, say: Wait.}, "
+        "w: {function: a.e, effect: write, say: {text: Wait., after_ms: 0}}}"
+    ).tools
+    assert found == {
+        "t": Tool("a.b", timeout_seconds=5, max_concurrency=2, ephemeral=True),
+        "u": Tool("a.c"),
+        "v": Tool("a.d", "read", retries=2, cancel_on_interruption=True, say=Phrase("Wait.", 1000)),
+        "w": Tool("a.e", "write", say=Phrase("Wait.", 0)),
+    }
 
 
 def test_everything_the_author_said_is_in_the_config() -> None:

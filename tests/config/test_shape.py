@@ -121,11 +121,7 @@ def test_what_is_right_has_no_finding(rest: str) -> None:
         ("agents: {a: {prompt: {}}}", "`agents.a.prompt` must have either `file` or `text`, and not both", ""),
         ("agents: {a b: {}}", "`a b` is not an agent name of 1 to 64 letters", ""),
         (agent_yaml(f"language: {'x' * 1000}"), f"`{'x' * 77}…` is not a language tag", ""),
-        (
-            f"{'x' * 1000}: 1",
-            f"the file has no key `{'x' * 77}…`",
-            "the keys here are agents, environments, lifespan, server",
-        ),
+        (f"{'x' * 1000}: 1", f"the file has no key `{'x' * 77}…`", "the keys here are agents, environments, journal"),
     ],
 )
 def test_what_a_finding_says(text: str, message: str, help: str) -> None:

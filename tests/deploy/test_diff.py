@@ -214,7 +214,7 @@ class Server:
             case c.AgentConfigure():
                 outcomes = self.registry.configure("c", command)
             case c.AgentRemove():
-                outcomes = self.registry.remove("c", command)
+                outcomes = self.registry.remove("c", command, 0.0)
             case c.ChannelAdd():
                 outcomes = self.registry.add_channel("c", command)
             case c.ChannelConfigure():

@@ -21,7 +21,7 @@ from pinecall_run.live.notices import Notice, ToolRan
 from pinecall_run.tools.binding import bind
 from pinecall_run.tools.call import Call
 from pinecall_run.tools.path import ToolPath
-from pinecall_run.wire.codec import encode
+from pinecall_run.wire.codec import COMMAND_DECODER, encode
 from pinecall_run.wire.commands import Command, LlmToolResult
 from pinecall_run.wire.events import LlmToolCall, ToolCall
 
@@ -78,6 +78,7 @@ class Bench:
 
     def __init__(self, *, has_options: bool = False) -> None:
         self.sent: list[LlmToolResult] = []
+        self.frames: list[bytes] = []
         self.notices: list[Notice] = []
         self.arrived = asyncio.Event()
         functions: list[Callable[..., Any]] = [
@@ -97,8 +98,10 @@ class Bench:
         self.dispatcher = Dispatcher(self._send, self.notices.append, time.perf_counter)
 
     def _send(self, command: Command) -> None:
-        assert isinstance(command, LlmToolResult)
-        self.sent.append(command)
+        self.frames.append(encode(command))
+        frame = COMMAND_DECODER.decode(self.frames[-1])
+        assert isinstance(frame, LlmToolResult)
+        self.sent.append(frame)
         self.arrived.set()
 
     def ask(self, msg_id: str, *calls: tuple[str, dict[str, Any] | str]) -> None:
@@ -161,7 +164,8 @@ async def test_a_tool_that_fails_is_an_error_and_does_not_spoil_its_neighbour(
 
 async def test_what_a_tool_returns_can_be_sent(bench: Bench) -> None:
     bench.ask("m1", ("huge_number", {}))
-    assert b"1180591620717411303424" in encode(await bench.answer())
+    await bench.answer()
+    assert b"1180591620717411303424" in bench.frames[0]
 
 
 async def test_a_request_that_comes_again_is_answered_again_and_not_run_again(bench: Bench) -> None:

@@ -18,6 +18,7 @@ from tests.voice._stage import KEY
 
 from pinecall_run.live import notices
 from pinecall_run.live import runner as module
+from pinecall_run.live.journal_file import JournalError
 from pinecall_run.live.project import Project
 from pinecall_run.live.runner import RefusedError, Runner, load
 from pinecall_run.live.watch import watch
@@ -265,6 +266,17 @@ async def test_another_server_needs_a_restart_until_it_is_the_same_again(root: P
         assert await server.settled() == ["agent.configure"]
 
 
+async def test_another_journal_needs_a_restart(root: Path) -> None:
+    write = "{look: {function: runnertools.old, effect: write}}"
+    (root / "pinecall.yaml").write_text(CONFIG.replace("{look: runnertools.old}", write) + "journal: a.journal\n")
+    async with voice_server() as server, running(root, server) as run:
+        run.edit("a.journal", "b.journal")
+        assert (await run.told(notices.Reloaded)).restart_for == ["journal"]
+        run.edit("b.journal", "a.journal")
+        assert (await run.told(notices.Reloaded)).restart_for == []
+    assert not (root / "b.journal").exists()
+
+
 async def test_changed_code_is_told_and_not_loaded(root: Path) -> None:
     async with voice_server() as server, running(root, server) as run:
         write(root / "runnertools.py", TOOLS.replace('"old"', '"changed"'))
@@ -364,6 +376,59 @@ async def test_a_tool_that_runs_while_the_link_is_lost_is_run_once_and_answered_
         await call_tool(server, "chat-1", msg_id="m1")
         assert await server.until("llm.tool_result") == answer
         assert tools.ran == ["slow"]
+
+
+@pytest.mark.parametrize(
+    ("event", "fields", "is_given_up"),
+    [
+        ("bot.interrupted", {"message_id": "m", "reason": "user_spoke"}, True),
+        ("turn.continued", {}, True),
+        ("bot.interrupted", {"message_id": "m", "reason": "cancelled"}, False),
+    ],
+)
+async def test_a_person_who_speaks_ends_a_tool_that_asks_for_it_and_no_other(
+    root: Path, event: str, fields: dict[str, str], is_given_up: bool
+) -> None:
+    tool = "{look: {function: runnertools.slow, cancel_on_interruption: true, say: {text: Wait., after_ms: 0}}"
+    other = "keep: runnertools.slow}"
+    (root / "pinecall.yaml").write_text(CONFIG.replace("{look: runnertools.old}", f"{tool}, {other}"))
+    async with voice_server() as server, running(root, server):
+        tools: Any = sys.modules["runnertools"]
+        calls = [{"id": name, "name": name, "arguments": "{}"} for name in ("look", "keep")]
+        await server.send("llm.tool_call", agent_id="desk", call_id="chat-1", msg_id="m1", tool_calls=calls)
+        said = await server.until("bot.reply", call_id="chat-1")
+        assert (said["text"], said["in_reply_to"], "add_to_history" in said) == ("Wait.", "", False)
+        await server.send(event, agent_id="desk", call_id="chat-1", **fields)
+        await server.settled()
+        tools.gate.set()
+        answer = await server.until("llm.tool_result")
+        cancelled = {"error": "look was cancelled because the person spoke"}
+        assert [each["result"] for each in answer["results"]] == [cancelled if is_given_up else "done", "done"]
+        assert await server.settled() == []
+
+
+async def test_a_write_is_run_once_whichever_process_is_asked(root: Path) -> None:
+    write = "{look: {function: runnertools.slow, effect: write}}"
+    (root / "pinecall.yaml").write_text(CONFIG.replace("{look: runnertools.old}", write) + "journal: w.journal\n")
+    results = []
+    async with voice_server() as server:
+        for _ in range(2):
+            async with running(root, server) as run:
+                sys.modules["runnertools"].gate.set()
+                results.append(await result_of(server, "chat-1"))
+                results.append((await run.told(notices.ToolRan)).is_repeated)
+        async with running(root, server):
+            results.append(await result_of(server, "chat-2"))
+    assert results == ["done", False, "done", True, "done"]
+    assert sys.modules["runnertools"].ran == ["slow", "slow"]
+
+
+async def test_without_its_journal_it_does_not_begin(root: Path) -> None:
+    (root / "pinecall.yaml").write_text(CONFIG + "journal: missing/w.journal\n")
+    async with voice_server() as server:
+        with pytest.raises(JournalError, match=r"cannot be used: there is no folder .*missing"):
+            await Run(root, server.url).runner.run()
+        assert server.connections == []
 
 
 async def test_calls_that_the_server_forgot_are_not_kept_for_ever(root: Path) -> None:

@@ -73,3 +73,33 @@ def test_a_program_ends_though_a_function_hangs() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stdout, done.stderr) == (0, "over\n", "")
+
+
+def test_nobody_holds_more_threads_than_are_free() -> None:
+    threads, gate, others = Threads(8), threading.Event(), threading.Event()
+    first = [threads.of("first").submit(gate.wait, 5) for _ in range(20)]
+    assert threads.of("second").submit(int, "1").result(5) == 1
+    assert sum(each.running() for each in first) == 4
+    second = [threads.of("second").submit(others.wait, 5) for _ in range(20)]
+    assert threads.of("third").submit(int, "1").result(5) == 1
+    assert sum(each.running() for each in second) == 2
+    third = threads.of("third").submit(gate.wait, 5)
+    assert threads.of("fourth").submit(int, "1").result(5) == 1
+    others.set()
+    assert all(each.result(5) for each in second)  # what waits goes on when others end
+    gate.set()
+    assert all(each.result(5) for each in [*first, third])
+    threads.shutdown()
+
+
+def test_names_take_turns() -> None:
+    threads, gate, begun, order = Threads(1), threading.Event(), threading.Event(), list[str]()
+    threads.submit(lambda: (begun.set(), gate.wait(5)))
+    assert begun.wait(5)
+    done = [threads.of(name).submit(order.append, name) for name in "aaab"]
+    assert done[1].cancel()
+    gate.set()
+    for each in (done[0], done[2], done[3]):
+        each.result(5)
+    assert order == ["a", "b", "a"]
+    threads.shutdown()

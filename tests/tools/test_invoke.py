@@ -2,7 +2,6 @@
 
 import asyncio
 import contextvars
-import json
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
@@ -98,7 +97,8 @@ async def answer(write: Write, pool: Executor, text: str, arguments: str = "{}")
     ],
 )  # fmt: skip
 async def test_calls(write: Write, pool: Executor, text: str, arguments: str, expected: Any) -> None:
-    assert await answer(write, pool, text, arguments) == Answer(expected)
+    found = await answer(write, pool, text, arguments)
+    assert (found.result, found.failure) == (expected, None)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,6 @@ async def test_calls(write: Write, pool: Executor, text: str, arguments: str, ex
         ("Point(0.5, datetime.date(2026, 1, 2))", {"x": 0.5, "when": "2026-01-02"}),
         ("[Line(sku='x')]", [{"SKU": "x"}]),
         ("Size.SMALL", "small"),
-        ("b'bytes'", "bytes"),
         ("pathlib.Path('a/b')", "a/b"),
         ("uuid.UUID(int=1)", "00000000-0000-0000-0000-000000000001"),
         ("[float('nan'), float('inf'), -float('inf')]", [None, None, None]),
@@ -126,13 +125,12 @@ async def test_calls(write: Write, pool: Executor, text: str, arguments: str, ex
 @pytest.mark.parametrize("kind", ["def", "async def"])
 async def test_results(write: Write, pool: Executor, kind: str, value: str, expected: Any) -> None:
     found = await answer(write, pool, f"{kind} tool(): return {value}")
-    assert found == Answer(expected)
-    json.dumps(found.result, allow_nan=False)
+    assert (found.result, found.failure) == (expected, None)
 
 
 @pytest.mark.parametrize(
     "value",
-    ["b'\\xff'", "object()", "lambda: 1", "Broken()", "a", "deep", "ValueError('x')", "(1 / 0 for _ in [1])"],
+    ["object()", "lambda: 1", "Broken()", "a", "deep", "ValueError('x')", "(1 / 0 for _ in [1])"],
 )
 @pytest.mark.parametrize("kind", ["def", "async def"])
 async def test_a_result_that_is_not_json_is_an_error(write: Write, pool: Executor, kind: str, value: str) -> None:
@@ -255,7 +253,7 @@ async def test_context_variables_of_the_caller_are_seen_and_those_of_a_thread_do
     binding = bound(write, f"{HEAD}{kind} tool(a: str):\n    found = USER.get()\n    USER.set(a)\n    return found")
     user: contextvars.ContextVar[str] = binding.function.__globals__["USER"]
     user.set("Ann")
-    assert await invoke(binding, '{"a": "Bob"}', CALL, pool) == Answer("Ann")
+    assert await invoke(binding, '{"a": "Bob"}', CALL, pool) == Answer(b'"Ann"')
     assert user.get() == ("Ann" if kind == "def" else "Bob")
 
 
@@ -264,7 +262,7 @@ async def test_a_plain_function_does_not_block_the_loop(
     write: Write, pool: Executor, kind: str, on_the_loop: bool
 ) -> None:
     text = f"{kind} tool(): return threading.current_thread() is threading.main_thread()"
-    assert await answer(write, pool, text) == Answer(on_the_loop)
+    assert (await answer(write, pool, text)).result == on_the_loop
 
 
 def test_a_tool_that_is_not_there() -> None:

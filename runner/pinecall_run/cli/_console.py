@@ -81,12 +81,20 @@ class Console:
         arguments = notice.content if self._show_content else "…"
         head = f"{_where(notice)} tool {notice.tool}({arguments})"
         tail = f"{notice.milliseconds:.0f} ms, pid {os.getpid()}"
+        if notice.tries > 1:
+            tail = f"{notice.tries} tries, {tail}"
+        if notice.is_repeated:
+            tail = f"not run again, as the journal says, {tail}"
         if notice.failure is None:
             return f"{head} ok, {tail}"
         return self._bad(f"{head} {self._failure(notice.failure)}, {tail}")
 
     def _function(self, notice: notices.FunctionFailed) -> str:
         return self._bad(f"{_where(notice)} {notice.what} {notice.path} {self._failure(notice.failure)}")
+
+    def _retried(self, notice: notices.ToolRetried) -> str:
+        failure = self._failure(notice.failure)
+        return self._bad(f"{_where(notice)} tool {notice.tool}(…) {failure}; trying again in {notice.retry_in:.1f} s")
 
     def _failure(self, failure: Failure) -> str:
         place = f" at {os.path.relpath(failure.file)}:{failure.line}" if failure.file else ""
@@ -141,6 +149,7 @@ _LINES: Mapping[type[notices.Notice], Callable[[Console, Any], str]] = {
     notices.Said: Console._said,
     notices.ToolRan: Console._tool,
     notices.FunctionFailed: Console._function,
+    notices.ToolRetried: Console._retried,
     notices.CallOver: Console._over,
     notices.Trouble: Console._trouble,
     notices.Reloaded: Console._reloaded,

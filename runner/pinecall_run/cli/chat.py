@@ -16,6 +16,7 @@ from pinecall_run.cli._session import load_or_exit, make_runner
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.live import notices
 from pinecall_run.live.embedded import Server, StartError, server_of
+from pinecall_run.live.journal_file import JournalError
 from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
 from pinecall_run.live.runner import RefusedError
@@ -35,7 +36,7 @@ def command(agent: str | None, project: Path, environment: str | None) -> None:
     chosen = pick_agent(agent, deployment.agents)
     try:
         asyncio.run(_chat(checked, deployment, chosen))
-    except (ChatError, StartError, RefusedError) as error:
+    except (ChatError, StartError, JournalError, RefusedError) as error:
         click.echo(f"pinecall-run: {error}", err=True)
         sys.exit(4 if isinstance(error, RefusedError) else 1)
 

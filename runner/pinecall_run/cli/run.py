@@ -15,6 +15,7 @@ from pinecall_run.cli._pick import env_option, project_option
 from pinecall_run.cli._session import load_or_exit, make_runner, on_signals
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.live.embedded import StartError, server_of
+from pinecall_run.live.journal_file import JournalError
 from pinecall_run.live.lifespan import LifespanError
 from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
@@ -43,7 +44,7 @@ def command(project: Path, environment: str | None, port: int | None, drain_seco
     except RefusedError as error:
         click.echo(f"pinecall-run: {error}", err=True)
         sys.exit(4)
-    except (StartError, LifespanError) as error:
+    except (StartError, LifespanError, JournalError) as error:
         click.echo(f"pinecall-run: {error}", err=True)
         sys.exit(1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pinecall_run.config.channels import ChannelRef
 
@@ -54,14 +54,34 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class Phrase:
+    """What the agent says when a tool has not answered after ``after_ms``."""
+
+    text: str
+    after_ms: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
-    """A function that the model may call, by its dotted path, and how it is called. ``None`` sets no limit."""
+    """A function that the model may call, by its dotted path, and how it is called.
+
+    ``None`` as a limit sets none; as an ``effect`` it means that the author said nothing.
+    """
 
     function: str
+    effect: Literal["read", "write"] | None = None
     timeout_seconds: float | None = None
+    retries: int = 0
     max_concurrency: int | None = None
+    cancel_on_interruption: bool = False
+    say: Phrase | None = None
     ephemeral: bool = False
     no_followup: bool = False
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it changes something, so that it must not run twice."""
+        return self.effect == "write"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +129,11 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A whole pinecall.yaml."""
+    """A whole pinecall.yaml. ``journal`` is a file name, relative to the project."""
 
     version: int
     server: Server
     agents: Mapping[str, Agent]
     lifespan: str | None = None
     """The dotted path of a function that is an async context manager."""
+    journal: str | None = None

@@ -6,10 +6,22 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pinecall_run.config.channels import international, parse_channel, parse_ref
-from pinecall_run.config.model import DEFAULT_MODEL, PLAIN, Agent, Channel, Config, Context, PromptSource, Server, Tool
+from pinecall_run.config.model import (
+    DEFAULT_MODEL,
+    PLAIN,
+    Agent,
+    Channel,
+    Config,
+    Context,
+    Phrase,
+    PromptSource,
+    Server,
+    Tool,
+)
 from pinecall_run.config.rule_context import PlacedChannel, RuleContext, Subject
 from pinecall_run.config.rules_agent import AGENT_RULES
 from pinecall_run.config.rules_channels import CHANNEL_RULES
+from pinecall_run.config.rules_tools import TOOL_RULES, check_journal
 from pinecall_run.config.rules_vendors import VENDOR_RULES
 from pinecall_run.source.diagnostic import Diagnostic, Edit, Fix, Route
 from pinecall_run.source.document import Document
@@ -21,7 +33,7 @@ _WORDS = ("webrtc", "chat")
 """The channels that have no address."""
 _CHANNEL_HELP = "write webrtc, chat, a number such as +15551234567, sip:…, or whatsapp: and its phone-number id"
 
-_RULES: tuple[Callable[[Subject, RuleContext], None], ...] = (*CHANNEL_RULES, *AGENT_RULES, *VENDOR_RULES)
+_RULES: tuple[Callable[[Subject, RuleContext], None], ...] = (*CHANNEL_RULES, *AGENT_RULES, *VENDOR_RULES, *TOOL_RULES)
 """Each looks at one agent; the agents come in the order of the file."""
 
 
@@ -46,8 +58,9 @@ def build(
         subject = Subject(agents[name], channels)
         for rule in _RULES:
             rule(subject, context)
-    version, lifespan = values.get("version", 1), values.get("lifespan")
-    return Config(version, _server(server), agents, lifespan), context.diagnostics
+    config = Config(values.get("version", 1), _server(server), agents, values.get("lifespan"), values.get("journal"))
+    check_journal(config, context)
+    return config, context.diagnostics
 
 
 def _server(written: str | Mapping[str, Any] | None) -> Server:
@@ -73,7 +86,11 @@ def _agent(name: str, written: Mapping[str, Any], channels: tuple[Channel, ...])
 
 
 def _tool(written: str | Mapping[str, Any]) -> Tool:
-    return Tool(written) if isinstance(written, str) else Tool(**written)
+    if isinstance(written, str):
+        return Tool(written)
+    say = written.get("say")
+    phrase = Phrase(say) if isinstance(say, str) else Phrase(**say) if say is not None else None
+    return Tool(**{**written, "say": phrase})
 
 
 def _context(written: str | Mapping[str, Any] | None) -> Context | None:

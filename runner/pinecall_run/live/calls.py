@@ -39,6 +39,7 @@ class LiveCall:
     driver: CallDriver
     transcript: Transcript
     state: State = field(default_factory=State)
+    is_over: bool = False
     answered: dict[str, LlmToolResult | None] = field(default_factory=dict)
     _repeatable: deque[str] = field(default_factory=deque)
     is_prepared: bool = False
@@ -98,7 +99,9 @@ class Calls:
         call.prompt = agent.prompt
         answered = self._past.pop(call_id, {})
         state = state or State()
-        live = self._calls[call_id] = LiveCall(call, agent, driver, Transcript(call), state, answered)
+        live = self._calls[call_id] = LiveCall(
+            call, agent, driver, Transcript(call), state, answered=answered
+        )
         state.hold()
         return live, True
 
@@ -112,6 +115,7 @@ class Calls:
         live = self._calls.pop(call_id, None)
         if live is None:
             return None
+        live.is_over = True
         live.driver.cut(reason)
         live.state.release()
         if live.answered:

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 
 from pinecall_run.config.model import Tool
 from pinecall_run.live.calls import LiveCall
+from pinecall_run.live.journal_file import JournalFile
 from pinecall_run.live.notices import Notice, ToolRan
-from pinecall_run.live.threads import Threads
-from pinecall_run.live.turns import Turns
-from pinecall_run.tools.binding import Binding
-from pinecall_run.tools.invoke import Answer, Failure, invoke, unknown_tool
-from pinecall_run.wire.codec import to_json
+from pinecall_run.live.tool_runs import ToolRuns
+from pinecall_run.tools import policy
+from pinecall_run.tools.invoke import Answer, Failure, unknown_tool
+from pinecall_run.wire.codec import raw
 from pinecall_run.wire.commands import Command, LlmToolResult, ToolResult
-from pinecall_run.wire.events import LlmToolCall, ToolCall
-
-THREADS = 64
-"""Plain functions that may run at once; more wait for a thread."""
+from pinecall_run.wire.events import Event, LlmToolCall, ToolCall
 
 MAX_RESULT = 256 * 1024
 """Bytes of JSON that one tool may answer. A server may close the connection at a frame of some megabytes, and no model
@@ -28,7 +23,8 @@ reads that much."""
 
 
 class Dispatcher:
-    """Runs tools. ``send`` carries answers, ``notify`` tells what happened, ``hide`` masks secrets in a text."""
+    """Runs tools. ``send`` carries answers, ``notify`` tells what happened, ``hide`` masks secrets in a text, and
+    ``journal`` keeps what writes did."""
 
     def __init__(
         self,
@@ -36,14 +32,22 @@ class Dispatcher:
         notify: Callable[[Notice], None],
         clock: Callable[[], float],
         hide: Callable[[str], str] = str,
+        journal: JournalFile | None = None,
     ) -> None:
         self._send = send
         self._notify = notify
         self._clock = clock
         self._hide = hide
-        self._pool = Threads(THREADS)
-        self._turns: dict[tuple[str, int], Turns] = {}
+        self._runs = ToolRuns(notify, clock, lambda answer: self._discreet(_fitting(answer)), journal)
         self._running: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Open the journal, if there is one.
+
+        Raises:
+            JournalError: it cannot be used.
+        """
+        await self._runs.open()
 
     def dispatch(self, live: LiveCall, request: LlmToolCall) -> None:
         """Run the tools of one request, or repeat the answer to it."""
@@ -62,6 +66,11 @@ class Dispatcher:
         self._running.discard(task)
         live.state.release()
 
+    def heard(self, event: Event, call_id: str) -> None:
+        """An event of a call: what the person does may end tools that ask for it."""
+        if policy.is_interruption(event):
+            self._runs.interrupt(call_id)
+
     @property
     def count(self) -> int:
         """Requests whose tools run."""
@@ -77,13 +86,13 @@ class Dispatcher:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        await self._runs.close()
 
     async def _answer(self, live: LiveCall, request: LlmToolCall) -> None:
         if len(request.tool_calls) == 1:  # most: no second task for it
-            answers = [await self._run(live, request.tool_calls[0])]
+            answers = [await self._run(live, request, request.tool_calls[0])]
         else:
-            answers = await asyncio.gather(*(self._run(live, call) for call in request.tool_calls))
+            answers = await asyncio.gather(*(self._run(live, request, call) for call in request.tool_calls))
         results = [
             _result(call, answer, live.agent.config.tools.get(call.name))
             for call, answer in zip(request.tool_calls, answers, strict=True)
@@ -92,56 +101,46 @@ class Dispatcher:
         live.answer(reply)
         self._send(reply)
 
-    async def _run(self, live: LiveCall, call: ToolCall) -> Answer:
+    async def _run(self, live: LiveCall, request: LlmToolCall, call: ToolCall) -> Answer:
         binding = live.agent.tools.get(call.name)
         started = self._clock()
+        tries, is_repeated = 1, False
         if binding is None:
             answer = unknown_tool(call.name)
         else:
-            answer = self._discreet(_fitting(await self._invoke(binding, call, live)))
-        milliseconds = (self._clock() - started) * 1000
+            answer, run = await self._runs.run(live, binding, request, call)
+            tries, is_repeated = run.tries, run.is_repeated
         self._notify(
-            ToolRan(live.call.agent, live.call.id, call.name, milliseconds, answer.failure, content=call.arguments)
+            ToolRan(
+                live.call.agent,
+                live.call.id,
+                call.name,
+                (self._clock() - started) * 1000,
+                answer.failure,
+                content=call.arguments,
+                tries=tries,
+                is_repeated=is_repeated,
+            )
         )
         return answer
-
-    async def _invoke(self, binding: Binding, call: ToolCall, live: LiveCall) -> Answer:
-        tool = live.agent.config.tools.get(call.name, Tool(""))
-        try:
-            async with asyncio.timeout(tool.timeout_seconds), self._turn(tool) as pool:
-                return await invoke(binding, call.arguments, live.call, pool, live.state.value)
-        except TimeoutError:
-            message = f"{call.name} did not answer within {tool.timeout_seconds:g} s"
-            return Answer({"error": message}, Failure("timed out", message))
-
-    def _turn(self, tool: Tool) -> AbstractAsyncContextManager[Executor]:
-        """Waits until another call of a function may run; gives the pool for it."""
-        if tool.max_concurrency is None:
-            return nullcontext(self._pool)
-        key = tool.function, tool.max_concurrency
-        if key not in self._turns:
-            self._turns[key] = Turns(tool.max_concurrency)
-        return self._turns[key].one(self._pool)
 
     def _discreet(self, answer: Answer) -> Answer:
         """The answer of a tool that failed, whose error may quote the key it failed with: it goes to the model."""
         if answer.failure is None:
             return answer
-        message = self._hide(answer.failure.message)
-        return Answer({"error": message}, replace(answer.failure, message=message))
+        return Answer.of(replace(answer.failure, message=self._hide(answer.failure.message)))
 
 
 def _result(call: ToolCall, answer: Answer, tool: Tool | None) -> ToolResult:
     if tool is None:
-        return ToolResult(tool_call_id=call.id, result=answer.result)
+        return ToolResult(tool_call_id=call.id, result=raw(answer.json))
     # What went wrong is worth a word, whatever is said of results.
     no_followup = tool.no_followup and answer.failure is None
-    return ToolResult(tool_call_id=call.id, result=answer.result, ephemeral=tool.ephemeral, no_followup=no_followup)
+    return ToolResult(tool_call_id=call.id, result=raw(answer.json), ephemeral=tool.ephemeral, no_followup=no_followup)
 
 
 def _fitting(answer: Answer) -> Answer:
-    size = len(to_json(answer.result))
-    if size <= MAX_RESULT:
+    if len(answer.json) <= MAX_RESULT:
         return answer
-    message = f"the tool returned {size:,} bytes of JSON; at most {MAX_RESULT:,} are sent"
-    return Answer({"error": message}, Failure("result is too large", message))
+    message = f"the tool returned {len(answer.json):,} bytes of JSON; at most {MAX_RESULT:,} are sent"
+    return Answer.of(Failure("result is too large", message))

@@ -104,6 +104,22 @@ class ToolRan(Notice):
     failure: Failure | None
     content: str = field(repr=False)
     """The arguments, as JSON."""
+    tries: int = 1
+    """How often the function was called; those that failed before the last were told of."""
+    is_repeated: bool = False
+    """Whether it was not run, because the journal says that an earlier process had."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRetried(Notice):
+    """A try of a tool failed, the ``tried``-th; it is tried again in ``retry_in`` seconds."""
+
+    agent: str
+    call: str
+    tool: str
+    tried: int
+    failure: Failure
+    retry_in: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from pinecall_run.live.dialing import Dialer
 from pinecall_run.live.dispatch import Dispatcher
 from pinecall_run.live.driver import Wire
 from pinecall_run.live.hooks import Hooks
+from pinecall_run.live.journal_file import JournalFile
 from pinecall_run.live.lifespan import LifespanError, State
 from pinecall_run.live.load import Checked, check_project
 from pinecall_run.live.preparing import Preparer
@@ -96,7 +97,9 @@ class Runner:
         self._preparer = Preparer(self._link.send, self._pool, self._notify)
         self._responder = Responder(self._pool, self._notify)
         self._state = State(deployment.lifespan)
-        self._dispatcher = Dispatcher(self._link.send, self._notify, time.perf_counter, self._hide)
+        self._journal = deployment.config.journal
+        journal = None if self._journal is None else JournalFile(checked.project.root / self._journal)
+        self._dispatcher = Dispatcher(self._link.send, self._notify, clock, self._hide, journal)
         self._stopping = asyncio.Event()
         self._call_ended = asyncio.Event()
         self._leaving: set[str] = set()
@@ -109,7 +112,9 @@ class Runner:
         Raises:
             LifespanError: the project's lifespan cannot be entered.
             RefusedError: the key is wrong, or another process took the agents over or keeps them.
+            JournalError: the journal cannot be used.
         """
+        await self._dispatcher.open()
         self._wire.attach()
         if not await self._until_stopped(self._state.enter()):
             return
@@ -209,11 +214,13 @@ class Runner:
             return False
         before, self.deployment, self._checked, self._files = self.deployment, deployment, checked, checked.files
         self._secrets = None
-        if deployment.revision == before.revision and deployment.config.server == before.config.server:
+        is_same = deployment.revision == before.revision and deployment.config.server == before.config.server
+        if is_same and deployment.config.journal == before.config.journal:
             return True
         steps = plan(before.registrations, deployment.registrations)
         self._link.want(deployment.registrations, [action.command for action in steps.actions])
         restart_for = ["server"] if deployment.config.server != self._server else []
+        restart_for += ["journal"] if deployment.config.journal != self._journal else []
         self._notify(notices.Reloaded(deployment.revision, steps.actions, len(self.calls), restart_for))
         return True
 
@@ -266,6 +273,7 @@ class Runner:
         live = known or (self.calls.get(event.call_id) if isinstance(event, events.CallEvent) else None)
         if live is not None:
             live.handle(event, time.time())
+            self._dispatcher.heard(event, live.call.id)
             if known is None or not isinstance(event, events.CallStarted | events.ChatStarted):  # else it is told again
                 self._hooks.handle(live, event)
             self._responder.handle(live, event)

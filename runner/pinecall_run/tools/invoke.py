@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import to_jsonable_python
 
 from pinecall_run.tools.binding import Binding
 from pinecall_run.tools.call import Call
 from pinecall_run.tools.place import user_line
+from pinecall_run.tools.result import ResultError, result_json
+from pinecall_run.wire.codec import to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +29,32 @@ class Failure:
         kind: an exception's name, or what was wrong with the call.
         message: its text; it may quote what the caller said.
         file, line: the innermost line of the user's code.
+        may_pass: whether the function itself failed, so that it may do better when it is tried again.
     """
 
     kind: str
     message: str
     file: str = ""
     line: int = 0
+    may_pass: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back to the model: a JSON value, ``{"error": …}`` when the call failed."""
+    """What goes back to the model: any JSON, UTF-8; ``{"error": …}`` when the call failed."""
 
-    result: Any
+    json: bytes
     failure: Failure | None = None
+
+    @classmethod
+    def of(cls, failure: Failure) -> Answer:
+        """The answer of a call that failed."""
+        return cls(to_json({"error": failure.message}), failure)
+
+    @property
+    def result(self) -> Any:
+        """The JSON as a value."""
+        return json.loads(self.json)
 
 
 async def invoke(binding: Binding, arguments: str, call: Call, pool: Executor, state: Any = None) -> Answer:
@@ -66,7 +79,7 @@ async def invoke(binding: Binding, arguments: str, call: Call, pool: Executor, s
         is_ours = task is not None and task.cancelling() > 0  # else the tool awaited something that was cancelled
         if isinstance(error, KeyboardInterrupt) or (isinstance(error, asyncio.CancelledError) and is_ours):
             raise
-        return _failed(error)
+        return _failed(error, may_pass=True)
 
 
 def _parameters(binding: Binding, arguments: str) -> dict[str, Any] | Answer:
@@ -104,29 +117,28 @@ def _run(binding: Binding, parameters: Mapping[str, Any]) -> Answer | Awaitable[
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
-        return _failed(error)
+        return _failed(error, may_pass=True)
 
 
 def _answer(result: Any) -> Answer:
     try:
-        return Answer(to_jsonable_python(result, by_alias=True, serialize_unknown=False, inf_nan_mode="null"))
-    except Exception as error:  # noqa: BLE001 - a serializer of the user's, or a generator, may fail in any way
-        return _refused("result is not JSON", f"the tool returned {type(result).__name__}, which is not JSON: {error}")
+        return Answer(result_json(result))
+    except ResultError as error:
+        return _refused("result is not JSON", str(error))
 
 
-def _failed(error: BaseException) -> Answer:
-    failure = failure_of(error)
-    return Answer({"error": failure.message}, failure)
+def _failed(error: BaseException, *, may_pass: bool = False) -> Answer:
+    return Answer.of(failure_of(error, may_pass=may_pass))
 
 
-def failure_of(error: BaseException) -> Failure:
+def failure_of(error: BaseException, *, may_pass: bool = False) -> Failure:
     """What a function of the user's raised."""
     file, line = user_line(error) or ("", 0)
-    return Failure(type(error).__name__, str(error) or type(error).__name__, file, line)
+    return Failure(type(error).__name__, str(error) or type(error).__name__, file, line, may_pass)
 
 
 def _refused(kind: str, message: str) -> Answer:
-    return Answer({"error": message}, Failure(kind, message))
+    return Answer.of(Failure(kind, message))
 
 
 def _sentence(error: ValidationError) -> str:

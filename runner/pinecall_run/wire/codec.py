@@ -99,6 +99,11 @@ def to_json(value: Any) -> bytes:
         return _ENCODER.encode(_encodable(msgspec.to_builtins(value)))
 
 
+def raw(json: bytes) -> Any:
+    """A value that is JSON already, to be put into a frame as it is."""
+    return msgspec.Raw(json)
+
+
 def object_from_json(text: str | bytes) -> dict[str, Any] | None:
     """A JSON object, or ``None`` when the text is none."""
     try:
