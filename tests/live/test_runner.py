@@ -532,6 +532,8 @@ async def test_who_is_asked_to_end_takes_no_new_calls_and_lets_the_others_finish
 async def test_a_call_that_began_before_the_server_knew_is_not_left(root: Path) -> None:
     async with voice_server() as server, running(root, server) as run:
         server.confirms_removal = False
+        await server.send("agent.removed", agent_id="gone")  # by a reload
+        await server.settled()
         draining = asyncio.create_task(run.runner.drain(PATIENCE))
         await run.told(notices.Draining)
         await server.send("llm.chat.started", agent_id="desk", call_id="chat-1")

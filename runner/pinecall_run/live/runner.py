@@ -335,9 +335,10 @@ class Runner:
         self._notify(notices.Trouble(event.sentence, event.agent_id or ""))
 
     def _on_removed(self, event: events.AgentRemoved) -> None:
-        self._leaving.discard(event.agent_id)
-        if not self._leaving:
-            self._has_left.set()
+        if event.agent_id in self._leaving:  # else it was a reload that took it off
+            self._leaving.discard(event.agent_id)
+            if not self._leaving:
+                self._has_left.set()
 
     def _on_channel(self, event: events.ChannelAdded) -> None:
         ref = event.ref if isinstance(event.ref, str) else ""
