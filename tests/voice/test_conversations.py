@@ -10,6 +10,7 @@ from tests.voice._fakes import Outlet, settle
 from tests.voice._stage import LOOKING
 
 from pinecall_run.protocol.registry import Agent
+from pinecall_run.providers.catalogue import OpenModel, open_model
 from pinecall_run.providers.contracts import ProviderError
 from pinecall_run.transports.contract import NotAdmittedError
 from pinecall_run.voice import conversations
@@ -17,9 +18,9 @@ from pinecall_run.voice.conversations import IDLE_SECONDS, Conversations
 
 
 class Room:
-    def __init__(self) -> None:
+    def __init__(self, open_model: OpenModel = open_model) -> None:
         self.now = 1000.0
-        self.all = Conversations(lambda event: True, {}, lambda: "id", lambda: self.now, 5.0)
+        self.all = Conversations(lambda event: True, {}, lambda: "id", lambda: self.now, 5.0, open_model)
 
     def begin(self, call_id: str, agent_id: str = "front", **configuration: Any) -> Outlet:
         outlet = Outlet()
@@ -101,8 +102,7 @@ async def test_closing_does_not_wait_for_a_model_that_will_not_let_go(monkeypatc
                 await gate.wait()
             yield
 
-    monkeypatch.setattr(conversations, "open_model", lambda spec, environ: Stubborn())
-    room = Room()
+    room = Room(lambda spec, environ: Stubborn())
     outlet = room.begin("1")
     room.session.post("hi")
     await settle()
