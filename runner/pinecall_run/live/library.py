@@ -40,7 +40,7 @@ ENVIRONMENT = "PINECALL_ENV"
 
 
 class ProjectError(Exception):
-    """A project has errors; the message is what ``pinecall-run validate`` prints of them."""
+    """A project has errors; the message is its errors and warnings as ``pinecall-run validate`` prints them."""
 
 
 class Runner:
