@@ -35,7 +35,7 @@ def ports(first: int | None) -> list[int]:
 
 
 @asynccontextmanager
-async def embedded_server(project: str, port: int | None) -> AsyncIterator[Server]:
+async def embedded_server(project: str, port: int | None, log_format: str = "text") -> AsyncIterator[Server]:
     """Start the server, and end it with the block. It ends by itself when this process dies in any way, because
     then its standard input ends.
 
@@ -49,6 +49,8 @@ async def embedded_server(project: str, port: int | None) -> AsyncIterator[Serve
         "pinecall_run",
         "serve",
         "--child",
+        "--log-format",
+        log_format,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # so that Ctrl-C reaches only us

@@ -11,29 +11,44 @@ from contextlib import asynccontextmanager
 
 from pinecall_run.cli._embedded import Server, embedded_server
 from pinecall_run.cli._findings import show
+from pinecall_run.cli._log import Log
 from pinecall_run.config.model import Config
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.live import notices
 from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
 from pinecall_run.live.runner import Runner, load
+from pinecall_run.source.diagnostic import Severity, in_order
+from pinecall_run.source.formats import finding_object
+from pinecall_run.source.render import concise
 
 SETTLE_SECONDS = 5.0
 """How long to wait for a server to answer every registration before going on without."""
 
 
-def load_or_exit(project: Project) -> tuple[Checked, Deployment]:
+def load_or_exit(project: Project, log: Log | None = None) -> tuple[Checked, Deployment]:
     """The project, checked and bound; findings are printed, and errors end the program with exit code 1."""
+    sys.dont_write_bytecode = True  # a program that runs a project leaves nothing in its folder
     checked, deployment = load(project, os.environ)
-    show(checked)
+    if log is not None and log.is_json:
+        _log_findings(checked, log)
+    else:
+        show(checked)
     if deployment is None:
         sys.exit(1)
     return checked, deployment
 
 
+def _log_findings(checked: Checked, log: Log) -> None:
+    for finding in in_order(checked.secrets.hide_in(checked.diagnostics)):
+        if finding.severity is not Severity.INFO:  # as show() has it
+            fields = {"finding": finding_object(finding)}
+            log.write(finding.severity.value, "finding", concise(finding), fields)
+
+
 @asynccontextmanager
-async def server_of(config: Config, project: str, port: int | None) -> AsyncIterator[Server]:
-    """The voice server that a configuration names, started if it is the embedded one.
+async def server_of(config: Config, project: str, port: int | None, log: Log | None = None) -> AsyncIterator[Server]:
+    """The voice server that a configuration names, started if it is the embedded one, which logs as ``log`` does.
 
     Raises:
         StartError: it did not come up.
@@ -41,7 +56,7 @@ async def server_of(config: Config, project: str, port: int | None) -> AsyncIter
     if config.server.url is not None:
         yield Server(config.server.url, config.server.api_key)
     else:
-        async with embedded_server(project, port) as server:
+        async with embedded_server(project, port, "json" if log is not None and log.is_json else "text") as server:
             yield server
 
 

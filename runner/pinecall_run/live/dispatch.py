@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from pinecall_run.config.model import Tool
 from pinecall_run.live.calls import LiveCall
-from pinecall_run.live.notices import Notice, ToolRan
+from pinecall_run.live.notices import Notice, ToolBegan, ToolRan
 from pinecall_run.live.threads import Threads
 from pinecall_run.live.turns import Turns
 from pinecall_run.tools.binding import Binding
@@ -88,7 +88,9 @@ class Dispatcher:
         self._send(reply)
 
     async def _run(self, live: LiveCall, call: ToolCall) -> Answer:
+        told = live.call
         binding = live.agent.tools.get(call.name)
+        self._notify(ToolBegan(told.agent, told.id, call.name, call.id, told.revision))
         started = self._clock()
         if binding is None:
             answer = unknown_tool(call.name)
@@ -96,7 +98,7 @@ class Dispatcher:
             answer = self._discreet(_fitting(await self._invoke(binding, call, live)))
         milliseconds = (self._clock() - started) * 1000
         self._notify(
-            ToolRan(live.call.agent, live.call.id, call.name, milliseconds, answer.failure, content=call.arguments)
+            ToolRan(told.agent, told.id, call.name, milliseconds, answer.failure, call.arguments, told.revision)
         )
         return answer
 

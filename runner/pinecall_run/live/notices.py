@@ -1,4 +1,7 @@
-"""What a runner tells whoever watches it. Only fields named ``content`` hold what people or tools said."""
+"""What a runner tells whoever watches it. Only fields named ``content`` hold what people or tools said.
+
+What is about a call names its ``agent``, its ``call`` id, and the ``revision`` that the call began with.
+"""
 
 from __future__ import annotations
 
@@ -84,6 +87,21 @@ class Said(Notice):
     call: str
     who: str
     content: str = field(repr=False)
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolBegan(Notice):
+    """A tool call is about to run. Told, as its end is, in the task and context that the tool then runs in.
+
+    ``tool_call_id`` is the model's id of the tool call: unique in its call, not in the process.
+    """
+
+    agent: str
+    call: str
+    tool: str
+    tool_call_id: str
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +115,7 @@ class ToolRan(Notice):
     failure: Failure | None
     content: str = field(repr=False)
     """The arguments, as JSON."""
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +126,7 @@ class CallOver(Notice):
     call: str
     reason: str
     seconds: float
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +136,7 @@ class Trouble(Notice):
     text: str
     agent: str = ""
     call: str = ""
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
