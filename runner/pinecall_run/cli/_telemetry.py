@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from importlib_metadata import version
 
@@ -15,6 +16,9 @@ from pinecall_run.live import notices
 from pinecall_run.live.runner import Runner
 from pinecall_run.telemetry.endpoint import Answer, Endpoint, Page, Scrape, bound, probes
 from pinecall_run.telemetry.readiness import Readiness
+
+if TYPE_CHECKING:
+    from pinecall_run.telemetry.tracing import Tracing
 
 _LOG = logging.getLogger("pinecall_run.cli")
 
@@ -65,14 +69,10 @@ class Telemetry:
     @asynccontextmanager
     async def traced(self) -> AsyncIterator[None]:
         """Trace calls, where OpenTelemetry is installed."""
-        try:
-            from pinecall_run.telemetry.tracing import Tracing
-        except ModuleNotFoundError as error:
-            if not _is_of(error, "opentelemetry"):
-                raise
+        tracing = _tracing()
+        if tracing is None:
             yield
             return
-        tracing = Tracing(version("pinecall-run"))
         self.add(tracing)
         try:
             yield
@@ -96,6 +96,16 @@ class Telemetry:
 
     def _waiting(self) -> int:
         return self.runner.waiting_answers if self.runner is not None else 0
+
+
+def _tracing() -> Tracing | None:
+    try:
+        from pinecall_run.telemetry.tracing import Tracing
+    except ModuleNotFoundError as error:
+        if not _is_of(error, "opentelemetry"):
+            raise
+        return None
+    return Tracing(version("pinecall-run"))
 
 
 async def _no_metrics() -> Page:

@@ -86,12 +86,12 @@ async def _run(checked: Checked, deployment: Deployment, options: Options, log: 
         telemetry.add(settling)
         telemetry.runner = runner = make_runner(checked, deployment, server, telemetry)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, runner.reload_if_it_can)
-        greeting = _greet(settling, checked, deployment, _places(deployment, server.url, probed), console)
+        places = _places(deployment, server.url, probed)
         running = asyncio.create_task(runner.run())
         besides = [
             asyncio.create_task(stopping.wait()),
             asyncio.create_task(_drain(runner, draining, options.drain_seconds)),
-            asyncio.create_task(greeting),
+            asyncio.create_task(_greet(settling, checked, deployment, places, console)),
         ]
         try:
             await asyncio.wait([running, besides[0]], return_when=asyncio.FIRST_COMPLETED)
