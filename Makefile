@@ -50,8 +50,9 @@ bench: $(READY)  ## measure; one JSON line each
 
 lock: $(READY)  ## resolve requirements.lock again from pyproject.toml
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --quiet --extra openai --group dev --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --upgrade --custom-compile-command "make lock" --output-file requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --quiet --extra openai --extra metrics --extra otel --group dev --universal \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --custom-compile-command "make lock" \
+	  --output-file requirements.lock
 
 clean:  ## remove the environment and every cache
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

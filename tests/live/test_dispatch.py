@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from pinecall_run.deploy.deployment import DeployedAgent
 from pinecall_run.live.calls import Calls
 from pinecall_run.live.dispatch import MAX_RESULT, Dispatcher
 from pinecall_run.live.driver import Wire
-from pinecall_run.live.notices import Notice, ToolRan
+from pinecall_run.live.notices import Notice, ToolBegan, ToolRan
 from pinecall_run.tools.binding import bind
 from pinecall_run.tools.call import Call
 from pinecall_run.tools.path import ToolPath
@@ -26,6 +27,7 @@ from pinecall_run.wire.commands import Command, LlmToolResult
 from pinecall_run.wire.events import LlmToolCall, ToolCall
 
 gate = threading.Event()
+told_within: ContextVar[str] = ContextVar("told_within", default="")
 runs: list[str] = []
 
 
@@ -41,6 +43,14 @@ def blocks() -> str:
 
 async def coroutine(call: Call) -> dict[str, str]:
     return {"call": call.id}
+
+
+def where() -> str:
+    return told_within.get()
+
+
+async def where_async() -> str:
+    return told_within.get()
 
 
 def fails() -> None:
@@ -82,7 +92,8 @@ class Bench:
         self.notices: list[Notice] = []
         self.arrived = asyncio.Event()
         functions: list[Callable[..., Any]] = [
-            echo, blocks, coroutine, fails, exits, cancels_itself, hangs, not_json, long, huge_number,
+            echo, blocks, coroutine, fails, exits, cancels_itself, hangs, not_json, long, huge_number, where,
+            where_async,
         ]  # fmt: skip
         tools = {f.__name__: bind(f.__name__, ToolPath(__name__, f.__name__)) for f in functions}
         options = {
@@ -160,6 +171,24 @@ async def test_a_tool_that_fails_is_an_error_and_does_not_spoil_its_neighbour(
     assert answer.results[1].result == "a"
     failures = [n.failure for n in bench.notices if isinstance(n, ToolRan) and n.failure]
     assert [failure.kind for failure in failures] == [kind]
+
+
+async def test_a_tool_runs_in_the_context_that_its_beginning_is_told_in(bench: Bench) -> None:
+    def tell(notice: Notice) -> None:
+        bench.notices.append(notice)
+        if isinstance(notice, ToolBegan):
+            assert told_within.get() == ""
+            told_within.set(notice.tool_call_id)
+        if isinstance(notice, ToolRan):
+            ended.append(told_within.get())
+
+    ended: list[str] = []
+    bench.dispatcher = Dispatcher(bench._send, tell, time.perf_counter)
+    bench.ask("m1", ("where", {}), ("where_async", {}))
+    assert [result.result for result in (await bench.answer()).results] == ["c0", "c1"]
+    assert sorted(ended) == ["c0", "c1"]
+    assert [n.revision for n in bench.notices if isinstance(n, ToolBegan | ToolRan)] == ["r"] * 4
+    await bench.dispatcher.close()
 
 
 async def test_what_a_tool_returns_can_be_sent(bench: Bench) -> None:

@@ -330,12 +330,14 @@ async def test_what_is_said_and_what_goes_wrong_is_told(root: Path) -> None:
         await server.send("chat.response", agent_id="desk", call_id="CA1", text="hello")
         assert (await run.told(notices.Said)).who == "agent"
         await server.send("llm.error", agent_id="desk", call_id="CA1", error="quota")
-        assert (await run.told(notices.Trouble)).text == "quota"
+        trouble = await run.told(notices.Trouble)
+        assert (trouble.text, trouble.revision) == ("quota", began.revision)
         await server.send("error", agent_id="desk", code="PHONE_IN_USE", error="taken")
         assert (await run.told(notices.Trouble)).text == "taken"
         await server.send("no.such.event", agent_id="desk", call_id="CA1")
         await server.send("call.ended", agent_id="desk", call_id="CA1", reason="hangup", duration_seconds=1.5)
-        assert (await run.told(notices.CallOver)).reason == "hangup"
+        over = await run.told(notices.CallOver)
+        assert (over.reason, over.revision) == ("hangup", began.revision)
         await server.send("call.ended", agent_id="desk", call_id="CA1", reason="hangup")
         await server.settled()
         assert run.notices == []

@@ -9,21 +9,36 @@ import sys
 from collections.abc import Callable
 
 from pinecall_run.cli._findings import show
+from pinecall_run.cli._log import Log
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.live import notices
 from pinecall_run.live.embedded import Server
 from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
 from pinecall_run.live.runner import Runner, load
+from pinecall_run.source.diagnostic import Severity, in_order
+from pinecall_run.source.formats import finding_object
+from pinecall_run.source.render import concise
 
 
-def load_or_exit(project: Project) -> tuple[Checked, Deployment]:
+def load_or_exit(project: Project, log: Log | None = None) -> tuple[Checked, Deployment]:
     """The project, checked and bound; findings are printed, and errors end the program with exit code 1."""
+    sys.dont_write_bytecode = True  # a program that runs a project leaves nothing in its folder
     checked, deployment = load(project, os.environ)
-    show(checked)
+    if log is not None and log.is_json:
+        _log_findings(checked, log)
+    else:
+        show(checked)
     if deployment is None:
         sys.exit(1)
     return checked, deployment
+
+
+def _log_findings(checked: Checked, log: Log) -> None:
+    for finding in in_order(checked.secrets.hide_in(checked.diagnostics)):
+        if finding.severity is not Severity.INFO:  # as show() has it
+            fields = {"finding": finding_object(finding)}
+            log.write(finding.severity.value, "finding", concise(finding), fields)
 
 
 def make_runner(

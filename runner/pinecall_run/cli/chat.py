@@ -11,6 +11,7 @@ import click
 
 from pinecall_run.cli._chat_client import ChatClient, ChatError, find_server
 from pinecall_run.cli._console import Console
+from pinecall_run.cli._log import Log
 from pinecall_run.cli._pick import env_option, pick_agent, project_option
 from pinecall_run.cli._session import load_or_exit, make_runner
 from pinecall_run.deploy.deployment import Deployment
@@ -62,7 +63,7 @@ async def _running(checked: Checked, deployment: Deployment, agent: str) -> Serv
 
 async def _start(stack: AsyncExitStack, checked: Checked, deployment: Deployment, agent: str) -> Server:
     server = await stack.enter_async_context(server_of(deployment.config, checked.project.digest, 0))
-    console = Console(to_stderr=True)
+    console = Console(Log(to_stderr=True))
 
     def notify(notice: notices.Notice) -> None:
         of_another = isinstance(notice, notices.AgentRefused) and notice.agent != agent

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 from importlib_metadata import version
 
-from pinecall_run.cli._console import Console, banner
+from pinecall_run.cli._console import Console
+from pinecall_run.cli._log import Format, Log, log_format_option, log_modules_to
 from pinecall_run.cli._pick import env_option, project_option
 from pinecall_run.cli._session import load_or_exit, make_runner, on_signals
+from pinecall_run.cli._telemetry import Telemetry
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.live.embedded import StartError, server_of
 from pinecall_run.live.journal_file import JournalError
@@ -21,6 +26,18 @@ from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
 from pinecall_run.live.runner import DRAIN_SECONDS, RefusedError, Runner
 from pinecall_run.live.settling import Settling
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a project is run."""
+
+    port: int | None
+    drain_seconds: float
+    log_format: Format
+    show_content: bool
+    metrics_port: int | None
+    metrics_host: str
 
 
 @click.command("run")
@@ -34,41 +51,58 @@ from pinecall_run.live.settling import Settling
     show_default=True,
     help="On SIGTERM, how long live calls may go on.",
 )
+@log_format_option
 @click.option("--show-content", is_flag=True, help="Show what is said and what tools are given: for development.")
-def command(project: Path, environment: str | None, port: int | None, drain_seconds: float, show_content: bool) -> None:
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="Answer /metrics, /-/healthy and /-/ready on this port; 0 takes any (default: on none).",
+)
+@click.option("--metrics-host", default="127.0.0.1", show_default=True, help="Address for --metrics-port.")
+def command(project: Path, environment: str | None, **options: Any) -> None:
     """Start the agents of a project."""
-    checked, deployment = load_or_exit(Project.at(project, environment))
-    console = Console(show_content=show_content)
+    chosen = Options(**options)
+    log = Log(chosen.log_format)
+    log_modules_to(log, "pinecall_run")
+    checked, deployment = load_or_exit(Project.at(project, environment), log)
     try:
-        asyncio.run(_run(checked, deployment, port, drain_seconds, console))
+        asyncio.run(_run(checked, deployment, chosen, log))
     except RefusedError as error:
-        click.echo(f"pinecall-run: {error}", err=True)
+        log.sentence("refused", str(error))
         sys.exit(4)
     except (StartError, LifespanError, JournalError) as error:
-        click.echo(f"pinecall-run: {error}", err=True)
+        log.sentence("not_started", str(error))
         sys.exit(1)
 
 
-async def _run(
-    checked: Checked, deployment: Deployment, port: int | None, drain_seconds: float, console: Console
-) -> None:
+async def _run(checked: Checked, deployment: Deployment, options: Options, log: Log) -> None:
     stopping, draining = asyncio.Event(), asyncio.Event()
     on_signals(stopping.set, draining.set)
-    async with server_of(deployment.config, checked.project.digest, port) as server:
+    console = Console(log, revision=deployment.revision, show_content=options.show_content)
+    async with AsyncExitStack() as stack:
+        telemetry = Telemetry(deployment, log)
+        probed = await stack.enter_async_context(telemetry.served(options.metrics_host, options.metrics_port))
+        await stack.enter_async_context(telemetry.traced())
+        digest = checked.project.digest
+        server = await stack.enter_async_context(server_of(deployment.config, digest, options.port, options.log_format))
         settling = Settling(deployment, console)
-        runner = make_runner(checked, deployment, server, settling)
+        telemetry.add(settling)
+        telemetry.runner = runner = make_runner(checked, deployment, server, telemetry)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, runner.reload_if_it_can)
+        places = _places(deployment, server.url, probed)
         running = asyncio.create_task(runner.run())
-        waiting = asyncio.create_task(stopping.wait())
-        ending = asyncio.create_task(_drain(runner, draining, drain_seconds))
-        greeting = asyncio.create_task(_greet(settling, checked, deployment, server.url))
+        besides = [
+            asyncio.create_task(stopping.wait()),
+            asyncio.create_task(_drain(runner, draining, options.drain_seconds)),
+            asyncio.create_task(_greet(settling, checked, deployment, places, console)),
+        ]
         try:
-            await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([running, besides[0]], return_when=asyncio.FIRST_COMPLETED)
         finally:
             runner.stop()
-            for task in (waiting, ending, greeting):
+            for task in besides:
                 task.cancel()
-            await asyncio.gather(waiting, ending, greeting, return_exceptions=True)
+            await asyncio.gather(*besides, return_exceptions=True)
         await running
 
 
@@ -77,10 +111,14 @@ async def _drain(runner: Runner, asked: asyncio.Event, seconds: float) -> None:
     await runner.drain(seconds)
 
 
-async def _greet(settling: Settling, checked: Checked, deployment: Deployment, url: str) -> None:
-    await settling.wait()
+def _places(deployment: Deployment, url: str, probed: str | None) -> dict[str, str]:
     is_embedded = deployment.config.server.url is None
-    server = f"embedded, {url}" if is_embedded else url
-    page = f"{url}/" if is_embedded else None
-    environment = checked.project.environment
-    click.echo(banner(deployment, environment, server, page, settling.unserved, version("pinecall-run")))
+    places = {"server": f"embedded, {url}", "page": f"{url}/"} if is_embedded else {"server": url}
+    return places | ({"metrics": f"{probed}/metrics"} if probed is not None else {})
+
+
+async def _greet(
+    settling: Settling, checked: Checked, deployment: Deployment, places: dict[str, str], console: Console
+) -> None:
+    await settling.wait()
+    console.greet(deployment, checked.project.environment, places, settling.unserved, version("pinecall-run"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import secrets
 import signal
@@ -13,6 +12,7 @@ from collections.abc import Callable
 
 import click
 
+from pinecall_run.cli._log import Format, Log, log_format_option, log_modules_to
 from pinecall_run.voice.app import Settings
 from pinecall_run.voice.serving import Listening, listen, serve
 
@@ -26,10 +26,12 @@ from pinecall_run.voice.serving import Listening, listen, serve
     help="What runners must send [env: PINECALL_API_KEY]; else a fresh one.",
 )
 @click.option("--closed", is_flag=True, help="Ask for the key on this machine too.")
+@log_format_option
 @click.option("--child", is_flag=True, hidden=True)
-def command(host: str, port: int, key: str | None, closed: bool, child: bool) -> None:
+def command(host: str, port: int, key: str | None, closed: bool, log_format: Format, child: bool) -> None:
     """Run the voice server for runners elsewhere. Only this machine can reach it unless --host says more."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    log = Log(log_format, to_stderr=child)  # a child's stdout is its parent's to read
+    log_modules_to(log, None)
     if child:
         _serve_as_child()
         return
@@ -43,10 +45,14 @@ def command(host: str, port: int, key: str | None, closed: bool, child: bool) ->
         open_on_loopback=host in ("127.0.0.1", "::1", "localhost") and not closed,
         environ=os.environ,
     )
-    asyncio.run(_until_signal(settings, listening, lambda: _greet(listening, settings, is_fresh=is_fresh)))
+    asyncio.run(_until_signal(settings, listening, lambda: _greet(listening, settings, log, is_fresh=is_fresh)))
 
 
-def _greet(listening: Listening, settings: Settings, *, is_fresh: bool) -> None:
+def _greet(listening: Listening, settings: Settings, log: Log, *, is_fresh: bool) -> None:
+    if log.is_json:
+        hint = "; its key is a fresh one, which is not logged: set PINECALL_API_KEY" if is_fresh else ""
+        log.write("info", "started", f"voice server on {listening.url}{hint}", {"server": listening.url})
+        return
     click.echo(f"voice server   {listening.url}")
     click.echo(f"  runners      server: {{url: {listening.url.replace('http', 'ws', 1)}, api_key: …}}")
     if is_fresh:

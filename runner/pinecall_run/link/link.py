@@ -111,6 +111,11 @@ class Link:
         self._pump()
         return sent
 
+    @property
+    def waiting_answers(self) -> int:
+        """See :attr:`ClientPeer.waiting_answers`."""
+        return self._peer.waiting_answers
+
     def stop(self) -> None:
         """Close for good; :meth:`run` returns."""
         self._peer.stop()

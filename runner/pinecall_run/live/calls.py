@@ -99,9 +99,7 @@ class Calls:
         call.prompt = agent.prompt
         answered = self._past.pop(call_id, {})
         state = state or State()
-        live = self._calls[call_id] = LiveCall(
-            call, agent, driver, Transcript(call), state, answered=answered
-        )
+        live = self._calls[call_id] = LiveCall(call, agent, driver, Transcript(call), state, answered=answered)
         state.hold()
         return live, True
 

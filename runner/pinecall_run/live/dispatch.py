@@ -9,7 +9,7 @@ from dataclasses import replace
 from pinecall_run.config.model import Tool
 from pinecall_run.live.calls import LiveCall
 from pinecall_run.live.journal_file import JournalFile
-from pinecall_run.live.notices import Notice, ToolRan
+from pinecall_run.live.notices import Notice, ToolBegan, ToolRan
 from pinecall_run.live.tool_runs import ToolRuns
 from pinecall_run.tools import policy
 from pinecall_run.tools.invoke import Answer, Failure, unknown_tool
@@ -102,7 +102,9 @@ class Dispatcher:
         self._send(reply)
 
     async def _run(self, live: LiveCall, request: LlmToolCall, call: ToolCall) -> Answer:
+        told = live.call
         binding = live.agent.tools.get(call.name)
+        self._notify(ToolBegan(told.agent, told.id, call.name, call.id, told.revision))
         started = self._clock()
         tries, is_repeated = 1, False
         if binding is None:
@@ -112,12 +114,13 @@ class Dispatcher:
             tries, is_repeated = run.tries, run.is_repeated
         self._notify(
             ToolRan(
-                live.call.agent,
-                live.call.id,
+                told.agent,
+                told.id,
                 call.name,
                 (self._clock() - started) * 1000,
                 answer.failure,
                 content=call.arguments,
+                revision=told.revision,
                 tries=tries,
                 is_repeated=is_repeated,
             )

@@ -37,9 +37,9 @@ def ports(first: int | None) -> list[int]:
 
 
 @asynccontextmanager
-async def server_of(config: Config, project: str, port: int | None) -> AsyncIterator[Server]:
+async def server_of(config: Config, project: str, port: int | None, log_format: str = "text") -> AsyncIterator[Server]:
     """The voice server that a configuration names, started if it is the embedded one. ``project`` is the mark by which
-    it is found.
+    it is found, ``log_format`` how its process logs.
 
     Raises:
         StartError: it did not come up.
@@ -47,12 +47,12 @@ async def server_of(config: Config, project: str, port: int | None) -> AsyncIter
     if config.server.url is not None:
         yield Server(config.server.url, config.server.api_key)
     else:
-        async with embedded_server(project, port) as server:
+        async with embedded_server(project, port, log_format) as server:
             yield server
 
 
 @asynccontextmanager
-async def embedded_server(project: str, port: int | None) -> AsyncIterator[Server]:
+async def embedded_server(project: str, port: int | None, log_format: str = "text") -> AsyncIterator[Server]:
     """Start the server, and end it with the block. It ends by itself when this process dies in any way, because
     then its standard input ends.
 
@@ -66,6 +66,8 @@ async def embedded_server(project: str, port: int | None) -> AsyncIterator[Serve
         "pinecall_run",
         "serve",
         "--child",
+        "--log-format",
+        log_format,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # so that Ctrl-C reaches only us

@@ -67,7 +67,7 @@ class Hooks:
             waiting.append(due)
             if len(waiting) == WAITING:
                 text = f"the hooks of this call are {WAITING} events behind; events are dropped until they catch up"
-                self._notify(Trouble(text, live.call.agent, live.call.id))
+                self._notify(Trouble(text, live.call.agent, live.call.id, live.call.revision))
 
     def _is_repeated(self, live: LiveCall, event: events.Event) -> bool:
         """Whether a message is told a second time, as servers do."""
@@ -108,4 +108,6 @@ class Hooks:
             is_late = limit.expired()
             late = Failure("a time-out", f"it took longer than {HOOK_SECONDS:g} s")
             failure = late if is_late else failure_of(error)
-        self._notify(FunctionFailed(live.call.agent, live.call.id, f"on {due.name}", due.hook.path, failure))
+        self._notify(
+            FunctionFailed(live.call.agent, live.call.id, f"on {due.name}", due.hook.path, failure, live.call.revision)
+        )

@@ -1,4 +1,7 @@
-"""What a runner tells whoever watches it. Only fields named ``content`` hold what people or tools said."""
+"""What a runner tells whoever watches it. Only fields named ``content`` hold what people or tools said.
+
+What is about a call names its ``agent``, its ``call`` id, and the ``revision`` that the call began with.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,10 @@ class Disconnected(Notice):
 
 @dataclass(frozen=True, slots=True)
 class AgentUp(Notice):
-    """The server took an agent."""
+    """The server took an agent; from another process, if this one ``took_over``."""
 
     agent: str
+    took_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,21 @@ class Said(Notice):
     call: str
     who: str
     content: str = field(repr=False)
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolBegan(Notice):
+    """A tool call is about to run. Told, as its end is, in the task and context that the tool then runs in.
+
+    ``tool_call_id`` is the model's id of the tool call: unique in its call, not in the process.
+    """
+
+    agent: str
+    call: str
+    tool: str
+    tool_call_id: str
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +123,7 @@ class ToolRan(Notice):
     failure: Failure | None
     content: str = field(repr=False)
     """The arguments, as JSON."""
+    revision: str = ""
     tries: int = 1
     """How often the function was called; those that failed before the last were told of."""
     is_repeated: bool = False
@@ -120,6 +140,7 @@ class ToolRetried(Notice):
     tried: int
     failure: Failure
     retry_in: float
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +153,7 @@ class FunctionFailed(Notice):
     what: str
     path: str
     failure: Failure
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +164,7 @@ class CallOver(Notice):
     call: str
     reason: str
     seconds: float
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +174,7 @@ class Trouble(Notice):
     text: str
     agent: str = ""
     call: str = ""
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)

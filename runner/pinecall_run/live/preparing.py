@@ -66,7 +66,7 @@ class Preparer:
             is_late = limit.expired()
             late = Failure(f"a time-out after {seconds:g} s", f"it took longer than {seconds:g} s")
             failure = late if is_late else failure_of(error)
-            self._notify(FunctionFailed(live.call.agent, live.call.id, "context", path, failure))
+            self._notify(FunctionFailed(live.call.agent, live.call.id, "context", path, failure, live.call.revision))
             return
         live.call.vars.update(variables)
         live.call.prompt = prompt
@@ -102,7 +102,11 @@ class Preparer:
         try:
             await live.driver.request(HistorySetInstructions(call_id=live.call.id, prompt=prompt))
         except CallError as error:
-            self._notify(Trouble(f"the call's own prompt was not taken: {error}", live.call.agent, live.call.id))
+            self._notify(
+                Trouble(
+                    f"the call's own prompt was not taken: {error}", live.call.agent, live.call.id, live.call.revision
+                )
+            )
         else:
             live.is_prepared = True
 

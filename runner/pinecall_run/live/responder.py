@@ -93,7 +93,9 @@ class Responder:
                 stream.abort()
                 raise
             failure = failure_of(error)
-            self._notify(FunctionFailed(live.call.agent, live.call.id, "model", model.path, failure))
+            self._notify(
+                FunctionFailed(live.call.agent, live.call.id, "model", model.path, failure, live.call.revision)
+            )
         stream.end()
 
 

@@ -103,6 +103,7 @@ class Runner:
         self._stopping = asyncio.Event()
         self._call_ended = asyncio.Event()
         self._leaving: set[str] = set()
+        self._standing_by: set[str] = set()
         self._has_left = asyncio.Event()
         self._refusal: str | None = None
 
@@ -155,6 +156,11 @@ class Runner:
         """Close the link; :meth:`run` returns."""
         self._stopping.set()
         self._link.stop()
+
+    @property
+    def waiting_answers(self) -> int:
+        """Answers to tool calls that the server has not shown to have."""
+        return self._link.waiting_answers
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Take no new calls, let those that go on end within ``seconds`` and their tools within
@@ -248,15 +254,23 @@ class Runner:
                 self._call_ended.set()
                 self.dialer.disconnected()
                 for live in self.calls.disconnected(was_steady=was_steady):
-                    over = events.CallEnded(agent_id=live.call.agent, call_id=live.call.id, reason="connection_lost")
-                    self._notify(notices.CallOver(live.call.agent, live.call.id, over.reason, 0.0))
+                    seconds = time.time() - live.call.started_at
+                    over = events.CallEnded(
+                        agent_id=live.call.agent,
+                        call_id=live.call.id,
+                        reason="connection_lost",
+                        duration_seconds=seconds,
+                    )
+                    self._notify(_over(live, over.reason, seconds))
                     self._hooks.handle(live, over)
                     self._responder.handle(live, over)
             case outputs.AgentReady(agent_id):
-                self._notify(notices.AgentUp(agent_id))
+                self._notify(notices.AgentUp(agent_id, agent_id in self._standing_by))
+                self._standing_by.discard(agent_id)
             case outputs.AgentRefused(agent_id, _, sentence, retry_in):
                 self._notify(notices.AgentRefused(agent_id, sentence, retry_in))
             case outputs.AgentStandingBy(agent_id):
+                self._standing_by.add(agent_id)
                 self._notify(notices.StandingBy(agent_id))
             case outputs.ChannelRefused(agent_id, _, ref, sentence, retry_in):
                 self._notify(notices.ChannelRefused(agent_id, ref, sentence, retry_in))
@@ -316,20 +330,28 @@ class Runner:
         if live is not None:
             self._dispatcher.dispatch(live, event)
 
+    def _revision_of(self, event: events.CallEvent) -> str:
+        live = self.calls.get(event.call_id)
+        return live.call.revision if live is not None else ""
+
     def _on_chat_message(self, event: events.ChatMessage) -> None:
-        self._notify(notices.Said(event.agent_id, event.call_id, "person", event.text))
+        self._notify(
+            notices.Said(event.agent_id, event.call_id, "person", event.text, revision=self._revision_of(event))
+        )
 
     def _on_chat_response(self, event: events.ChatResponse) -> None:
-        self._notify(notices.Said(event.agent_id, event.call_id, "agent", event.text))
+        self._notify(
+            notices.Said(event.agent_id, event.call_id, "agent", event.text, revision=self._revision_of(event))
+        )
 
     def _on_ended(self, event: events.CallEnded | events.ChatEnded) -> None:
         self._call_ended.set()
-        if self.calls.end(event.call_id, event.reason) is not None:
-            over = notices.CallOver(event.agent_id, event.call_id, event.reason, event.duration_seconds)
-            self._notify(over)
+        live = self.calls.end(event.call_id, event.reason)
+        if live is not None:
+            self._notify(_over(live, event.reason, event.duration_seconds))
 
     def _on_model_error(self, event: events.LlmError) -> None:
-        self._notify(notices.Trouble(event.error, event.agent_id, event.call_id))
+        self._notify(notices.Trouble(event.error, event.agent_id, event.call_id, self._revision_of(event)))
 
     def _on_error(self, event: events.Error) -> None:
         self._notify(notices.Trouble(event.sentence, event.agent_id or ""))
@@ -343,6 +365,10 @@ class Runner:
     def _on_channel(self, event: events.ChannelAdded) -> None:
         ref = event.ref if isinstance(event.ref, str) else ""
         self._notify(notices.ChannelUp(event.agent_id, event.type, ref, event.served))
+
+
+def _over(live: LiveCall, reason: str, seconds: float) -> notices.CallOver:
+    return notices.CallOver(live.call.agent, live.call.id, reason, seconds, live.call.revision)
 
 
 async def _within(seconds: float, work: Awaitable[object]) -> None:

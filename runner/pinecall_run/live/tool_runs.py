@@ -137,8 +137,8 @@ class ToolRuns:
             pause = policy.pause_before_next(answer, run.tries, retries=tool.retries, left=self._left(ends))
             if pause is None or answer.failure is None:
                 return answer
-            failure = self._finish(answer).failure or answer.failure
-            self._notify(ToolRetried(run.live.call.agent, run.live.call.id, run.call.name, run.tries, failure, pause))
+            told, failure = run.live.call, self._finish(answer).failure or answer.failure
+            self._notify(ToolRetried(told.agent, told.id, run.call.name, run.tries, failure, pause, told.revision))
             await self._sleep(pause)
 
     def _left(self, ends: float | None) -> float | None:
@@ -196,7 +196,7 @@ class ToolRuns:
             await asyncio.shield(asyncio.wrap_future(recorded))
         except JournalError as error:
             sentence = f"{run.call.name} ran, and after a crash nobody will know: {error}"
-            self._notify(Trouble(sentence, run.live.call.agent, run.live.call.id))
+            self._notify(Trouble(sentence, run.live.call.agent, run.live.call.id, run.live.call.revision))
 
 
 def _said_before(outcome: bytes, *, is_failure: bool) -> Answer:

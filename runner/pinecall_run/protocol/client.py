@@ -90,6 +90,11 @@ class ClientPeer:
         """The agents that should be registered."""
         return self._registering.desired
 
+    @property
+    def waiting_answers(self) -> int:
+        """Answers to tool calls that are kept until the server has shown that it has them."""
+        return len(self._answers)
+
     # inputs
 
     def start(self, now: float) -> None:

@@ -59,17 +59,20 @@ def _json(content: Report) -> str:
         "version": 1,
         "tool": {"name": TOOL, "version": content.version},
         "files": list(content.files),
-        "diagnostics": [_object(finding) for finding in found],
+        "diagnostics": [finding_object(finding) for finding in found],
         "summary": counts,
     }
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
 def _jsonl(content: Report) -> str:
-    return "\n".join(json.dumps(_object(finding), ensure_ascii=False) for finding in in_order(content.diagnostics))
+    return "\n".join(
+        json.dumps(finding_object(finding), ensure_ascii=False) for finding in in_order(content.diagnostics)
+    )
 
 
-def _object(finding: Diagnostic) -> dict[str, Any]:
+def finding_object(finding: Diagnostic) -> dict[str, Any]:
+    """A finding as plain values."""
     return {
         "code": finding.code,
         "title": CODES[finding.code],

@@ -1,0 +1,1 @@
+"""What notices come to: metrics, traces, readiness, and the port that tells them."""
