@@ -56,6 +56,8 @@ EXAMPLES: list[tuple[Notice, str]] = [
     (notices.Draining(0, 0, 45.0), "no new calls; nothing is going on"),
     (notices.Draining(1, 2, 45.0),
      "no new calls; waiting up to 45 s for 1 live call and 2 tools; a second signal ends it now"),
+    (notices.Stopped("the key was refused"), "stopped: the key was refused"),
+    (notices.Missed(3), "3 events were dropped"),
     (notices.CodeChanged(["a.py"]), "a.py changed; Python code is loaded when pinecall-run starts, so restart it"),
 ]  # fmt: skip
 

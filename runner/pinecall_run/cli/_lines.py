@@ -224,4 +224,6 @@ LINES: Mapping[type[notices.Notice], Line] = {
     notices.LoopBlocked: Line("event_loop_blocked", "warning", _blocked),
     notices.Draining: Line("draining", "info", _draining),
     notices.CodeChanged: Line("code_changed", "warning", _code),
+    notices.Stopped: Line("stopped", "info", lambda notice, _: f"stopped: {notice.reason}" if notice.reason else ""),
+    notices.Missed: Line("missed", "warning", lambda notice, _: f"{notice.count} events were dropped"),
 }
