@@ -86,6 +86,8 @@ for line in sys.stdin:
         main()
         os._exit(3)  # nobody asked it to end
     print(runner, flush=True)
+if runner:
+    os.kill(runner, signal.SIGKILL)  # whoever started us is gone
 """
 """For each line a new runner, the one before it killed. To import everything takes most of a second, so it is done
 once, and each runner is a fork of that process."""

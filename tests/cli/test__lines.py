@@ -90,7 +90,7 @@ def test_fields_are_plain() -> None:
     ran = fields(notices.ToolRan("desk", "c1", "look", 3.44444, FAILURE, SAID, "r1"), shown=False)
     assert ran == {
         "agent": "desk", "call": "c1", "tool": "look", "milliseconds": 3.444,
-        "failure": {"kind": "LookupError", "file": "/srv/orders.py", "line": 7}, "revision": "r1",
+        "failure": {"kind": "LookupError", "file": "/srv/orders.py", "line": 7}, "revision": "r1", "tries": 1, "is_repeated": False,
     }  # fmt: skip
     action = Action(AgentRemove(agent_id="a"), "a", "agent removed", "now")
     assert fields(notices.Reloaded("r2", [action], 0, ["server"]), shown=False) == {

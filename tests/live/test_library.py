@@ -67,7 +67,7 @@ async def test_calls_and_events_are_there_while_it_runs(root: Path) -> None:
         await server.play(CALLS + '    > llm.tool_result\n    < llm.chat.ended {"call_id": "c1"}')
         assert runner.calls == ()
     kinds = [type(event) async for event in events]
-    assert kinds == [notices.CallBegan, notices.ToolRan, notices.CallOver, notices.Stopped]
+    assert kinds == [notices.CallBegan, notices.ToolBegan, notices.ToolRan, notices.CallOver, notices.Stopped]
     assert [type(event) async for event in others] == kinds
     assert not runner.is_connected
     await runner.wait()

@@ -90,8 +90,7 @@ class Stage:
         call = ToolCall(id=f"t{self.number}", name=name, arguments=arguments)
         request = LlmToolCall(agent_id="desk", call_id="c1", msg_id=f"m{self.number}", tool_calls=[call])
         async with asyncio.timeout(5):
-            answer, _ = await self.runs.run(live, binding, request, call)
-        return answer
+            return (await self.runs.run(live, binding, request, call)).answer
 
 
 @pytest.fixture

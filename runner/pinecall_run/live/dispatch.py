@@ -10,7 +10,7 @@ from pinecall_run.config.model import Tool
 from pinecall_run.live.calls import LiveCall
 from pinecall_run.live.journal_file import JournalFile
 from pinecall_run.live.notices import Notice, ToolBegan, ToolRan
-from pinecall_run.live.tool_runs import ToolRuns
+from pinecall_run.live.tool_runs import Outcome, ToolRuns
 from pinecall_run.tools import policy
 from pinecall_run.tools.invoke import Answer, Failure, unknown_tool
 from pinecall_run.wire.codec import raw
@@ -106,26 +106,24 @@ class Dispatcher:
         binding = live.agent.tools.get(call.name)
         self._notify(ToolBegan(told.agent, told.id, call.name, call.id, told.revision))
         started = self._clock()
-        tries, is_repeated = 1, False
         if binding is None:
-            answer = unknown_tool(call.name)
+            outcome = Outcome(unknown_tool(call.name))
         else:
-            answer, run = await self._runs.run(live, binding, request, call)
-            tries, is_repeated = run.tries, run.is_repeated
+            outcome = await self._runs.run(live, binding, request, call)
         self._notify(
             ToolRan(
                 told.agent,
                 told.id,
                 call.name,
                 (self._clock() - started) * 1000,
-                answer.failure,
+                outcome.answer.failure,
                 content=call.arguments,
                 revision=told.revision,
-                tries=tries,
-                is_repeated=is_repeated,
+                tries=outcome.tries,
+                is_repeated=outcome.is_repeated,
             )
         )
-        return answer
+        return outcome.answer
 
     def _discreet(self, answer: Answer) -> Answer:
         """The answer of a tool that failed, whose error may quote the key it failed with: it goes to the model."""

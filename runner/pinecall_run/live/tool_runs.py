@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pinecall_run.config.model import Tool
 from pinecall_run.live.calls import LiveCall
@@ -28,8 +29,21 @@ WAIT_SECONDS, LOOK_SECONDS = 30.0, 0.1
 """How long a write that another process runs may take to end there, and how often its entry is looked at."""
 
 
+class Outcome(NamedTuple):
+    """What came of a tool call: its answer, how often the function was called, and whether the answer is an earlier
+    process's."""
+
+    answer: Answer
+    tries: int = 1
+    is_repeated: bool = False
+
+
+_PLAIN = Tool("")
+"""How a tool is called of which nothing is said."""
+
+
 @dataclass(slots=True)
-class Run:
+class _Run:
     """One call of a tool, and what came of it so far."""
 
     binding: Binding
@@ -67,19 +81,24 @@ class ToolRuns:
         """By call, what ends the wait for tools that are given up when the person speaks."""
         self._given_up: set[asyncio.Task[Answer]] = set()
 
-    async def run(self, live: LiveCall, binding: Binding, request: LlmToolCall, call: ToolCall) -> tuple[Answer, Run]:
+    async def run(self, live: LiveCall, binding: Binding, request: LlmToolCall, call: ToolCall) -> Outcome:
         """Call a tool; raises nothing but the cancellation of the task that calls it."""
-        tool = live.agent.config.tools.get(call.name) or Tool("")
-        write = Write.of(request, call) if tool.is_write and self._journal is not None else None
-        run = Run(binding, tool, call, live, write)
+        tool = live.agent.config.tools.get(call.name, _PLAIN)
+        write = Write.of(request, call) if tool.effect == "write" and self._journal is not None else None
+        if write is None and not (
+            tool.timeout_seconds or tool.max_concurrency or tool.cancel_on_interruption or tool.say or tool.retries
+        ):
+            # Most: what follows would do nothing, and take as long as the rest of a call does.
+            return Outcome(self._finish(await invoke(binding, call.arguments, live.call, self._threads(tool, binding))))
+        run = _Run(binding, tool, call, live, write)
         with self._phrases.during(live, tool.say):
             answer = await (self._unless_interrupted(run) if tool.cancel_on_interruption else self._tried(run))
         if run.is_repeated:
-            return answer, run
+            return Outcome(answer, run.tries, is_repeated=True)
         answer = self._finish(answer)
         if run.is_begun:
             await self._record_end(run, answer)
-        return answer, run
+        return Outcome(answer, run.tries)
 
     def interrupt(self, call_id: str) -> None:
         """The person spoke: give up what is to be given up then."""
@@ -107,7 +126,7 @@ class ToolRuns:
 
     # given up
 
-    async def _unless_interrupted(self, run: Run) -> Answer:
+    async def _unless_interrupted(self, run: _Run) -> Answer:
         """The tool's answer, or that it was given up: then nobody waits for how it takes its cancellation."""
         call_id = run.live.call.id
         wait = asyncio.get_running_loop().create_future()
@@ -128,7 +147,7 @@ class ToolRuns:
 
     # tried again
 
-    async def _tried(self, run: Run) -> Answer:
+    async def _tried(self, run: _Run) -> Answer:
         tool = run.tool
         ends = None if tool.timeout_seconds is None else self._clock() + tool.timeout_seconds
         while True:
@@ -144,7 +163,7 @@ class ToolRuns:
     def _left(self, ends: float | None) -> float | None:
         return None if ends is None else ends - self._clock()
 
-    async def _once(self, run: Run, seconds: float | None) -> Answer:
+    async def _once(self, run: _Run, seconds: float | None) -> Answer:
         try:
             async with asyncio.timeout(seconds), self._turn(run.tool, run.binding) as pool:
                 known = None if run.write is None else await self._record_begin(run, run.write)
@@ -154,7 +173,7 @@ class ToolRuns:
 
     def _turn(self, tool: Tool, binding: Binding) -> AbstractAsyncContextManager[Executor]:
         """Waits until another call of a function may run; gives the threads for it."""
-        pool: Executor = self._pool if binding.is_async else self._pool.of(tool.function)
+        pool = self._threads(tool, binding)
         if tool.max_concurrency is None:
             return nullcontext(pool)
         key = tool.function, tool.max_concurrency
@@ -162,9 +181,12 @@ class ToolRuns:
             self._turns[key] = Turns(tool.max_concurrency)
         return self._turns[key].one(pool)
 
+    def _threads(self, tool: Tool, binding: Binding) -> Executor:
+        return self._pool if binding.is_async else self._pool.of(tool.function)
+
     # journaled
 
-    async def _record_begin(self, run: Run, write: Write) -> Answer | None:
+    async def _record_begin(self, run: _Run, write: Write) -> Answer | None:
         """Record that a write begins; the answer if it must not."""
         assert self._journal is not None
         ends = self._clock() + WAIT_SECONDS
@@ -188,7 +210,7 @@ class ToolRuns:
                     run.is_repeated = True
                     return policy.unknown(run.call.name)
 
-    async def _record_end(self, run: Run, answer: Answer) -> None:
+    async def _record_end(self, run: _Run, answer: Answer) -> None:
         assert self._journal is not None
         assert run.write is not None
         recorded = self._journal.end(run.write, answer.json, is_failure=answer.failure is not None)
