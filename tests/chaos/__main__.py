@@ -21,6 +21,7 @@ from tests.chaos._cells import STAGES, row
 from tests.chaos._cuts import cuts
 from tests.chaos._kills import kills
 from tests.chaos._noise import storm
+from tests.chaos._reloads import reloads
 from tests.chaos._rolling import rolling
 
 
@@ -56,12 +57,19 @@ def _kills(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return asdict(outcome)
 
 
+def _reloads(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    outcome = asyncio.run(reloads(folder, count=asked.reloads, seconds=asked.seconds, seed=asked.seed))
+    assert outcome.dropped == outcome.mixed == 0, outcome
+    return {**asdict(outcome), "words": len(outcome.words)}
+
+
 PARTS: dict[str, Callable[[argparse.Namespace, Path], dict[str, Any]]] = {
     "tools": _tools,
     "kills": _kills,
     "faults": _faults,
     "noise": _noise,
     "rolling": _rolling,
+    "reloads": _reloads,
 }
 
 
@@ -73,6 +81,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=10_000, help="tool calls under cuts")
     parser.add_argument("--kills", type=int, default=500, help="times that the runner is killed while tools write")
     parser.add_argument("--rounds", type=int, default=20, help="times that every fault meets every stage")
+    parser.add_argument("--reloads", type=int, default=1000, help="reloads under 50 live calls")
     parser.add_argument("--frames", type=int, default=1_000_000, help="random frames")
     parser.add_argument("--restarts", type=int, default=200, help="rolling restarts under live calls")
     parser.add_argument("--seconds", type=float, default=600.0, help="how long a part may take")

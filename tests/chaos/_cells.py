@@ -58,7 +58,7 @@ async def reload(it: Play, fault: Fault, chance: random.Random) -> str:
     await it.until(notices.ChannelUp)
     it.proxy.strike(fault, after=chance.randrange(400))
     it.say_otherwise("Now it is")
-    assert it.runner.reload()
+    assert await it.runner.reload()
     return "Now it is"
 
 

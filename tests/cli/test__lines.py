@@ -10,14 +10,13 @@ import pytest
 from tests.live.test_notices import KINDS
 
 from pinecall_run.cli._lines import LINES, fields
-from pinecall_run.deploy.diff import Action
+from pinecall_run.deploy.changes import Change
 from pinecall_run.live import notices
 from pinecall_run.live.load import Checked
 from pinecall_run.live.notices import Notice
 from pinecall_run.live.project import Project
 from pinecall_run.source.diagnostic import Diagnostic, Span
 from pinecall_run.tools.invoke import Failure
-from pinecall_run.wire.commands import AgentRemove
 
 SAID = "my card is 4111"
 FAILURE = Failure("LookupError", f"no order for {SAID}", "/srv/orders.py", 7)
@@ -48,8 +47,13 @@ EXAMPLES: list[tuple[Notice, str]] = [
     (notices.CallOver("desk", "c1", "hangup", 12.3, "f00dcafe"), "desk c1@f00dca ended (hangup, 12 s)"),
     (notices.Trouble("quota", "desk", "c1", "f00dcafe"), "desk c1@f00dca error: quota"),
     (notices.Trouble("quota"), "error: quota"),
-    (notices.Reloaded("f00dcafe", [Action(AgentRemove(agent_id="a"), "a", "agent removed", "now")], 2),
-     "reloaded: revision f00dcafe, 2 live calls keep the revision begun with"),
+    (notices.Reloaded("f00dcafe", [Change("a", "agent removed", "re-register")], {"abc": 2, "def": 1}),
+     "reloaded: revision f00dcafe, 2 live calls stay on abc, 1 live call stays on def"),
+    (notices.Reloaded("f00dcafe", [], {}, is_postponed=True),
+     "reloaded: revision f00dcafe, no live calls on an older one; there is no connection, so the server hears of it "
+     "with the next one"),
+    (notices.ReloadRejected([("desk", "no such model")]),
+     "not reloaded: the server did not take it, and what ran before goes on"),
     (notices.ReloadRefused(Checked(Project.at(Path()))), "not reloaded; what ran before goes on"),
     (notices.LoopBlocked("/srv/orders.py", 7, 1.26),
      "PLACE:7 kept everything waiting for 1.3 s; make it a plain function, which gets a thread"),
@@ -58,7 +62,6 @@ EXAMPLES: list[tuple[Notice, str]] = [
      "no new calls; waiting up to 45 s for 1 live call and 2 tools; a second signal ends it now"),
     (notices.Stopped("the key was refused"), "stopped: the key was refused"),
     (notices.Missed(3), "3 events were dropped"),
-    (notices.CodeChanged(["a.py"]), "a.py changed; Python code is loaded when pinecall-run starts, so restart it"),
 ]  # fmt: skip
 
 
@@ -90,14 +93,16 @@ def test_fields_are_plain() -> None:
     ran = fields(notices.ToolRan("desk", "c1", "look", 3.44444, FAILURE, SAID, "r1"), shown=False)
     assert ran == {
         "agent": "desk", "call": "c1", "tool": "look", "milliseconds": 3.444,
-        "failure": {"kind": "LookupError", "file": "/srv/orders.py", "line": 7}, "revision": "r1", "tries": 1, "is_repeated": False,
+        "failure": {"kind": "LookupError", "file": "/srv/orders.py", "line": 7},
+        "revision": "r1", "tries": 1, "is_repeated": False,
     }  # fmt: skip
-    action = Action(AgentRemove(agent_id="a"), "a", "agent removed", "now")
-    assert fields(notices.Reloaded("r2", [action], 0, ["server"]), shown=False) == {
+    change = Change("a", "agent removed", "re-register")
+    assert fields(notices.Reloaded("r2", [change], {"r1": 2}, ["server"]), shown=False) == {
         "revision": "r2",
-        "actions": [{"agent": "a", "what": "agent removed", "takes_effect": "now"}],
-        "live_calls": 0,
+        "changes": [{"agent": "a", "what": "agent removed", "effect": "re-register"}],
+        "older": {"r1": 2},
         "restart_for": ["server"],
+        "is_postponed": False,
     }
     checked = Checked(Project.at(Path()), diagnostics=[Diagnostic("PCR101", "no key `x`", Span.at("pinecall.yaml", 3))])
     (finding,) = fields(notices.ReloadRefused(checked), shown=False)["findings"]

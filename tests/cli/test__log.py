@@ -78,7 +78,7 @@ def test_every_line_says_its_revision(capsys: pytest.CaptureFixture[str]) -> Non
     console = Console(Log("json"), revision="r1")
     for notice in (
         notices.AgentUp("desk"),
-        notices.Reloaded("r2", [], 1),
+        notices.Reloaded("r2", [], {"r1": 1}),
         notices.AgentUp("desk"),
         notices.CallOver("desk", "c1", "hangup", 1.0, "r1"),
         notices.Trouble("quota", "desk", "c9"),

@@ -31,6 +31,14 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
+_CHANGED = {
+    "agent.configure": "agent.configured",
+    "agent.remove": "agent.removed",
+    "channel.configure": "channel.configured",
+    "channel.remove": "channel.removed",
+}
+
+
 class Server:
     """A voice server of one key that lets a test say what it says."""
 
@@ -42,6 +50,10 @@ class Server:
         self.keeps: list[str] = []
         """Agents that another process has for good."""
         self.confirms_removal = True
+        self.acknowledges = True
+        """Whether it answers changes of agents that it has."""
+        self.refuses: dict[str, str] = {}
+        """Why it refuses a change, or an agent, by the agent's name."""
         self.news = asyncio.Condition()
 
     async def send(self, event: str, **fields: Any) -> None:
@@ -90,6 +102,11 @@ class Server:
                 await self.send("connected")
             case "agent.create" if frame["agent_id"] in self.keeps:
                 await self.send("error", code="AGENT_CONFLICT_FATAL", error="held", agent_id=frame["agent_id"])
+            case "agent.create" | "agent.configure" | "channel.add" if frame["agent_id"] in self.refuses:
+                error = self.refuses[frame["agent_id"]]
+                await self.send("error", code="REGISTRATION_ERROR", error=error, agent_id=frame["agent_id"])
+            case name if name in _CHANGED and self.acknowledges:
+                await self.send(_CHANGED[name], **{k: frame[k] for k in ("agent_id", "ref") if k in frame})
             case "agent.create":
                 await self.send("agent.created", agent_id=frame["agent_id"])
             case "agent.remove" if self.confirms_removal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,16 +70,56 @@ def test_a_tool_that_cannot_be_bound_is_a_finding(tmp_path: Path, source: str, c
     )
 
 
-def test_a_function_that_was_written_after_its_module_was_loaded_needs_a_restart(tmp_path: Path) -> None:
-    root = project(tmp_path, CONFIG, boundtools_DOT_py="def look() -> None: ...\n")
-    bind_project(check_project(Project.at(root), {}))
-    write(root / "boundtools.py", "def look() -> None: ...\ndef newer() -> None: ...\n")
+def test_code_is_loaded_anew_when_it_changed_and_only_then(tmp_path: Path) -> None:
+    root = project(tmp_path, CONFIG, boundtools_DOT_py="pool = object()\ndef look(): return pool\n")
+    first = check_project(Project.at(root), {})
+    deployment, _ = bind_project(first)
+    assert deployment is not None
+    pool = deployment.agents["desk"].tools["look"].function()
+    write(root / "pinecall.yaml", CONFIG.replace("Be kind", "Be brief"))
+    second = check_project(Project.at(root), {})
+    deployment, _ = bind_project(second, first.code)
+    assert deployment is not None
+    assert deployment.agents["desk"].tools["look"].function() is pool
+    assert second.code is first.code
+    write(root / "boundtools.py", "pool = 1\ndef look(): return pool\ndef newer(): ...\n")
     write(root / "pinecall.yaml", CONFIG.replace("boundtools.look", "boundtools.newer"))
-    deployment, (found,) = bind_project(check_project(Project.at(root), {}))
-    assert deployment is None
-    assert found.code == "PCR403"
-    assert found.help is not None
-    assert "restart" in found.help
+    third = check_project(Project.at(root), {})
+    deployment, found = bind_project(third, second.code)
+    assert deployment is not None, found
+    assert deployment.agents["desk"].tools["look"].function() is None
+    assert third.code is not first.code
+
+
+def test_code_that_cannot_be_loaded_again_leaves_the_old_and_says_what_may_help(tmp_path: Path) -> None:
+    root = project(tmp_path, CONFIG, boundtools_DOT_py="import boundtools_db\ndef look(): ...\n")
+    write(root / "boundtools_db.py", "import json\njson.boundtools_loads = getattr(json, 'boundtools_loads', 0) + 1\n")
+    first = check_project(Project.at(root), {})
+    bind_project(first)
+    assert {file.name for file in first.files} == {"pinecall.yaml", "boundtools.py", "boundtools_db.py"}
+    before = sys.modules["boundtools_db"]
+    write(root / "boundtools_db.py", "import json\nassert not json.boundtools_loads\n")
+    second = check_project(Project.at(root), {})
+    deployment, (found,) = bind_project(second, first.code)
+    assert (deployment, found.code, second.code) == (None, "PCR404", None)
+    assert found.help == "if it can be loaded only once in a process, restart pinecall-run to load it"
+    assert sys.modules["boundtools_db"] is before
+    assert root / "boundtools_db.py" in second.files  # which mends it
+
+
+def test_a_module_that_was_there_before_is_named_when_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = project(tmp_path, CONFIG, boundtools_DOT_py="def look(): ...\n")
+    monkeypatch.syspath_prepend(str(root))
+    importlib.import_module("boundtools")
+    first = check_project(Project.at(root), {})
+    bind_project(first)
+    write(root / "boundtools.py", "def look(): return 2\n")
+    deployment, (found,) = bind_project(check_project(Project.at(root), {}), first.code)
+    assert (deployment, found.code) == (None, "PCR404")
+    assert "boundtools.py changed, and it is compiled or was loaded before pinecall-run" in found.message
+    assert found.help == "restart pinecall-run to load it"
 
 
 def test_a_project_with_errors_is_not_imported(tmp_path: Path) -> None:

@@ -4,143 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-from tests.live._projects import PATIENCE, Server, project, voice_server, wire_to, write
+from tests.live._projects import PATIENCE, voice_server, wire_to, write
+from tests.live._run import CONFIG, Run, call_tool, result_of, running
 from tests.voice._door import chat
 from tests.voice._door import server as real_server
 from tests.voice._stage import KEY
 
-from pinecall_run.live import notices
-from pinecall_run.live import runner as module
+from pinecall_run.live import notices, runner
 from pinecall_run.live.journal_file import JournalError
-from pinecall_run.live.project import Project
-from pinecall_run.live.runner import RefusedError, Runner, load
-from pinecall_run.live.watch import watch
-from pinecall_run.protocol.keepalive import PACE, Pace
-
-N = TypeVar("N", bound=notices.Notice)
-
-CONFIG = """
-version: 1
-server: {url: "ws://voice.example", api_key: "${KEY:-k}"}
-agents:
-  desk:
-    prompt: {file: desk.md.j2}
-    model: gpt-4.1-mini
-    channels: [chat, "+15551234567"]
-    tools: {look: runnertools.old}
-  back:
-    prompt: Be kind.
-    model: gpt-4.1-mini
-    channels: [chat]
-"""
-TOOLS = """
-import asyncio
-
-ran = []
-gate = asyncio.Event()
-
-def old() -> str:
-    "Say old."
-    return "old"
-
-def new() -> str:
-    "Say new."
-    return "new"
-
-async def slow() -> str:
-    ran.append("slow")
-    await gate.wait()
-    return "done"
-"""
-
-
-@pytest.fixture(autouse=True)
-def _clean_imports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield
-    sys.modules.pop("runnertools", None)
-
-
-@pytest.fixture(autouse=True)
-def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An edit may come before the system's watches are there; then the next look finds it."""
-    monkeypatch.setattr(module, "watch", partial(watch, poll_milliseconds=50))
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return project(tmp_path, CONFIG, desk_DOT_md_DOT_j2="You are the desk.", runnertools_DOT_py=TOOLS)
-
-
-class Run:
-    """A runner, and what it told."""
-
-    def __init__(self, root: Path, url: str, key: str = "k", pace: Pace = PACE) -> None:
-        self.root = root
-        self.notices: list[notices.Notice] = []
-        self.tell: Callable[[notices.Notice], None] = self.notices.append
-        self._news = asyncio.Event()
-        checked, deployment = load(Project.at(root), {})
-        assert deployment is not None, checked.diagnostics
-        self.runner = Runner(checked, deployment, url=url, api_key=key, notify=self._notify, environ={}, pace=pace)
-
-    def _notify(self, notice: notices.Notice) -> None:
-        self._news.set()
-        self.tell(notice)
-
-    async def told(self, kind: type[N], **fields: Any) -> N:
-        """The next notice of a kind with these values; what comes before it is dropped."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                while self.notices:
-                    notice = self.notices.pop(0)
-                    if isinstance(notice, kind) and all(getattr(notice, k) == v for k, v in fields.items()):
-                        return notice
-                self._news.clear()
-                await self._news.wait()
-
-    def edit(self, old: str, new: str) -> None:
-        text = (self.root / "pinecall.yaml").read_text()
-        assert old in text
-        (self.root / "pinecall.yaml").write_text(text.replace(old, new))
-
-
-@asynccontextmanager
-async def running(root: Path, server: Server, pace: Pace = PACE) -> AsyncIterator[Run]:
-    """A runner that is registered and watches; it stops at once when it is told to."""
-    run = Run(root, server.url, pace=pace)
-    task = asyncio.create_task(run.runner.run())
-    try:
-        await run.told(notices.ChannelUp, agent="back", type="chat")
-        await server.settled()
-        yield run
-    finally:
-        run.runner.stop()
-        async with asyncio.timeout(1.5):
-            await task
-
-
-async def call_tool(server: Server, call_id: str, agent: str = "desk", msg_id: str = "") -> None:
-    await server.send(
-        "llm.tool_call",
-        agent_id=agent,
-        call_id=call_id,
-        msg_id=msg_id or f"m-{call_id}",
-        tool_calls=[{"id": "t1", "name": "look", "arguments": "{}"}],
-    )
-
-
-async def result_of(server: Server, call_id: str, agent: str = "desk", msg_id: str = "") -> Any:
-    await call_tool(server, call_id, agent, msg_id)
-    return (await server.until("llm.tool_result", call_id=call_id))["results"][0]["result"]
-
+from pinecall_run.live.runner import RefusedError
+from pinecall_run.protocol.keepalive import Pace
 
 # registration
 
@@ -186,135 +63,6 @@ async def test_stopped_before_it_ran_it_does_not_run(root: Path) -> None:
     async with asyncio.timeout(1.0):
         await run.runner.run()
     assert run.notices == []
-
-
-# reload
-
-
-async def test_a_changed_prompt_reaches_that_agent_only(root: Path) -> None:
-    async with voice_server() as server, running(root, server) as run:
-        write(root / "desk.md.j2", "You are the new desk.")
-        reloaded = await run.told(notices.Reloaded)
-        assert [(action.agent, action.what) for action in reloaded.actions] == [("desk", "prompt")]
-        assert reloaded.restart_for == []
-        configure = await server.until("agent.configure")
-        assert configure == {"event": "agent.configure", "agent_id": "desk", "prompt": "You are the new desk."}
-        assert await server.settled() == []
-        await server.close()  # what is registered from now on is the new one
-        assert (await server.until("agent.create", agent_id="desk"))["prompt"] == "You are the new desk."
-
-
-async def test_an_open_call_keeps_the_tools_that_it_began_with(root: Path) -> None:
-    async with voice_server() as server, running(root, server) as run:
-        await server.send("llm.chat.started", agent_id="desk", call_id="chat-1", metadata={"userId": "7"})
-        began = await run.told(notices.CallBegan)
-        assert (began.call, began.channel) == ("chat-1", "chat")
-        run.edit("runnertools.old", "runnertools.new")
-        assert (await run.told(notices.Reloaded)).live_calls == 1
-        await server.send("llm.chat.started", agent_id="desk", call_id="chat-2")
-        assert (await run.told(notices.CallBegan)).revision != began.revision
-        await server.send("llm.chat.started", agent_id="desk", call_id="chat-1")  # announced again: still the same
-        assert await result_of(server, "chat-1") == "old"
-        assert await result_of(server, "chat-2") == "new"
-
-
-async def test_an_edit_with_errors_changes_nothing_and_mending_it_does(root: Path) -> None:
-    async with voice_server() as server, running(root, server) as run:
-        deployment = run.runner.deployment
-        for number in range(3):
-            run.edit("desk.md.j2" if number == 0 else f"gone{number - 1}.md.j2", f"gone{number}.md.j2")
-            refused = await run.told(notices.ReloadRefused)
-            assert [diagnostic.code for diagnostic in refused.checked.diagnostics] == ["PCR001"]
-        assert await server.settled() == []
-        assert run.runner.deployment is deployment
-        assert {file.name for file in run.runner._files} == {
-            "pinecall.yaml", "desk.md.j2", "gone2.md.j2", "runnertools.py",
-        }  # fmt: skip
-        write(root / "gone2.md.j2", "Back again.")
-        await run.told(notices.Reloaded)
-        assert (await server.until("agent.configure"))["prompt"] == "Back again."
-        assert {file.name for file in run.runner._files} == {"pinecall.yaml", "gone2.md.j2", "runnertools.py"}
-
-
-async def test_agents_come_and_go_and_the_calls_of_one_that_went_go_on(root: Path) -> None:
-    async with voice_server() as server, running(root, server) as run:
-        await server.send("llm.chat.started", agent_id="desk", call_id="chat-1")
-        await run.told(notices.CallBegan)
-        run.edit("desk:", "front:")
-        await run.told(notices.Reloaded)
-        await run.told(notices.ChannelUp, agent="front", type="phone")
-        assert await server.settled() == [
-            "channel.remove", "channel.remove", "agent.remove", "agent.create", "channel.add", "channel.add",
-        ]  # fmt: skip
-        assert await result_of(server, "chat-1") == "old"
-        await server.send("llm.chat.ended", agent_id="desk", call_id="chat-1", duration_seconds=2.0)
-        over = await run.told(notices.CallOver)
-        assert (over.call, over.seconds) == ("chat-1", 2.0)
-        assert len(run.runner.calls) == 0
-        await call_tool(server, "chat-9", agent="nobody")  # neither such an agent nor such a call
-        assert await server.settled() == []
-
-
-async def test_another_server_needs_a_restart_until_it_is_the_same_again(root: Path) -> None:
-    async with voice_server() as server, running(root, server) as run:
-        run.edit("voice.example", "other.example")
-        assert (await run.told(notices.Reloaded)).restart_for == ["server"]
-        write(root / "desk.md.j2", "You are the new desk.")
-        assert (await run.told(notices.Reloaded)).restart_for == ["server"]
-        run.edit("other.example", "voice.example")
-        assert (await run.told(notices.Reloaded)).restart_for == []
-        assert await server.settled() == ["agent.configure"]
-
-
-async def test_another_journal_needs_a_restart(root: Path) -> None:
-    write = "{look: {function: runnertools.old, effect: write}}"
-    (root / "pinecall.yaml").write_text(CONFIG.replace("{look: runnertools.old}", write) + "journal: a.journal\n")
-    async with voice_server() as server, running(root, server) as run:
-        run.edit("a.journal", "b.journal")
-        assert (await run.told(notices.Reloaded)).restart_for == ["journal"]
-        run.edit("b.journal", "a.journal")
-        assert (await run.told(notices.Reloaded)).restart_for == []
-    assert not (root / "b.journal").exists()
-
-
-async def test_changed_code_is_told_and_not_loaded(root: Path) -> None:
-    async with voice_server() as server, running(root, server) as run:
-        write(root / "runnertools.py", TOOLS.replace('"old"', '"changed"'))
-        assert [Path(file).name for file in (await run.told(notices.CodeChanged)).files] == ["runnertools.py"]
-        assert await result_of(server, "chat-1") == "old"
-        assert run.runner.reload()
-
-
-async def test_a_reload_that_breaks_is_told_and_watching_goes_on(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with voice_server() as server, running(root, server) as run:
-        with monkeypatch.context() as patch:
-
-            def fail(checked: object) -> None:
-                raise ValueError("a bug of ours")
-
-            patch.setattr(module, "bind_project", fail)
-            write(root / "desk.md.j2", "First.")
-            trouble = await run.told(notices.Trouble)
-            assert "ValueError" in trouble.text
-        write(root / "desk.md.j2", "Second.")
-        await run.told(notices.Reloaded)
-        assert (await server.until("agent.configure"))["prompt"] == "Second."
-
-
-async def test_watching_that_breaks_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(*_: object) -> AsyncIterator[list[Path]]:
-        raise ValueError("no")
-        yield []
-
-    monkeypatch.setattr(module, "watch", broken)
-    async with voice_server() as server:
-        run = Run(root, server.url)
-        task = asyncio.create_task(run.runner.run())
-        assert "nothing is reloaded: ValueError" in (await run.told(notices.Trouble)).text
-        await run.told(notices.ChannelUp, agent="back")
-        assert await result_of(server, "chat-1") == "old"
-        run.runner.stop()
-        await task
 
 
 # calls
@@ -414,15 +162,13 @@ async def test_a_write_is_run_once_whichever_process_is_asked(root: Path) -> Non
     (root / "pinecall.yaml").write_text(CONFIG.replace("{look: runnertools.old}", write) + "journal: w.journal\n")
     results = []
     async with voice_server() as server:
-        for _ in range(2):
+        for call_id in ("chat-1", "chat-1", "chat-2"):
             async with running(root, server) as run:
-                sys.modules["runnertools"].gate.set()
-                results.append(await result_of(server, "chat-1"))
-                results.append((await run.told(notices.ToolRan)).is_repeated)
-        async with running(root, server):
-            results.append(await result_of(server, "chat-2"))
-    assert results == ["done", False, "done", True, "done"]
-    assert sys.modules["runnertools"].ran == ["slow", "slow"]
+                tools: Any = sys.modules["runnertools"]
+                tools.gate.set()
+                result = await result_of(server, call_id)
+                results.append((result, (await run.told(notices.ToolRan)).is_repeated, len(tools.ran)))
+    assert results == [("done", False, 1), ("done", True, 0), ("done", False, 1)]
 
 
 async def test_without_its_journal_it_does_not_begin(root: Path) -> None:
@@ -552,7 +298,7 @@ async def test_a_call_that_began_before_the_server_knew_is_not_left(root: Path) 
 async def test_a_server_that_confirms_no_removal_is_not_waited_for_long(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LEAVE_SECONDS", 0.05)
+    monkeypatch.setattr(runner, "LEAVE_SECONDS", 0.05)
     async with voice_server() as server, running(root, server) as run:
         server.confirms_removal = False
         async with asyncio.timeout(1.0):
@@ -597,7 +343,7 @@ async def test_calls_that_do_not_end_are_left_and_their_tools_are_not(root: Path
 async def test_a_tool_that_never_ends_is_not_waited_for_without_end(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "TOOL_SECONDS", 0.0)
+    monkeypatch.setattr(runner, "TOOL_SECONDS", 0.0)
     (root / "pinecall.yaml").write_text(CONFIG.replace("runnertools.old", "runnertools.slow"))
     async with voice_server() as server, running(root, server) as run:
         await call_tool(server, "chat-1")
@@ -610,4 +356,4 @@ async def test_with_nothing_going_on_it_ends_at_once(root: Path) -> None:
     async with voice_server() as server, running(root, server) as run:
         async with asyncio.timeout(PATIENCE):
             await run.runner.drain()
-        assert await run.told(notices.Draining) == notices.Draining(0, 0, module.DRAIN_SECONDS)
+        assert await run.told(notices.Draining) == notices.Draining(0, 0, runner.DRAIN_SECONDS)

@@ -185,6 +185,14 @@ async def test_where_the_system_watches_nothing_the_clock_does(tmp_path: Path, m
     await watching.end()
 
 
+async def test_a_file_that_is_away_for_a_moment_has_not_changed(watched: Watching, tmp_path: Path) -> None:
+    for name in ("a.yaml", "prompts/p.md"):
+        (tmp_path / name).rename(tmp_path / "away")
+        await asyncio.sleep(0.06)
+        (tmp_path / "away").rename(tmp_path / name)
+        assert await watched.silence(0.2)
+
+
 async def test_a_folder_that_vanishes_and_returns(watched: Watching, tmp_path: Path) -> None:
     (tmp_path / "prompts").rename(tmp_path / "away")
     assert await watched.change() == ["p.md"]

@@ -98,6 +98,7 @@ BY_VERB: Mapping[str, list[list[str]]] = {
         *(["config", "--format", shape] for shape in ("yaml", "json")),
         *(["config", "why", route] for route in ("server", "agents", "agents.mobile", "agents.mobile.channels[0]")),
     ],
+    "plan": [*(["plan", "--format", shape] for shape in ("text", "markdown", "json")), ["plan", "--against", "."]],
     "schema": [["schema"], ["schema", "--project"]],
     "render": [["render"], ["render", "gone"]],
     "chat": [["chat", "gone"]],

@@ -21,7 +21,7 @@ async def test_an_edit_is_for_the_next_conversation(tmp_path: Path) -> None:
     async with running(project) as program, chatting(program.url, "support") as open_one:
         assert (await open_one.ask("hello")).text.startswith("Hello, this is Acme support.")
         edit(script, lambda text: text.replace("Hello, this is Acme support.", "Good day from Acme."))
-        await program.until("reloaded: revision .* 1 live call keeps")
+        await program.until("reloaded: revision .* 1 live call stays on")
         async with chatting(program.url, "support") as next_one:
             assert (await next_one.ask("hello")).text.startswith("Good day from Acme.")
         assert (await open_one.ask("hello")).text.startswith("Hello, this is Acme support.")
@@ -87,3 +87,18 @@ async def test_sighup_loads_the_project_again(tmp_path: Path) -> None:
         async with chatting(program.url, "support") as chat:
             assert (await chat.ask("hello")).text
         assert await program.interrupt() == 0
+
+
+async def test_an_edit_of_a_tool_is_for_the_next_conversation(tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
+    async with running(project) as program, chatting(program.url, "support") as open_one:
+        assert "shipped" in (await open_one.ask("ORD-1001")).text
+        orders = project / "examples/shop/orders.py"
+        edit(orders, lambda text: text.replace("def lookup_order(", "def lookup_order(:", 1))
+        await program.until(r"error\[PCR404\]")
+        edit(orders, lambda text: text.replace("def lookup_order(:", "def lookup_order(", 1) + "\nEDITED = True\n")
+        await program.until(r"support: code \(next call\)")
+        assert "shipped" in (await open_one.ask("ORD-1001")).text
+        async with chatting(program.url, "support") as next_one:
+            assert "shipped" in (await next_one.ask("ORD-1001")).text
+        assert not list(project.rglob("__pycache__"))

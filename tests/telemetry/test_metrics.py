@@ -66,7 +66,7 @@ def test_tools() -> None:
 def test_reloads_and_the_revision() -> None:
     it = Told()
     assert it.value("reloads_total", outcome="refused") == 0, "a rate needs a beginning"
-    it.tell(notices.Reloaded("r2", [], 0))
+    it.tell(notices.Reloaded("r2", [], {}))
     assert it.value("reloads_total", outcome="applied") == 1
     assert it.value("revision_info", revision="r2") == 1
     assert it.value("revision_info", revision="r1") is None

@@ -113,6 +113,7 @@ class Talk:
         return self.models.get(llm)
 
     async def __aenter__(self) -> Talk:
+        self.session.announce()
         self.task = asyncio.create_task(self.session.run())
         await settle()
         return self

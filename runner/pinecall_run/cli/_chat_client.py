@@ -30,7 +30,9 @@ class ChatError(Exception):
 async def find_server(project: str) -> Server | None:
     """The server on this machine that runs a project, if any."""
     addresses = [f"http://127.0.0.1:{port}" for port in range(FIRST_PORT, FIRST_PORT + PORTS)]
-    answers = await asyncio.gather(*(asyncio.to_thread(_get, f"{address}/healthz", "", 1.0) for address in addresses))
+    answers = await asyncio.gather(
+        *(asyncio.to_thread(get_json, f"{address}/healthz", "", 1.0) for address in addresses)
+    )
     for address, (status, about) in zip(addresses, answers, strict=True):
         if status == 200 and about.get("project") == project:
             return Server(address, "")
@@ -49,7 +51,7 @@ class ChatClient:
     @classmethod
     async def is_online(cls, server: Server, agent: str) -> bool:
         """Whether an agent can be reached on a server."""
-        status, _ = await asyncio.to_thread(_get, _token_url(server, agent), server.key, 10.0)
+        status, _ = await asyncio.to_thread(get_json, _token_url(server, agent), server.key, 10.0)
         return status == 200
 
     @classmethod
@@ -60,10 +62,10 @@ class ChatClient:
         Raises:
             ChatError: the agent is not there, or the server does not let us in.
         """
-        status, answer = await asyncio.to_thread(_get, _token_url(server, agent), server.key, 10.0)
+        status, answer = await asyncio.to_thread(get_json, _token_url(server, agent), server.key, 10.0)
         if status != 200:
             raise ChatError(str(answer.get("detail") or f"{server.url} answered {status} when asked for a token"))
-        base = "ws" + _http(server.url).removeprefix("http")
+        base = "ws" + http_address(server.url).removeprefix("http")
         url = f"{base}/chat/ws?token={urllib.parse.quote(answer['token'])}"
         try:
             async with connect(url, open_timeout=10, close_timeout=0.5, max_size=None) as socket:
@@ -169,16 +171,17 @@ def _short(text: str) -> str:
     return text if len(text) <= width or not sys.stdout.isatty() else text[: width - 1] + "…"
 
 
-def _http(url: str) -> str:
+def http_address(url: str) -> str:
+    """The address of a server for HTTP."""
     base = url.rstrip("/")
     return "http" + base.removeprefix("ws") if base.startswith("ws") else base
 
 
 def _token_url(server: Server, agent: str) -> str:
-    return f"{_http(server.url)}/chat/token?" + urllib.parse.urlencode({"agent_id": agent, "scope": "supervise"})
+    return f"{http_address(server.url)}/chat/token?" + urllib.parse.urlencode({"agent_id": agent, "scope": "supervise"})
 
 
-def _get(url: str, key: str, timeout: float) -> tuple[int, dict[str, Any]]:
+def get_json(url: str, key: str, timeout: float) -> tuple[int, dict[str, Any]]:
     """Status and JSON of an address; status 0 when nothing answers."""
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"} if key else {})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({})) if "127.0.0.1" in url else None

@@ -79,7 +79,7 @@ def banner(
     lines += [f"  {name:<8} {place}" for name, place in places.items()]
     for agent in deployment.agents.values():
         lines += _agent_lines(agent, unserved.get(agent.config.name, []))
-    lines.append("  A changed pinecall.yaml or prompt takes effect with the next conversation. Ctrl-C ends it.")
+    lines.append("  A changed pinecall.yaml, prompt or tool takes effect with the next conversation. Ctrl-C ends it.")
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pinecall_run.deploy.diff import Action
+from pinecall_run.deploy.changes import Change
 from pinecall_run.live import notices
 from pinecall_run.live.load import Checked
 from pinecall_run.source.formats import finding_object
@@ -62,8 +62,10 @@ def _plain(value: Any, shown: bool) -> Any:
         case Failure(kind, message, file, line):
             failure = {"kind": kind, "file": file, "line": line}
             return failure | {"message": message} if shown else failure
-        case Action(_, agent, what, takes_effect):
-            return {"agent": agent, "what": what, "takes_effect": takes_effect}
+        case Change(agent, what, effect):
+            return {"agent": agent, "what": what, "effect": effect}
+        case Mapping():
+            return {str(key): _plain(inner, shown) for key, inner in value.items()}
         case Checked():
             return [finding_object(finding) for finding in value.secrets.hide_in(value.diagnostics)]
         case list() | tuple():
@@ -156,14 +158,18 @@ def _trouble(notice: notices.Trouble, _: bool) -> str:
 
 
 def _reloaded(notice: notices.Reloaded, _: bool) -> str:
-    return f"reloaded: revision {notice.revision}, {_calls(notice.live_calls)}"
+    when = "; there is no connection, so the server hears of it with the next one" if notice.is_postponed else ""
+    return f"reloaded: revision {notice.revision}, {_calls(notice.older)}{when}"
 
 
 def _changes(notice: notices.Reloaded, _: bool) -> str:
-    lines = [f"         {action.agent}: {action.what} ({action.takes_effect})" for action in notice.actions]
-    lines = lines or ["         tools (next call)"]
+    lines = [f"         {change.agent}: {change.what} ({change.effect})" for change in notice.changes]
     lines += [f"         {what}: restart pinecall-run for this to take effect" for what in notice.restart_for]
     return "\n".join(lines)
+
+
+def _refusals(notice: notices.ReloadRejected, _: bool) -> str:
+    return "\n".join(f"         {agent}: {reason}" for agent, reason in notice.refusals)
 
 
 def _findings(notice: notices.ReloadRefused, colour: bool) -> str:
@@ -183,18 +189,13 @@ def _draining(notice: notices.Draining, _: bool) -> str:
     return f"no new calls; waiting up to {notice.seconds:g} s for {going_on}; a second signal ends it now"
 
 
-def _code(notice: notices.CodeChanged, _: bool) -> str:
-    return f"{', '.join(notice.files)} changed; Python code is loaded when pinecall-run starts, so restart it"
-
-
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number > 1)}" if number else ""
 
 
-def _calls(count: int) -> str:
-    if not count:
-        return "no live calls"
-    return f"{count} live call{'s' if count > 1 else ''} {'keep' if count > 1 else 'keeps'} the revision begun with"
+def _calls(older: Mapping[str, int]) -> str:
+    stay = [f"{_count(count, 'live call')} stay{'s' * (count == 1)} on {each}" for each, count in older.items()]
+    return ", ".join(stay) or "no live calls on an older one"
 
 
 def _always(_: Any) -> bool:
@@ -218,12 +219,17 @@ LINES: Mapping[type[notices.Notice], Line] = {
     notices.CallOver: Line("call_ended", "info", _over),
     notices.Trouble: Line("trouble", "error", _trouble),
     notices.Reloaded: Line("reloaded", "info", _reloaded, _changes),
+    notices.ReloadRejected: Line(
+        "reload_rejected",
+        "error",
+        lambda _, __: "not reloaded: the server did not take it, and what ran before goes on",
+        _refusals,
+    ),
     notices.ReloadRefused: Line(
         "reload_refused", "error", lambda _, __: "not reloaded; what ran before goes on", _findings
     ),
     notices.LoopBlocked: Line("event_loop_blocked", "warning", _blocked),
     notices.Draining: Line("draining", "info", _draining),
-    notices.CodeChanged: Line("code_changed", "warning", _code),
     notices.Stopped: Line("stopped", "info", lambda notice, _: f"stopped: {notice.reason}" if notice.reason else ""),
     notices.Missed: Line("missed", "warning", lambda notice, _: f"{notice.count} events were dropped"),
 }

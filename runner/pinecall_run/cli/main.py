@@ -23,6 +23,7 @@ _VERBS = {
     "explain": "say what a finding means and how to mend it",
     "rules": "list what validate looks for",
     "config": "print the project as resolved, and say where a value comes from",
+    "plan": "say what run would change",
     "schema": "print the JSON Schema of pinecall.yaml",
     "render": "print an agent's prompt",
     "chat": "talk to an agent in the terminal",

@@ -88,7 +88,7 @@ async def _run(checked: Checked, deployment: Deployment, options: Options, log: 
         settling = Settling(deployment, console)
         telemetry.add(settling)
         telemetry.runner = runner = make_runner(checked, deployment, server, telemetry)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, runner.reload_if_it_can)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, runner.reload_soon)
         places = _places(deployment, server.url, probed)
         running = asyncio.create_task(runner.run())
         besides = [

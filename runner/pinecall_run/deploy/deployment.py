@@ -19,6 +19,9 @@ from pinecall_run.wire.registration import Registration
 PREPARING_SECONDS = 1.5
 """How long the model's first turn waits for a prompt that says something of the call."""
 
+TOOL_OPTIONS = "tool options"
+"""What people call how tools are called."""
+
 _MARGIN_MS = 250
 """How much longer a server waits than we do, so that it hears of our giving up."""
 
@@ -56,6 +59,20 @@ class DeployedAgent:
             tuple(_channel(self.config.name, channel) for channel in self.config.channels),
         )
 
+    def unseen(self) -> dict[str, Any]:
+        """What the agent is made of that no server sees, by what people call it."""
+        config, template = self.config, self.template
+        found: dict[str, Any] = {
+            TOOL_OPTIONS: {name: asdict(tool) for name, tool in config.tools.items()},
+            "on": dict(config.on),
+            "context": asdict(config.context) if config.context else None,
+            "model function": config.model_function,
+        }
+        if template is not None:
+            texts = [template.text.text, *(text.text for text in template.included.values())]
+            found["prompt template"] = [texts, {name: str(value) for name, value in template.vars.items()}]
+        return {name: value for name, value in found.items() if value}
+
     def _configuration(self) -> dict[str, Any]:
         agent = self.config
         keys: dict[str, Any] = {key: getattr(agent, key) for key in PLAIN if getattr(agent, key) is not None}
@@ -84,32 +101,26 @@ class DeployedAgent:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Everything that runs at one time. ``revision`` is the hash of all that the server and the functions see."""
+    """Everything that runs at one time. ``revision`` is the hash of all that the server and the functions see, ``code``
+    that of the project's own modules."""
 
     config: Config
     agents: Mapping[str, DeployedAgent]
     registrations: Mapping[str, Registration]
     revision: str
     lifespan: Lifespan | None = None
+    code: str = ""
 
 
-def deploy(config: Config, agents: Mapping[str, DeployedAgent], lifespan: Lifespan | None = None) -> Deployment:
-    """The deployment of a configuration."""
+def deploy(
+    config: Config, agents: Mapping[str, DeployedAgent], lifespan: Lifespan | None = None, code: str = ""
+) -> Deployment:
+    """The deployment of a configuration; ``code`` is a hash of the functions' code."""
     registrations = {name: agent.registration() for name, agent in agents.items()}
     content = [[r.create, list(r.channels)] for r in registrations.values()]
-    ours = [_ours(agent) for agent in agents.values()]
-    digest = hashlib.sha256(to_json([content, ours, config.lifespan])).hexdigest()
-    return Deployment(config, agents, registrations, digest[:12], lifespan)
-
-
-def _ours(agent: DeployedAgent) -> list[Any]:
-    """What an agent is made of that no server sees."""
-    config, template = agent.config, agent.template
-    tools = sorted((name, asdict(tool)) for name, tool in config.tools.items())
-    texts = [template.text.text, *(text.text for text in template.included.values())] if template else []
-    variables = sorted((name, str(value)) for name, value in template.vars.items()) if template else []
-    context = asdict(config.context) if config.context else None
-    return [tools, sorted(config.on.items()), context, config.model_function, texts, variables]
+    ours = [sorted(agent.unseen().items()) for agent in agents.values()]
+    digest = hashlib.sha256(to_json([content, ours, config.lifespan, code])).hexdigest()
+    return Deployment(config, agents, registrations, digest[:12], lifespan, code)
 
 
 def _channel(agent_id: str, channel: Channel) -> ChannelAdd:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pinecall_run.wire.absent import UNSET
 from pinecall_run.wire.commands import (
+    ONLY_ADDED,
     AgentConfigure,
     AgentRemove,
     ChannelAdd,
@@ -22,12 +23,10 @@ Registrations = Mapping[str, Registration]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One step: the command, and for people what it changes and from when on."""
+    """One step, and the agent that it is about."""
 
     command: Command
     agent: str
-    what: str
-    takes_effect: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,6 @@ class Plan:
         return plan(self.after, self.before)
 
 
-NEXT_CALL, AT_ONCE = "next call", "now"
-
-
 def plan(before: Registrations, after: Registrations) -> Plan:
     """The actions that lead from ``before`` to ``after``."""
     actions = [*_removals(before, after), *_channel_removals(before, after), *_additions(before, after)]
@@ -58,7 +54,7 @@ def _removals(before: Registrations, after: Registrations) -> Iterator[Action]:
             continue
         for channel in before[name].channels:  # for servers that do not know agent.remove
             yield _channel_removal(name, channel)
-        yield Action(AgentRemove(agent_id=name), name, "agent removed", AT_ONCE)
+        yield Action(AgentRemove(agent_id=name), name)
 
 
 def _channel_removals(before: Registrations, after: Registrations) -> Iterator[Action]:
@@ -75,12 +71,11 @@ def _additions(before: Registrations, after: Registrations) -> Iterator[Action]:
     for name, wanted in after.items():
         had = before.get(name)
         if had is None:
-            yield Action(wanted.create, name, "agent added", AT_ONCE)
+            yield Action(wanted.create, name)
             continue
         changes = _changes(had.create.configuration(), wanted.create.configuration())
         if changes:
-            command = AgentConfigure(agent_id=name, **changes)
-            yield Action(command, name, _listed(changes), NEXT_CALL)
+            yield Action(AgentConfigure(agent_id=name, **changes), name)
         yield from _channel_changes(name, had, wanted)
 
 
@@ -89,20 +84,19 @@ def _channel_changes(name: str, had: Registration, wanted: Registration) -> Iter
     for channel in wanted.channels:
         old = known.get(_key(channel))
         if old is None:
-            yield Action(channel, name, f"{_shown(channel)} added", AT_ONCE)
+            yield Action(channel, name)
         elif old != channel:
             changes = _changes(old.configuration(), channel.configuration())
             must_be_added = _only_added(old) != _only_added(channel)
             command: Command = (
                 channel if must_be_added else ChannelConfigure(agent_id=name, ref=_shown(channel), **changes)
             )
-            what = f"{_shown(channel)}: {_listed(changes) if changes else 'credentials'}"
-            yield Action(command, name, what, NEXT_CALL)
+            yield Action(command, name)
 
 
 def _channel_removal(name: str, channel: ChannelAdd) -> Action:
     command = ChannelRemove(agent_id=name, ref=_shown(channel), type=channel.type)
-    return Action(command, name, f"{_shown(channel)} removed", AT_ONCE)
+    return Action(command, name)
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,13 +110,9 @@ def _key(channel: ChannelAdd) -> tuple[str, Any]:
 
 def _only_added(channel: ChannelAdd) -> tuple[Any, ...]:
     """What ``channel.configure`` cannot change."""
-    return channel.access_token, channel.verify_token, channel.app_secret, channel.phone, channel.ringing
+    return tuple(getattr(channel, name) for name in ONLY_ADDED)
 
 
 def _shown(channel: ChannelAdd) -> str:
     """The address, or the type of what has none: also how commands name a channel."""
     return channel.ref if isinstance(channel.ref, str) else channel.type
-
-
-def _listed(changes: Mapping[str, Any]) -> str:
-    return ", ".join("model" if key == "llm" else key for key in changes)

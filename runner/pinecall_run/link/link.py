@@ -105,6 +105,12 @@ class Link:
         self._pump()
         self._wake.set()
 
+    def propose(self, desired: Mapping[str, Registration], changes: Sequence[Command]) -> None:
+        """See :meth:`ClientPeer.propose`."""
+        self._peer.propose(desired, changes, now=self._clock())
+        self._pump()
+        self._wake.set()
+
     def send(self, command: Command) -> bool:
         """See :meth:`ClientPeer.send`."""
         sent = self._peer.send(command)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import chdir, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import TypeVar
 
 from pinecall_run.config.model import Agent
 from pinecall_run.deploy.deployment import DeployedAgent, Deployment, deploy
+from pinecall_run.live.code import Code
 from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
 from pinecall_run.source.diagnostic import Diagnostic, Label, Route, Span
@@ -21,15 +21,16 @@ from pinecall_run.tools.binding import BindError, Binding, bind
 from pinecall_run.tools.given import Kind
 from pinecall_run.tools.hook import Hook, Lifespan, bind_hook, bind_lifespan
 from pinecall_run.tools.path import ToolPath
-from pinecall_run.tools.place import is_users
 
 T = TypeVar("T")
 
 
-def bind_project(checked: Checked) -> tuple[Deployment | None, list[Diagnostic]]:
-    """Import every tool of a project whose check found no error.
+def bind_project(checked: Checked, before: Code | None = None) -> tuple[Deployment | None, list[Diagnostic]]:
+    """Import every tool of a project whose check found no error, and leave in ``checked`` whose code it is.
 
-    The project's folder becomes importable, as it is for ``python -m`` started there.
+    The project's folder becomes importable, as it is for ``python -m`` started there. Its modules are those of
+    ``before``, the code that runs, as long as none of their files has changed; else all of them are loaded anew, and
+    are what ``import`` finds from then on. Nothing of that happens when there is a finding.
     """
     config, document = checked.config, checked.document
     if config is None or document is None:
@@ -37,12 +38,20 @@ def bind_project(checked: Checked) -> tuple[Deployment | None, list[Diagnostic]]
     root = str(checked.project.root)
     if root not in sys.path:
         sys.path.insert(0, root)
-    binder = _Binder(checked.project, document)
-    binder.bind(checked)
+    is_same = before is not None and not before.has_changed()
+    code = before if before and is_same else Code(checked.project, before.fixed if before else None)
+    binder = _Binder(checked.project, document, code, is_first=before is None)
+    with code.attempt() as attempt:
+        binder.bind(checked)
+        binder.check_fixed({**checked.tools, **checked.hooks})
+        if not binder.diagnostics:
+            attempt.keep()
+    checked.files |= code.files | code.fixed | attempt.files
     if binder.diagnostics:
         return None, binder.diagnostics
+    checked.code = code
     agents = {name: _deployed(agent, checked, binder) for name, agent in config.agents.items()}
-    return deploy(config, agents, binder.lifespan), []
+    return deploy(config, agents, binder.lifespan, code.digest), []
 
 
 def _deployed(agent: Agent, checked: Checked, binder: _Binder) -> DeployedAgent:
@@ -66,39 +75,32 @@ def try_tools(checked: Checked) -> list[Diagnostic]:
     """
     if checked.document is None:
         return []
-    binder = _Binder(checked.project, checked.document)
-    with _importable(checked.project.root):
+    code = Code(checked.project)
+    binder = _Binder(checked.project, checked.document, code)
+    with _importable(checked.project.root), code.attempt():
         binder.bind(checked)
     return binder.diagnostics
 
 
 @contextmanager
 def _importable(root: Path) -> Iterator[None]:
-    before, path = set(sys.modules), list(sys.path)
+    path = list(sys.path)
     sys.path.insert(0, str(root))
     try:
         with chdir("."):  # a module may go elsewhere
             yield
     finally:
         sys.path[:] = path
-        for name in set(sys.modules) - before:
-            if _is_mine(sys.modules[name]):
-                del sys.modules[name]
-
-
-def _is_mine(module: ModuleType | None) -> bool:
-    """Whether a module is the user's. What is installed stays: some of it may not be loaded twice."""
-    names = getattr(module, "__dict__", {})  # looked up without asking the module
-    file = names.get("__file__") or next(iter(names.get("__path__", ())), None)
-    return file is not None and is_users(str(file))
 
 
 class _Binder:
     """Binds functions, each once. Of one that cannot be bound the first place that names it is told; of a module that
     cannot be imported, the first of all its functions."""
 
-    def __init__(self, project: Project, document: Document) -> None:
+    def __init__(self, project: Project, document: Document, code: Code, *, is_first: bool = True) -> None:
         self._project = project
+        self._code = code
+        self._is_first = is_first
         self._document = document
         self._done: dict[ToolPath, Binding | None] = {}
         self._broken: set[str] = set()
@@ -132,21 +134,34 @@ class _Binder:
         """What binding a path gives; what is wrong with it becomes a finding at its route."""
         if path.module in self._broken:
             return None
-        was_loaded = path.module in sys.modules
         try:
-            return make()
+            made = make()
         except BindError as error:
             if path.module not in sys.modules:  # it would be run again, and fail again
                 self._broken.add(path.module)
-            is_stale = was_loaded and error.code == "PCR403"  # its file has the function: that was checked
-            self.diagnostics.append(self._finding(error, route, is_stale))
+            self.diagnostics.append(self._finding(error, route))
             return None
+        self._code.uses(sys.modules.get(path.module))
+        return made
 
-    def _finding(self, error: BindError, route: Route, is_stale: bool) -> Diagnostic:
+    def check_fixed(self, tools: Mapping[Route, ToolPath]) -> None:
+        """Name the modules that changed and are loaded once in a process."""
+        route: Route = next(iter(tools), ())
+        for file in self._code.changed_for_good():
+            message = f"{self._project.shown(file)} changed, and it is compiled or was loaded before pinecall-run"
+            span = self._document.value_span(route)
+            self.diagnostics.append(Diagnostic("PCR404", message, span, help=_RESTART, route=route))
+
+    def _finding(self, error: BindError, route: Route) -> Diagnostic:
         labels: Iterable[Label] = ()
         if error.place is not None:
             file, line = error.place
             labels = (Label(Span.at(self._project.shown(Path(file)), line), "it fails here"),)
-        help = "its code was loaded when pinecall-run started; restart it" if is_stale else error.help
+        help = error.help
+        if not self._is_first and error.code != "PCR405" and help is None:
+            help = f"if it can be loaded only once in a process, {_RESTART}"
         span = self._document.value_span(route)
         return Diagnostic(error.code, str(error), span, help=help, route=route, labels=tuple(labels))
+
+
+_RESTART = "restart pinecall-run to load it"

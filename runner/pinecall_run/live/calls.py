@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,6 +77,10 @@ class Calls:
 
     def __iter__(self) -> Iterator[Call]:
         return iter([live.call for live in self._calls.values()])
+
+    def count_by_revision(self) -> Counter[str]:
+        """How many calls go on with each revision."""
+        return Counter(live.call.revision for live in self._calls.values())
 
     def begin(
         self, call_id: str, agent: DeployedAgent, revision: str, state: State | None = None, **known: Any

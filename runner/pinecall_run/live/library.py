@@ -95,6 +95,7 @@ class Runner:
         self._core: runner.Runner | None = None
         self._running: asyncio.Task[None] | None = None
         self._refused: Checked | None = None
+        self._rejected = ""
         self._is_told = True
         """Whether whoever uses it knows that it failed, if it did; at the start it is raised."""
 
@@ -161,10 +162,15 @@ class Runner:
 
         Raises:
             ProjectError: the project has errors; what ran before goes on.
+            RefusedError: the server did not take it; what ran before goes on.
         """
-        self._refused = None
-        if not _entered(self._core).reload() and self._refused is not None:
+        self._refused, self._rejected = None, ""
+        if await _entered(self._core).reload():
+            return
+        if self._refused is not None:
             raise ProjectError(_findings(self._refused))
+        if self._rejected:
+            raise RefusedError(self._rejected)
 
     # what goes on
 
@@ -307,6 +313,8 @@ class Runner:
                 self.is_connected = False
             case notices.ReloadRefused(checked):
                 self._refused = checked
+            case notices.ReloadRejected(refusals):
+                self._rejected = "; ".join(f"{agent}: {reason}" for agent, reason in refusals)
         self._broadcast.tell(notice)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from pinecall_run.tools.hook import Lifespan
@@ -92,3 +93,52 @@ class State:
                 await self._leaving.wait()
         except Exception as error:
             raise LifespanError(lifespan.path, failure_of(error)) from error
+
+
+class Lifespans:
+    """The lifespans that are open: of what runs, and of what calls that go on began with. ``fail`` hears what goes
+    wrong while one is left."""
+
+    def __init__(self, fail: Callable[[LifespanError], None]) -> None:
+        self._fail = fail
+        self._open: list[State] = []
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    async def open(self, lifespan: Lifespan | None) -> State:
+        """The open lifespan, opened now unless it is open already.
+
+        Raises:
+            LifespanError: its function raised.
+        """
+        for state in self._open:
+            if state.lifespan == lifespan:
+                return state
+        state = State(lifespan)
+        await state.enter()
+        self._open.append(state)
+        return state
+
+    def keep(self, *needed: State) -> None:
+        """Leave the others, each when the last call that has it is over."""
+        for state in [each for each in self._open if each not in needed]:
+            self._open.remove(state)
+            task = asyncio.create_task(self._leave(state, when_idle=True))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
+    async def close(self) -> None:
+        """Leave them all, the latest first."""
+        for task in self._leaving:
+            task.cancel()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+        while self._open:
+            await self._leave(self._open.pop())
+
+    async def _leave(self, state: State, *, when_idle: bool = False) -> None:
+        try:
+            await state.leave(when_idle=when_idle)
+        except asyncio.CancelledError:
+            await self._leave(state)  # nobody waits for its calls any more
+            raise
+        except LifespanError as error:
+            self._fail(error)

@@ -15,6 +15,7 @@ from pinecall_run.config.environments import Layer, layers, stacked
 from pinecall_run.config.model import Agent, Config, PromptSource
 from pinecall_run.config.script import Script, check_script
 from pinecall_run.config.secrets import find_secrets
+from pinecall_run.live.code import Code
 from pinecall_run.live.environ import Environ
 from pinecall_run.live.project import CONFIG_NAME, Project
 from pinecall_run.live.project_files import ProjectFiles
@@ -51,6 +52,8 @@ class Checked:
     """The tools whose source shows no error, by their route."""
     hooks: dict[Route, ToolPath] = field(default_factory=dict)
     """The same of the other functions that the configuration names."""
+    code: Code | None = None
+    """The project's own modules, once its tools are bound."""
     document: Document | None = None
     layers: list[Layer] = field(default_factory=list)
     """What the document was put together from, the lowest first."""

@@ -5,10 +5,10 @@ What is about a call names its ``agent``, its ``call`` id, and the ``revision`` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pinecall_run.deploy.diff import Action
+from pinecall_run.deploy.changes import Change
 from pinecall_run.live.load import Checked
 from pinecall_run.tools.invoke import Failure
 
@@ -179,12 +179,21 @@ class Trouble(Notice):
 
 @dataclass(frozen=True, slots=True)
 class Reloaded(Notice):
-    """A changed project is live."""
+    """A changed project is live. ``older`` counts the calls that go on with each older revision; ``is_postponed`` when
+    there is no connection, so that the server takes it with the next one."""
 
     revision: str
-    actions: Sequence[Action]
-    live_calls: int
+    changes: Sequence[Change]
+    older: Mapping[str, int]
     restart_for: Sequence[str] = ()
+    is_postponed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadRejected(Notice):
+    """The server did not take a changed project, for each of these agents and reasons; the old one goes on."""
+
+    refusals: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,13 +219,6 @@ class Draining(Notice):
     calls: int
     tools: int
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class CodeChanged(Notice):
-    """Python files of tools changed; they are loaded at the next start."""
-
-    files: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,10 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from pinecall_run.deploy.deployment import Deployment
-from pinecall_run.deploy.diff import plan
 from pinecall_run.link.link import Link, Opener, open_socket
 from pinecall_run.live import notices
 from pinecall_run.live.bind import bind_project
@@ -21,14 +19,14 @@ from pinecall_run.live.dispatch import Dispatcher
 from pinecall_run.live.driver import Wire
 from pinecall_run.live.hooks import Hooks
 from pinecall_run.live.journal_file import JournalFile
-from pinecall_run.live.lifespan import LifespanError, State
+from pinecall_run.live.lifespan import LifespanError, Lifespans
 from pinecall_run.live.load import Checked, check_project
 from pinecall_run.live.preparing import Preparer
 from pinecall_run.live.project import Project
+from pinecall_run.live.reload import Reloads
 from pinecall_run.live.responder import Responder
 from pinecall_run.live.stalls import StallWatch
 from pinecall_run.live.threads import Threads
-from pinecall_run.live.watch import Fingerprint, watch
 from pinecall_run.protocol import outputs
 from pinecall_run.protocol.client import ClientPeer
 from pinecall_run.protocol.keepalive import PACE, Pace
@@ -77,16 +75,10 @@ class Runner:
         opener: Opener = open_socket,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.deployment = deployment
-        self._checked = checked
-        self._files: Fingerprint = checked.files
-        self._secrets: Secrets | None = None
-        self._server = deployment.config.server
+        self._secrets: tuple[Checked, Secrets] | None = None
         self._watcher = notify
-        self._environ = environ
         peer = ClientPeer(api_key, random.random, pace)
         peer.want(deployment.registrations, now=clock())
-        self._watches = watches
         self._clock = clock
         self._link = Link(url, peer, self._on_output, clock, opener)
         self._wire = Wire(self._link.send)
@@ -96,16 +88,31 @@ class Runner:
         self._hooks = Hooks(self._pool, self._notify)
         self._preparer = Preparer(self._link.send, self._pool, self._notify)
         self._responder = Responder(self._pool, self._notify)
-        self._state = State(deployment.lifespan)
-        self._journal = deployment.config.journal
-        journal = None if self._journal is None else JournalFile(checked.project.root / self._journal)
-        self._dispatcher = Dispatcher(self._link.send, self._notify, clock, self._hide, journal)
+        self._lifespans = Lifespans(self._lifespan_failed)
+        self._reloads = Reloads(
+            checked,
+            deployment,
+            environ,
+            self._lifespans,
+            self._link.propose,
+            self._notify,
+            self.calls.count_by_revision,
+            watches=watches,
+        )
+        journal = deployment.config.journal
+        journal_file = None if journal is None else JournalFile(checked.project.root / journal)
+        self._dispatcher = Dispatcher(self._link.send, self._notify, clock, self._hide, journal_file)
         self._stopping = asyncio.Event()
         self._call_ended = asyncio.Event()
         self._leaving: set[str] = set()
         self._standing_by: set[str] = set()
         self._has_left = asyncio.Event()
         self._refusal: str | None = None
+
+    @property
+    def deployment(self) -> Deployment:
+        """What should run: after a reload the new one, whether or not the server has taken it yet."""
+        return self._reloads.deployment
 
     async def run(self) -> None:
         """Serve until :meth:`stop`.
@@ -117,16 +124,16 @@ class Runner:
         """
         await self._dispatcher.open()
         self._wire.attach()
-        if not await self._until_stopped(self._state.enter()):
+        if not await self._until_stopped(self._reloads.open()):
             return
-        watching = asyncio.create_task(self._watch())
+        reloading = asyncio.create_task(self._reloads.run(self._stopping))
         try:
             with StallWatch(lambda *stall: self._notify(notices.LoopBlocked(*stall))):
                 await self._link.run()
         finally:
-            self._stopping.set()
+            self._end_reloads()
             self.dialer.disconnected()
-            await watching
+            await reloading
             await self._end()
         if self._refusal is not None:
             raise RefusedError(self._refusal)
@@ -147,14 +154,14 @@ class Runner:
         for part in (self._responder, self._preparer, self._hooks, self._dispatcher):
             await part.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
-        try:
-            await self._state.leave()
-        except LifespanError as error:
-            self._notify(notices.Trouble(self._hide(str(error))))
+        await self._lifespans.close()
+
+    def _lifespan_failed(self, error: LifespanError) -> None:
+        self._notify(notices.Trouble(self._hide(str(error))))
 
     def stop(self) -> None:
         """Close the link; :meth:`run` returns."""
-        self._stopping.set()
+        self._end_reloads()
         self._link.stop()
 
     @property
@@ -165,7 +172,7 @@ class Runner:
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Take no new calls, let those that go on end within ``seconds`` and their tools within
         :data:`TOOL_SECONDS`, then stop. :meth:`stop` cuts it short."""
-        self._stopping.set()  # what is edited now is for the next process
+        self._end_reloads()  # what is edited now is for the next process
         self._leaving = set(self.deployment.agents)
         self._link.want({}, [AgentRemove(agent_id=name) for name in self.deployment.agents])
         self._notify(notices.Draining(len(self.calls), self._dispatcher.count, seconds))
@@ -183,57 +190,23 @@ class Runner:
 
     # reload
 
-    async def _watch(self) -> None:
-        if not self._watches:
-            return
-        try:
-            async for files in watch(lambda: self._files, self._stopping):
-                self._changed(files)
-        except Exception as error:  # noqa: BLE001 - without it a project still runs
-            sentence = f"files are watched no more, so nothing is reloaded: {type(error).__name__}"
-            self._notify(notices.Trouble(sentence))
+    def reload_soon(self) -> None:
+        """Reload when the reload that goes on, if any, is over; what goes wrong is told in a notice."""
+        self._reloads.soon()
 
-    def _changed(self, files: Sequence[Path]) -> None:
-        code = [file for file in files if file.suffix == ".py"]
-        if code:
-            self._notify(notices.CodeChanged([self._checked.project.shown(file) for file in code]))
-        if len(code) < len(files):
-            self.reload_if_it_can()
+    async def reload(self) -> bool:
+        """Load the project anew and, if nothing is wrong with it and the server takes it, make it live."""
+        return await self._reloads.reload()
 
-    def reload_if_it_can(self) -> None:
-        """:meth:`reload`, unless the process is about to end; whatever is wrong with it, what runs goes on."""
-        if self._stopping.is_set():
-            return
-        try:
-            self.reload()
-        except Exception as error:  # noqa: BLE001 - as it says
-            self._notify(notices.Trouble(f"reloading failed with {type(error).__name__}; what ran before goes on"))
-
-    def reload(self) -> bool:
-        """Load the project anew and, if nothing is wrong with it, make it live. Live calls keep what they have."""
-        checked = check_project(self._checked.project, self._environ, needs_secrets=True)
-        deployment, found = bind_project(checked)
-        checked.diagnostics += found
-        if deployment is None:
-            self._files = {**self._checked.files, **checked.files}  # the file that mends it may be a new one
-            self._notify(notices.ReloadRefused(checked))
-            return False
-        before, self.deployment, self._checked, self._files = self.deployment, deployment, checked, checked.files
-        self._secrets = None
-        is_same = deployment.revision == before.revision and deployment.config.server == before.config.server
-        if is_same and deployment.config.journal == before.config.journal:
-            return True
-        steps = plan(before.registrations, deployment.registrations)
-        self._link.want(deployment.registrations, [action.command for action in steps.actions])
-        restart_for = ["server"] if deployment.config.server != self._server else []
-        restart_for += ["journal"] if deployment.config.journal != self._journal else []
-        self._notify(notices.Reloaded(deployment.revision, steps.actions, len(self.calls), restart_for))
-        return True
+    def _end_reloads(self) -> None:
+        self._reloads.stop()
+        self._stopping.set()
 
     def _hide(self, text: str) -> str:
-        if self._secrets is None:
-            self._secrets = self._checked.secrets  # to find them takes a walk through the whole configuration
-        return self._secrets.hide(text)
+        checked = self._reloads.checked
+        if self._secrets is None or self._secrets[0] is not checked:
+            self._secrets = checked, checked.secrets  # to find them takes a walk through the whole configuration
+        return self._secrets[1].hide(text)
 
     def _notify(self, notice: notices.Notice) -> None:
         try:
@@ -264,6 +237,8 @@ class Runner:
                     self._notify(_over(live, over.reason, seconds))
                     self._hooks.handle(live, over)
                     self._responder.handle(live, over)
+            case outputs.AgentChanged() | outputs.Settled() | outputs.Postponed():
+                self._reloads.handle(output)
             case outputs.AgentReady(agent_id):
                 self._notify(notices.AgentUp(agent_id, agent_id in self._standing_by))
                 self._standing_by.discard(agent_id)
@@ -295,16 +270,16 @@ class Runner:
 
     def _call(self, event: events.CallEvent, channel: str, **known: Any) -> LiveCall | None:
         """The live call of an event, begun now if it is news to us."""
-        agent = self.deployment.agents.get(event.agent_id)
-        if agent is None:
+        found = self._reloads.for_new_call(event.agent_id)
+        if found is None:
             return self.calls.get(event.call_id)
+        agent, revision, state = found
         known.setdefault("started_at", time.time())
-        revision = self.deployment.revision
-        live, is_new = self.calls.begin(event.call_id, agent, revision, self._state, channel=channel, **known)
+        live, is_new = self.calls.begin(event.call_id, agent, revision, state, channel=channel, **known)
         if is_new or isinstance(event, events.CallStarted | events.ChatStarted):
             self._preparer.begin(live)
         if is_new:
-            self._notify(notices.CallBegan(event.agent_id, event.call_id, channel, self.deployment.revision))
+            self._notify(notices.CallBegan(event.agent_id, event.call_id, channel, revision))
         return live
 
     def _on_chat_started(self, event: events.ChatStarted) -> None:

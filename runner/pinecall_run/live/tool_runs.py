@@ -89,7 +89,9 @@ class ToolRuns:
             tool.timeout_seconds or tool.max_concurrency or tool.cancel_on_interruption or tool.say or tool.retries
         ):
             # Most: what follows would do nothing, and take as long as the rest of a call does.
-            return Outcome(self._finish(await invoke(binding, call.arguments, live.call, self._threads(tool, binding))))
+            threads = self._threads(tool, binding)
+            answer = await invoke(binding, call.arguments, live.call, threads, live.state.value)
+            return Outcome(self._finish(answer))
         run = _Run(binding, tool, call, live, write)
         with self._phrases.during(live, tool.say):
             answer = await (self._unless_interrupted(run) if tool.cancel_on_interruption else self._tried(run))

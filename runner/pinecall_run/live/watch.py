@@ -17,6 +17,9 @@ POLL_MILLISECONDS = 2000
 
 DEBOUNCE_MILLISECONDS = 40
 
+GONE_SECONDS = 0.1
+"""A file that is not there may be back after this."""
+
 Fingerprint = Mapping[Path, bytes]
 """The content hash of each file; a file that is not there has an empty one."""
 
@@ -40,6 +43,9 @@ async def watch(
             async for _ in occasions:
                 now = await asyncio.to_thread(fingerprint, loaded())
                 known = loaded()
+                if any(not now[file] and known.get(file) for file in now):  # some editors write a file anew
+                    await asyncio.sleep(GONE_SECONDS)
+                    now = await asyncio.to_thread(fingerprint, loaded())
                 different = sorted(file for file in now if now[file] not in (known.get(file), seen.get(file)))
                 seen = now
                 if different:

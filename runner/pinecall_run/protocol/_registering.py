@@ -128,7 +128,7 @@ class Registering:
     def added(self, event: events.ChannelAdded) -> None:
         """The server took a channel."""
         for key in [key for key in self._episodes if key[0] == event.agent_id]:
-            if key[1] and _is_alike(key[1], event.ref):
+            if key[1] and is_alike(key[1], event.ref):
                 del self._episodes[key]
 
     def refused(self, error: events.Error, now: float) -> Refusal | None:
@@ -212,7 +212,7 @@ class Registering:
         """A number that a connection still holds, dead or alive, may be free in a while."""
         for add in self.desired[agent_id].channels:
             address = _address(add)
-            if address and _is_alike(address, error.phone):
+            if address and is_alike(address, error.phone):
                 episode = self._episodes.setdefault((agent_id, address), _Episode(now))
                 episode.refused(error, now, self.random)
                 return ChannelRefused(agent_id, add.type, address, error.sentence, episode.retry_in(now))
@@ -228,7 +228,7 @@ def _address(add: ChannelAdd | None) -> str:
     return add.ref if add is not None and isinstance(add.ref, str) else ""
 
 
-def _is_alike(address: str, said: object) -> bool:
+def is_alike(address: str, said: object) -> bool:
     """Whether a server's form of an address is ours: as it was written, or at least the same digits."""
     if not isinstance(said, str) or not said:
         return False

@@ -8,8 +8,10 @@ from typing import Any
 
 from pinecall_run.protocol._answers import RESEND_SECONDS, Answers
 from pinecall_run.protocol._registering import Outcome, Registering
+from pinecall_run.protocol.acceptance import Acceptance
 from pinecall_run.protocol.keepalive import PACE, Keepalive, Pace, Verdict
 from pinecall_run.protocol.outputs import (
+    AgentChanged,
     AgentReady,
     AgentRefused,
     AgentStandingBy,
@@ -18,9 +20,11 @@ from pinecall_run.protocol.outputs import (
     Down,
     Ignored,
     Open,
+    Postponed,
     Probe,
     Received,
     Refused,
+    Settled,
     Shut,
     Transmit,
     Up,
@@ -45,6 +49,9 @@ Output = (
     | AgentRefused
     | AgentStandingBy
     | ChannelRefused
+    | AgentChanged
+    | Settled
+    | Postponed
     | AnswerDropped
     | Received[events.Event]
     | Ignored
@@ -75,6 +82,7 @@ class ClientPeer:
         self._api_key = api_key
         self._pace = pace
         self._registering = Registering(lambda: self.random())
+        self._acceptance = Acceptance()
         self._answers = Answers()
         self._keepalive = Keepalive.since(0.0, pace)
         self._outputs: list[Output] = []
@@ -127,10 +135,14 @@ class ClientPeer:
         handler = _HANDLERS.get(type(frame))
         if handler is not None:
             handler(self, frame, now)
-            return
-        if isinstance(frame, events.CallEvent):
-            self._answers.heard(frame)
-        self._outputs.append(Received(frame))
+        else:
+            if isinstance(frame, events.CallEvent):
+                self._answers.heard(frame)
+            self._outputs.append(Received(frame))
+        if self._acceptance.is_open and isinstance(frame, events.AgentEvent | events.Error):
+            if isinstance(frame, events.AgentEvent):
+                self._acceptance.heard(frame, now)
+            self._outputs += self._acceptance.drain()
 
     def lost(self, reason: str, now: float) -> None:
         """The socket is gone, or never opened."""
@@ -149,6 +161,8 @@ class ClientPeer:
         self._deadline = now + delay
         self._registering.end()
         self._resends.clear()
+        self._acceptance.postpone()
+        self._outputs += self._acceptance.drain()
         self._outputs.append(Down(reason or "connection lost", delay, was_steady))
 
     def stop(self) -> None:
@@ -171,6 +185,20 @@ class ClientPeer:
             return
         self._carry_out(self._registering.want(desired, changes))
         self._release_orphans(now)
+
+    def propose(self, desired: Mapping[str, Registration], changes: Sequence[commands.Command], *, now: float) -> None:
+        """:meth:`want`, and tell what the server says of it: ``AgentChanged`` of each agent that has what is desired,
+        ``Settled`` in the end. Of what was proposed before and is not settled, both are told together."""
+        if self.state is State.UP:
+            outcomes = list(self._registering.want(desired, changes))
+            self._acceptance.expect(outcomes, now)
+            self._carry_out(outcomes)
+            self._release_orphans(now)
+        else:
+            self._registering.desired = dict(desired)
+            self._acceptance.expect(changes, now)
+            self._acceptance.postpone()
+        self._outputs += self._acceptance.drain()
 
     def send(self, command: commands.Command) -> bool:
         """Send a command about a call. ``False`` says that it was dropped: without a connection only the answers to
@@ -195,6 +223,8 @@ class ClientPeer:
         if self.state is State.UP:
             self._check_keepalive(now)
             self._carry_out(self._registering.tick(now))
+            self._acceptance.tick(now)
+            self._outputs += self._acceptance.drain()
             for agent_id in [agent_id for agent_id, at in self._resends.items() if now >= at]:
                 del self._resends[agent_id]
                 self._send_answers(agent_id, again=True)
@@ -218,9 +248,9 @@ class ClientPeer:
         if self.state is not State.UP:
             return self._deadline
         deadline = self._keepalive.deadline()
-        retry_at = self._registering.deadline()
-        if retry_at is not None and retry_at < deadline:
-            deadline = retry_at
+        for other in (self._registering.deadline(), self._acceptance.deadline()):
+            if other is not None and other < deadline:
+                deadline = other
         return min(deadline, *self._resends.values()) if self._resends else deadline
 
     # inner life
@@ -262,6 +292,7 @@ class ClientPeer:
         self._deadline = None
         self._registering.end()
         self._resends.clear()
+        self._acceptance = Acceptance()
         self._answers = Answers()
 
     # answers
@@ -308,6 +339,8 @@ class ClientPeer:
         self._outputs.append(Up(self.epoch))
         self._carry_out(self._registering.begin())
         self._release_orphans(now)
+        self._acceptance.resume(registration.create for registration in self.desired.values())
+        self._outputs += self._acceptance.drain()
 
     def _on_ping(self, event: events.ServerPing, now: float) -> None:
         self._transmit(commands.Pong())
@@ -320,7 +353,9 @@ class ClientPeer:
             self._outputs.append(Ignored(Malformed("an agent we did not register", "agent.created", event.agent_id)))
             return
         was_ready = self._registering.is_ready(event.agent_id)
-        self._carry_out(self._registering.created(event.agent_id))
+        outcomes = list(self._registering.created(event.agent_id))
+        self._carry_out(outcomes)
+        self._acceptance.follow(outcomes, event.agent_id, now)
         if not was_ready:
             self._release(event.agent_id, now)
 
@@ -335,9 +370,14 @@ class ClientPeer:
         was_standing = self._registering.is_standing(event.agent_id or "")
         refusal = self._registering.refused(event, now)
         if isinstance(refusal, AgentStandingBy):
+            self._acceptance.deferred(refusal.agent_id)
             if was_standing:
                 return  # the server was only reminded
             self._release(refusal.agent_id, now)  # of calls that we had before: it knows whose answers they are
+        else:
+            is_tried_again = refusal is not None and refusal.retry_in is not None
+            if self._acceptance.refused(event, is_tried_again=is_tried_again):
+                return
         self._outputs.append(Received(event) if refusal is None else refusal)
         if isinstance(refusal, AgentRefused) and self._registering.is_hopeless():
             self._end(f"another process holds {refusal.agent_id}, and the server keeps it there: {refusal.sentence}")

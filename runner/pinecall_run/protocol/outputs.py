@@ -109,6 +109,34 @@ class ChannelRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentChanged:
+    """Owner: from here on, calls of an agent begin with what was proposed last."""
+
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRefused:
+    """What the server said of a change that it did not take."""
+
+    agent_id: str
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Owner: the server has taken what was proposed, but for ``refusals``."""
+
+    refusals: tuple[ChangeRefused, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """Owner: there is no connection; the next one registers what was proposed, and ``Settled`` follows then."""
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerDropped:
     """Owner: too much waits for the server; the answer to this tool call will not be sent again."""
 

@@ -264,11 +264,8 @@ class Registry:
         self._inherited.pop((agent.agent_id, key), None)
 
 
-_CREDENTIALS = ("access_token", "verify_token", "app_secret", "phone", "ringing")
-
-
 def _options(command: commands.ChannelAdd) -> dict[str, Any]:
-    extra = {name: getattr(command, name) for name in _CREDENTIALS}
+    extra = {name: getattr(command, name) for name in commands.ONLY_ADDED}
     return {**command.configuration(), **{name: value for name, value in extra.items() if value is not UNSET}}
 
 

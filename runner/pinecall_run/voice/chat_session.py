@@ -145,7 +145,6 @@ class ChatSession:
         answering = asyncio.create_task(self._answer_messages())  # begins when this task first waits
         answering.add_done_callback(self._answering_is_over)
         try:
-            self.announce()
             self._greet()
             await self._ended.wait()
         finally:

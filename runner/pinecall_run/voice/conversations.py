@@ -77,7 +77,7 @@ class Conversations:
         return None if spec is None else self._open_model(spec, self._environ)
 
     def begin(self, agent: Agent, call_id: str, outlet: Outlet, metadata: Mapping[str, Any]) -> ChatSession:
-        """A new session, which begins to speak on the next turn of the event loop.
+        """A new session, told to the agent's owner, which begins to speak on the next turn of the event loop.
 
         Raises:
             NotAdmittedError: there is no room, the id is taken, or the model cannot be opened.
@@ -94,6 +94,7 @@ class Conversations:
         session = ChatSession(call_id, agent.agent_id, configuration, model, outlet, self._around, metadata=metadata)
         self._sessions[call_id] = session
         self._owners[call_id] = agent.connection
+        session.announce()  # before anything else: what the runner hears later of the agent is not in this session
         task = asyncio.create_task(session.run(), name=f"conversation {call_id}")
         self._tasks[call_id] = task
         task.add_done_callback(lambda task: self._forget(call_id, task))

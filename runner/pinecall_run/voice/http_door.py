@@ -17,6 +17,8 @@ from pinecall_run.voice.admission import Access, Policy, Visitor
 from pinecall_run.voice.hub import Hub
 from pinecall_run.voice.tokens import LIFETIME_SECONDS
 from pinecall_run.wire.codec import object_from_json
+from pinecall_run.wire.commands import ONLY_ADDED
+from pinecall_run.wire.digest import digest
 
 MAX_METADATA = 2048
 """Characters of JSON that a token may seal."""
@@ -55,7 +57,11 @@ class HttpDoor:
     async def _agents(self, request: Request) -> Response:
         if self._policy.access(_visitor(request)) is not Access.DEVELOPER:
             return _refusal(401, "the server's key is needed: Authorization: Bearer KEY")
-        agents = [self._describe(agent) for agent in self._hub.registry.agents.values()]
+        has_config = request.query_params.get("include_config") == "1"
+        agents = [
+            {**self._describe(agent), **(_digests(agent) if has_config else {})}
+            for agent in self._hub.registry.agents.values()
+        ]
         numbers = {
             ref: agent["slug"]
             for agent in agents
@@ -109,6 +115,21 @@ class HttpDoor:
         scope = "supervise" if wants_more else "participate"
         token = self._hub.tokens.mint("chat", agent.agent_id, self._hub.clock(), scope=scope, metadata=metadata)
         return JSONResponse({"token": token, "expires_in": int(LIFETIME_SECONDS)}, headers=headers)
+
+
+def _digests(agent: Agent) -> dict[str, Any]:
+    """What an agent is registered with, key by key, as digests: it may hold secrets (extension)."""
+    channels = []
+    for channel in agent.channels.values():
+        given = {key: channel.options[key] for key in ONLY_ADDED if key in channel.options}
+        keys = {key: digest(value) for key, value in channel.options.items() if key not in given}
+        ref = channel.ref if isinstance(channel.ref, str) else None
+        channels.append(
+            {"type": channel.type, "ref": ref, "keys": {**keys, **({"credentials": digest(given)} if given else {})}}
+        )
+    return {
+        "config": {"keys": {key: digest(value) for key, value in agent.configuration.items()}, "channels": channels}
+    }
 
 
 def _metadata(request: Request, access: Access) -> tuple[dict[str, Any], str]:

@@ -88,6 +88,10 @@ class AgentRemove(Command, tag="agent.remove", kw_only=True):
     agent_id: str
 
 
+ONLY_ADDED = ("access_token", "verify_token", "app_secret", "phone", "ringing")
+"""What only ``channel.add`` says of a channel."""
+
+
 class ChannelAdd(Configuration, tag="channel.add", kw_only=True):
     """Opens a way to reach an agent. Repeating it updates the channel."""
 
