@@ -77,12 +77,19 @@ def test_a_program_ends_though_a_function_hangs() -> None:
 
 def test_nobody_holds_more_threads_than_are_free() -> None:
     threads, gate, others = Threads(8), threading.Event(), threading.Event()
-    first = [threads.of("first").submit(gate.wait, 5) for _ in range(20)]
+    begun = threading.Semaphore(0)
+
+    def waits(event: threading.Event) -> bool:
+        begun.release()
+        return event.wait(5)
+
+    first = [threads.of("first").submit(waits, gate) for _ in range(20)]
+    assert [begun.acquire(timeout=5) for _ in range(4)] == [True] * 4
     assert threads.of("second").submit(int, "1").result(5) == 1
-    assert sum(each.running() for each in first) == 4
-    second = [threads.of("second").submit(others.wait, 5) for _ in range(20)]
+    second = [threads.of("second").submit(waits, others) for _ in range(20)]
+    assert [begun.acquire(timeout=5) for _ in range(2)] == [True] * 2
     assert threads.of("third").submit(int, "1").result(5) == 1
-    assert sum(each.running() for each in second) == 2
+    assert not begun.acquire(timeout=0.05)
     third = threads.of("third").submit(gate.wait, 5)
     assert threads.of("fourth").submit(int, "1").result(5) == 1
     others.set()
