@@ -283,5 +283,5 @@ def test_an_import_that_the_user_interrupts_is_not_held_up(write: Write) -> None
 def test_arguments_are_filled_in_by_the_names_of_the_parameters(write: Write) -> None:
     text = "def tool(copy: int, size: Size, a__: Annotated[int, Field(alias='orderId')] = 1, line: Line = None): ..."
     binding = bound(write, HEAD + text)
-    filled = binding.fill({"copy": "3", "size": "small", "orderId": 2})
+    filled = binding.fill('{"copy": "3", "size": "small", "orderId": 2}')
     assert filled == {"copy": 3, "size": type(filled["size"]).SMALL, "a__": 2, "line": None}

@@ -107,6 +107,13 @@ class Calls:
         state.hold()
         return live, True
 
+    def again(self, call_id: str) -> LiveCall | None:
+        """The call of an id that the server has spoken of once more, if it is known."""
+        live = self._calls.get(call_id)
+        if live is not None:
+            self._heard.add(call_id)
+        return live
+
     def get(self, call_id: str) -> LiveCall | None:
         """The call of an id."""
         return self._calls.get(call_id)

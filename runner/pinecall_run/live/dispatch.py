@@ -10,6 +10,7 @@ from pinecall_run.config.model import Tool
 from pinecall_run.live.calls import LiveCall
 from pinecall_run.live.journal_file import JournalFile
 from pinecall_run.live.notices import Notice, ToolBegan, ToolRan
+from pinecall_run.live.tasks import start
 from pinecall_run.live.tool_runs import Outcome, ToolRuns
 from pinecall_run.tools import policy
 from pinecall_run.tools.invoke import Answer, Failure, unknown_tool
@@ -58,7 +59,10 @@ class Dispatcher:
             return
         live.answered[request.msg_id] = None
         live.state.hold()
-        task = asyncio.create_task(self._answer(live, request))
+        task = start(self._answer(live, request))
+        if task.done():
+            self._done(task, live)
+            return
         self._running.add(task)
         task.add_done_callback(lambda task: self._done(task, live))
 
@@ -90,16 +94,16 @@ class Dispatcher:
 
     async def _answer(self, live: LiveCall, request: LlmToolCall) -> None:
         if len(request.tool_calls) == 1:  # most: no second task for it
-            answers = [await self._run(live, request, request.tool_calls[0])]
+            results = [await self._result(live, request, request.tool_calls[0])]
         else:
-            answers = await asyncio.gather(*(self._run(live, request, call) for call in request.tool_calls))
-        results = [
-            _result(call, answer, live.agent.config.tools.get(call.name))
-            for call, answer in zip(request.tool_calls, answers, strict=True)
-        ]
+            results = await asyncio.gather(*(self._result(live, request, call) for call in request.tool_calls))
         reply = LlmToolResult(call_id=request.call_id, msg_id=request.msg_id, results=results)
         live.answer(reply)
         self._send(reply)
+
+    async def _result(self, live: LiveCall, request: LlmToolCall, call: ToolCall) -> ToolResult:
+        answer = await self._run(live, request, call)
+        return _result(call, answer, live.agent.config.tools.get(call.name))
 
     async def _run(self, live: LiveCall, request: LlmToolCall, call: ToolCall) -> Answer:
         told = live.call

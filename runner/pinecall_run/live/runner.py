@@ -255,6 +255,9 @@ class Runner:
                 self._refusal = sentence
 
     def _on_event(self, event: events.Event) -> None:
+        if type(event) is events.LlmToolCall:  # nearly all there is where much goes on, and nobody else's concern
+            self._on_tool_call(event)
+            return
         handler = _EVENTS.get(type(event))
         known = self.calls.get(event.call_id) if isinstance(event, events.CallEvent) else None
         if handler is not None:
@@ -301,7 +304,9 @@ class Runner:
             self._preparer.before(live, event)
 
     def _on_tool_call(self, event: events.LlmToolCall) -> None:
-        live = self._call(event, "chat" if event.call_id.startswith("chat-") else UNKNOWN)
+        live = self.calls.again(event.call_id)
+        if live is None:
+            live = self._call(event, "chat" if event.call_id.startswith("chat-") else UNKNOWN)
         if live is not None:
             self._dispatcher.dispatch(live, event)
 
@@ -361,7 +366,6 @@ def _given(value: Any, otherwise: Any) -> Any:
 _EVENTS: dict[type[events.Event], Callable[[Runner, Any], None]] = {
     events.ChatStarted: Runner._on_chat_started,
     events.CallStarted: Runner._on_call_started,
-    events.LlmToolCall: Runner._on_tool_call,
     events.LlmBefore: Runner._on_before,
     events.ChatMessage: Runner._on_chat_message,
     events.ChatResponse: Runner._on_chat_response,

@@ -37,6 +37,9 @@ RETRY_FIRST_SECONDS, RETRY_CAP_SECONDS = 0.25, 15.0
 
 _KEY_CODES = frozenset(("INVALID_KEY", "MISSING_KEY", "UNAUTHORIZED"))
 
+_NOT_UNDERSTOOD = (Unknown, Malformed)
+_OF_AGENTS = (events.AgentEvent, events.Error)
+
 Output = (
     Open
     | Transmit
@@ -127,10 +130,10 @@ class ClientPeer:
             return
         self._keepalive.heard(now)
         frame = EVENT_DECODER.decode(message)
-        if isinstance(frame, Unknown | Malformed):
+        if isinstance(frame, _NOT_UNDERSTOOD):
             self._outputs.append(Ignored(frame))
             return
-        if isinstance(frame, events.AgentEvent | events.Error) and frame.agent_id:
+        if isinstance(frame, _OF_AGENTS) and frame.agent_id:
             frame.agent_id = self._registering.own_name(frame.agent_id)
         handler = _HANDLERS.get(type(frame))
         if handler is not None:
@@ -139,7 +142,7 @@ class ClientPeer:
             if isinstance(frame, events.CallEvent):
                 self._answers.heard(frame)
             self._outputs.append(Received(frame))
-        if self._acceptance.is_open and isinstance(frame, events.AgentEvent | events.Error):
+        if self._acceptance.is_open and isinstance(frame, _OF_AGENTS):
             if isinstance(frame, events.AgentEvent):
                 self._acceptance.heard(frame, now)
             self._outputs += self._acceptance.drain()

@@ -41,14 +41,14 @@ class Binding:
     is_async: bool
     state_parameter: str | None = None
 
-    def fill(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The function's keyword arguments, validated, from the model's.
+    def fill(self, arguments: str) -> dict[str, Any]:
+        """The function's keyword arguments, validated, from the model's: an object of JSON.
 
         Raises:
-            pydantic.ValidationError: they do not fit. A validator of the user's may raise anything.
+            pydantic.ValidationError: they are none, or do not fit. A validator of the user's may raise anything.
         """
-        checked = self.arguments.model_validate(given)
-        return {_parameter_name(name): getattr(checked, name) for name in self.arguments.model_fields}
+        checked = self.arguments.model_validate_json(arguments)
+        return {_parameter_name(name): value for name, value in checked.__dict__.items()}
 
     def spec(self) -> dict[str, Any]:
         """The tool as it goes to the voice server (protocol: ``{type, function{name, description, parameters}}``)."""
@@ -181,6 +181,7 @@ def _field_name(parameter: str) -> str:
     return f"{parameter}__" if hasattr(BaseModel, parameter) else parameter
 
 
+@functools.cache
 def _parameter_name(field: str) -> str:
     parameter = field.removesuffix("__")
     return parameter if hasattr(BaseModel, parameter) else field

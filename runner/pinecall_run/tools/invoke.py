@@ -72,7 +72,9 @@ async def invoke(binding: Binding, arguments: str, call: Call, pool: Executor, s
     if binding.state_parameter is not None:
         parameters[binding.state_parameter] = state
     try:
-        outcome = await _begin(binding, parameters, pool)
+        if binding.is_async:
+            return _answer(await binding.function(**parameters))
+        outcome = await _in_thread(binding, parameters, pool)
         return outcome if isinstance(outcome, Answer) else _answer(await outcome)
     except BaseException as error:
         task = asyncio.current_task()
@@ -84,23 +86,14 @@ async def invoke(binding: Binding, arguments: str, call: Call, pool: Executor, s
 
 def _parameters(binding: Binding, arguments: str) -> dict[str, Any] | Answer:
     try:
-        given = json.loads(arguments or "{}")
-    except (ValueError, RecursionError) as error:
-        return _refused("bad arguments", f"the arguments are not JSON: {error}")
-    if not isinstance(given, dict):
-        return _refused("bad arguments", "the arguments are not a JSON object")
-    try:
-        return binding.fill(given)
+        return binding.fill(arguments or "{}")
     except ValidationError as error:
         return _refused("bad arguments", _sentence(error))
     except Exception as error:  # noqa: BLE001 - a validator of the user's, which may fail like any code
         return _failed(error)
 
 
-async def _begin(binding: Binding, parameters: Mapping[str, Any], pool: Executor) -> Answer | Awaitable[Any]:
-    if binding.is_async:
-        awaitable: Awaitable[Any] = binding.function(**parameters)
-        return awaitable
+async def _in_thread(binding: Binding, parameters: Mapping[str, Any], pool: Executor) -> Answer | Awaitable[Any]:
     context = contextvars.copy_context()
     work = functools.partial(context.run, _run, binding, parameters)
     return await asyncio.get_running_loop().run_in_executor(pool, work)
@@ -144,6 +137,10 @@ def _refused(kind: str, message: str) -> Answer:
 def _sentence(error: ValidationError) -> str:
     problems = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        if problem["type"] == "json_invalid":
+            return f"the arguments are not JSON: {problem['msg'].removeprefix('Invalid JSON: ')}"
+        if problem["type"] == "model_type" and not problem["loc"]:
+            return "the arguments are not a JSON object"
         where = ".".join(map(str, problem["loc"])) or "arguments"
         problems.append(f"{where}: {problem['msg'][:1].lower()}{problem['msg'][1:]}")
     return "; ".join(problems)

@@ -60,7 +60,7 @@ def _jsonable(result: Any, fallback: Callable[[Any], Any] | None = None) -> Any:
 def _place_of_bytes(result: Any) -> str | None:
     """Where bytes became text, or nothing JSON has, as ``orders[2].label``; ``None`` where none did: a model may say
     how its bytes are written."""
-    found = _bytes_in(result)
+    found = set() if _is_plain(result) else _bytes_in(result)
     if not found:
         return None
     try:
@@ -71,6 +71,14 @@ def _place_of_bytes(result: Any) -> str | None:
         return _compared(_AS_IS.to_python(result, by_alias=True), written, found, "")
     except Exception:  # noqa: BLE001 - what fails for another reason says so itself
         return None
+
+
+def _is_plain(result: Any) -> bool:
+    """Whether a result is what most are, so that nothing in it need be looked at."""
+    kind = type(result)
+    if kind is dict:
+        return _PLAIN.issuperset(map(type, result.values())) and _PLAIN.issuperset(map(type, result))
+    return kind in _PLAIN or (kind is list and _PLAIN.issuperset(map(type, result)))
 
 
 def _bytes_in(result: Any) -> set[bytes]:
