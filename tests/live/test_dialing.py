@@ -54,6 +54,47 @@ async def test_the_call_that_is_answered_comes_back(tmp_path: Path) -> None:
         assert server.runner.calls == ()
 
 
+CALLING_BACK = """
+version: 1
+server: {url: "wss://voice.example", api_key: "${KEY:-k}"}
+agents:
+  desk:
+    prompt: Hi.
+    model: gpt-4.1-mini
+    channels: [chat, "+15551234567"]
+    tools: {call_back: dialtools.call_back, call_nobody: dialtools.call_nobody}
+"""
+DIALTOOLS = """
+from pinecall_run import Call, CallError
+
+async def call_back(number: str, call: Call) -> str:
+    "Call back."
+    return f"talking to {(await call.dial(number, metadata={'for': call.id})).to}"
+
+def call_nobody(call: Call) -> str:
+    "Call nobody."
+    try:
+        call.dial("+15550000009", agent="nobody").wait(5)
+    except CallError as error:
+        return str(error)
+"""
+
+
+@virtual_time
+async def test_a_tool_places_another_call(tmp_path: Path) -> None:
+    root = project(tmp_path, CALLING_BACK, dialtools_DOT_py=DIALTOOLS)
+    async with scripted_server(root, agent_id="desk") as server:
+        await server.play("""
+            < llm.chat.started {"call_id": "chat-1"}
+            < llm.tool_call {"call_id": "chat-1", "msg_id": "m1", "tool_calls": [{"id": "t", "name": "call_back", "arguments": "{\\"number\\": \\"+15550000001\\"}"}]}
+            > call.dial {"agent_id": "desk", "to": "+15550000001", "from": "+15551234567", "metadata": {"for": "chat-1"}}
+            < call.started {"call_id": "CA1", "to": "+15550000001", "direction": "outbound"}
+            > llm.tool_result {"msg_id": "m1", "results": [{"tool_call_id": "t", "result": "talking to +15550000001"}]}
+            < llm.tool_call {"call_id": "chat-1", "msg_id": "m2", "tool_calls": [{"id": "t", "name": "call_nobody", "arguments": "{}"}]}
+            > llm.tool_result {"msg_id": "m2", "results": [{"tool_call_id": "t", "result": "there is no agent nobody; there are desk"}]}
+        """)  # noqa: E501 - a frame is a line
+
+
 @pytest.mark.parametrize(
     ("answer", "reason", "code"),
     [

@@ -15,6 +15,7 @@ class Recorder:
 
     def __init__(self, on_send: Callable[[], object] = lambda: None) -> None:
         self.sent: list[commands.Command] = []
+        self.dialled: list[tuple[str, str, dict[str, Any]]] = []
         self._on_send = on_send
 
     def send(self, command: commands.Command) -> None:
@@ -35,6 +36,12 @@ class Recorder:
 
     def open(self, stream: ReplyStream) -> None:
         pass
+
+    def dial(self, agent: str, to: str, **options: Any) -> Pending[Call]:
+        self.dialled.append((agent, to, {name: value for name, value in options.items() if value is not None}))
+        promise: Promise[Call] = Promise()
+        promise.settle(Call(self, id="call_2", agent=agent, channel="phone", revision="r1"))
+        return promise
 
     def new_message_id(self) -> str:
         return "msg_1"

@@ -69,6 +69,16 @@ def test_variables_that_are_set_are_known_at_once() -> None:
     assert call.vars == {"company": "Zed", "customer": 7}
 
 
+def test_another_call_is_placed_by_the_calls_own_agent_unless_one_is_named() -> None:
+    driver = Recorder()
+    made(driver).dial("+15551230000", metadata={"lead": 7})
+    made(driver).dial("+15551230000", agent="sales", from_="+1555", greeting="Hello.")
+    assert driver.dialled == [
+        (made(driver).agent, "+15551230000", {"metadata": {"lead": 7}}),
+        ("sales", "+15551230000", {"from_": "+1555", "greeting": "Hello."}),
+    ]
+
+
 def stream_frames(driver: Recorder) -> list[tuple[str, str, str]]:
     frames = [frame for frame in driver.sent if isinstance(frame, c.BotReplyStream)]
     return [(frame.action, frame.token, frame.in_reply_to) for frame in frames]

@@ -6,15 +6,18 @@ import asyncio
 import secrets
 import string
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from pinecall_run.live.promises import Promise
-from pinecall_run.tools.call import CallError, ReplyStream, Utterance
+from pinecall_run.tools.call import Call, CallError, ReplyStream, Utterance
 from pinecall_run.wire import commands, events, speech_events
 
 REQUEST_SECONDS = 10.0
 """How long the server may take to answer a request about a call's history."""
+
+Dial = Callable[..., Coroutine[Any, Any, Call]]
+"""See :meth:`pinecall_run.live.dialing.Dialer.place`."""
 
 _ALPHABET = string.ascii_lowercase + string.digits
 
@@ -26,10 +29,12 @@ def new_message_id() -> str:
 
 class Wire:
     """The way to the link from any thread. ``send`` may only be called where the link lives; it returns whether the
-    command went out."""
+    command went out. ``dial`` has an agent place a call."""
 
-    def __init__(self, send: Callable[[commands.Command], bool]) -> None:
+    def __init__(self, send: Callable[[commands.Command], bool], dial: Dial | None = None) -> None:
         self.send = send
+        self._dial = dial
+        self._dials: set[asyncio.Task[Call]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
 
@@ -49,6 +54,24 @@ class Wire:
         """Do something after a while, where the link lives."""
         if self._loop is not None:
             self._loop.call_later(seconds, work)
+
+    def place(self, promise: Promise[Call], agent: str, to: str, options: Mapping[str, Any]) -> None:
+        """Have an agent place a call, which settles the promise; where the link lives."""
+        if self._dial is None:
+            promise.fail(CallError("calls cannot be placed here"))
+            return
+
+        def settle(task: asyncio.Task[Call]) -> None:
+            self._dials.discard(task)
+            error = CallError("the runner stopped") if task.cancelled() else task.exception()
+            if isinstance(error, Exception):
+                promise.fail(error)
+            else:
+                promise.settle(task.result())
+
+        task = asyncio.create_task(self._dial(agent, to, **options))
+        self._dials.add(task)
+        task.add_done_callback(settle)
 
 
 class CallDriver:
@@ -101,6 +124,12 @@ class CallDriver:
     def open(self, stream: ReplyStream) -> None:
         """A reply is being streamed."""
         self._wire.do(lambda: self._streams.append(stream))
+
+    def dial(self, agent: str, to: str, **options: Any) -> Promise[Call]:
+        """Have an agent place a call."""
+        promise: Promise[Call] = Promise()
+        self._wire.do(lambda: self._wire.place(promise, agent, to, options))
+        return promise
 
     def new_message_id(self) -> str:
         """``msg_`` and twelve of ``a-z0-9``."""

@@ -18,7 +18,7 @@ from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.link.link import Opener, open_socket
 from pinecall_run.live import notices, runner
 from pinecall_run.live.broadcast import Broadcast, Events
-from pinecall_run.live.dialing import DIAL_SECONDS, DialError
+from pinecall_run.live.dialing import DIAL_SECONDS
 from pinecall_run.live.embedded import server_of
 from pinecall_run.live.lifespan import LifespanError
 from pinecall_run.live.load import Checked
@@ -27,10 +27,7 @@ from pinecall_run.live.runner import DRAIN_SECONDS, RefusedError
 from pinecall_run.live.settling import Settling
 from pinecall_run.source.diagnostic import Severity
 from pinecall_run.source.render import report
-from pinecall_run.source.suggest import closest, listed
 from pinecall_run.tools.call import Call
-from pinecall_run.wire.absent import UNSET
-from pinecall_run.wire.call_commands import CallDial
 
 _LOG = logging.getLogger("pinecall_run")
 
@@ -217,25 +214,9 @@ class Runner:
         Raises:
             DialError: nobody answered, or the server does not place the call.
         """
-        core = _entered(self._core)
-        deployed = core.deployment.agents.get(agent)
-        if deployed is None:
-            meant = closest(agent, core.deployment.agents)
-            hint = f"did you mean {meant}?" if meant else f"there are {listed(core.deployment.agents)}"
-            raise DialError(f"there is no agent {agent}; {hint}", "NO_AGENT")
-        phones = (each.ref.ref for each in deployed.config.channels if each.ref.kind == "phone")
-        number = from_ or next(phones, "")
-        if not number:
-            raise DialError(f"{agent} has no phone channel to call from; give one to it, or `from_` here", "NO_NUMBER")
-        command = CallDial(
-            agent_id=agent,
-            to=to,
-            from_=number,
-            greeting=UNSET if greeting is None else greeting,
-            metadata=UNSET if metadata is None else dict(metadata),
-            config=UNSET if config is None else dict(config),
+        return await _entered(self._core).dialer.place(
+            agent, to, from_=from_, greeting=greeting, metadata=metadata, config=config, timeout=timeout
         )
-        return await core.dialer.dial(command, timeout)
 
     # inner life
 

@@ -81,9 +81,9 @@ class Runner:
         peer.want(deployment.registrations, now=clock())
         self._clock = clock
         self._link = Link(url, peer, self._on_output, clock, opener)
-        self._wire = Wire(self._link.send)
+        self.dialer = Dialer(self._link.send, lambda: self.calls, lambda: self.deployment.agents)
+        self._wire = Wire(self._link.send, self.dialer.place)
         self.calls = Calls(self._wire)
-        self.dialer = Dialer(self._link.send, self.calls)
         self._pool = Threads(HOOK_THREADS)
         self._hooks = Hooks(self._pool, self._notify)
         self._preparer = Preparer(self._link.send, self._pool, self._notify)

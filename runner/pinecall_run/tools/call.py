@@ -73,6 +73,9 @@ class Driver(Protocol):
     def open(self, stream: ReplyStream) -> None:
         """A reply is being streamed: it is told when it has to stop."""
 
+    def dial(self, agent: str, to: str, **options: Any) -> Pending[Call]:
+        """Have an agent place a call."""
+
     def new_message_id(self) -> str:
         """``msg_`` and twelve of ``a-z0-9``."""
 
@@ -177,6 +180,30 @@ class Call:
     def dtmf(self, digits: str) -> None:
         """Press keys: ``0-9``, ``*``, ``#``, ``A-D``, ``w`` for half a second of waiting."""
         self._driver.send(call_commands.CallDtmf(call_id=self.id, digits=digits))
+
+    def dial(
+        self,
+        to: str,
+        *,
+        agent: str | None = None,
+        from_: str | None = None,
+        greeting: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> Pending[Call]:
+        """Place another call, to the number ``to``: the new call, as soon as somebody answers.
+
+        Args:
+            agent: who places it; by default the agent of this call.
+            from_: the number to call from; by default the agent's first phone channel.
+            greeting: said when somebody answers, in place of the agent's.
+            metadata: what the new call's ``metadata`` will hold.
+            config: keys of an agent, as the server knows them, for the new call only.
+
+        Waiting for it raises :class:`CallError` when nobody answers within 30 s, or the server does not place it.
+        """
+        options = {"from_": from_, "greeting": greeting, "metadata": metadata, "config": config}
+        return self._driver.dial(agent or self.agent, to, **options)
 
     def hold(self) -> None:
         """Put the person on hold."""
