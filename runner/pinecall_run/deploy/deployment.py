@@ -56,7 +56,10 @@ class DeployedAgent:
         """The frames that register the agent."""
         return Registration(
             AgentCreate(agent_id=self.config.name, **self._configuration()),
-            tuple(_channel(self.config.name, channel) for channel in self.config.channels),
+            tuple(
+                _channel(self.config.name, channel, rings="call.ringing" in self.config.on)
+                for channel in self.config.channels
+            ),
         )
 
     def unseen(self) -> dict[str, Any]:
@@ -123,9 +126,11 @@ def deploy(
     return Deployment(config, agents, registrations, digest[:12], lifespan, code)
 
 
-def _channel(agent_id: str, channel: Channel) -> ChannelAdd:
+def _channel(agent_id: str, channel: Channel, *, rings: bool) -> ChannelAdd:
     keys: dict[str, Any] = {**channel.overrides, **channel.credentials}
     if channel.ref.ref:
         keys["ref"] = channel.ref.ref
     kind = "phone" if channel.ref.kind == "sip" else channel.ref.kind  # the wire has no type of its own for SIP
+    if rings and kind == "phone":
+        keys["ringing"] = True
     return ChannelAdd(agent_id=agent_id, type=kind, **keys)

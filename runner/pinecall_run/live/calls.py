@@ -98,14 +98,16 @@ class Calls:
                     setattr(live.call, name, value)
             return live, False
         driver = CallDriver(self._wire)
-        variables: Mapping[str, Any] = agent.config.prompt.vars
-        call = Call(driver, id=call_id, agent=agent.config.name, revision=revision, vars=variables, **known)
-        call.prompt = agent.prompt
+        call = _call(driver, call_id, agent, revision, **known)
         answered = self._past.pop(call_id, {})
         state = state or State()
         live = self._calls[call_id] = LiveCall(call, agent, driver, Transcript(call), state, answered=answered)
         state.hold()
         return live, True
+
+    def before(self, call_id: str, agent: DeployedAgent, revision: str, **known: Any) -> Call:
+        """A call that has not begun, and perhaps never will."""
+        return _call(CallDriver(self._wire), call_id, agent, revision, **known)
 
     def again(self, call_id: str) -> LiveCall | None:
         """The call of an id that the server has spoken of once more, if it is known."""
@@ -149,3 +151,10 @@ class Calls:
             self.end(live.call.id, "connection_lost")
         self._heard.clear()
         return silent
+
+
+def _call(driver: CallDriver, call_id: str, agent: DeployedAgent, revision: str, **known: Any) -> Call:
+    variables: Mapping[str, Any] = agent.config.prompt.vars
+    call = Call(driver, id=call_id, agent=agent.config.name, revision=revision, vars=variables, **known)
+    call.prompt = agent.prompt
+    return call

@@ -73,6 +73,12 @@ class Wire:
         self._dials.add(task)
         task.add_done_callback(settle)
 
+    async def close(self) -> None:
+        """Give up the calls that are being placed."""
+        for task in self._dials:
+            task.cancel()
+        await asyncio.gather(*self._dials, return_exceptions=True)
+
 
 class CallDriver:
     """Drives one call; see :class:`pinecall_run.tools.call.Driver`."""

@@ -25,13 +25,14 @@ from pinecall_run.live.preparing import Preparer
 from pinecall_run.live.project import Project
 from pinecall_run.live.reload import Reloads
 from pinecall_run.live.responder import Responder
+from pinecall_run.live.screening import RINGING, Screening
 from pinecall_run.live.stalls import StallWatch
 from pinecall_run.live.threads import Threads
 from pinecall_run.protocol import outputs
 from pinecall_run.protocol.client import ClientPeer
 from pinecall_run.protocol.keepalive import PACE, Pace
 from pinecall_run.source.secrets import Secrets
-from pinecall_run.wire import events
+from pinecall_run.wire import events, speech_events
 from pinecall_run.wire.absent import UNSET
 from pinecall_run.wire.commands import AgentRemove
 
@@ -88,6 +89,7 @@ class Runner:
         self._hooks = Hooks(self._pool, self._notify)
         self._preparer = Preparer(self._link.send, self._pool, self._notify)
         self._responder = Responder(self._pool, self._notify)
+        self._screening = Screening(self._link.send, self._pool, self._notify)
         self._lifespans = Lifespans(self._lifespan_failed)
         self._reloads = Reloads(
             checked,
@@ -151,7 +153,7 @@ class Runner:
 
     async def _end(self) -> None:
         """End what runs of the user's, what it stands on last."""
-        for part in (self._responder, self._preparer, self._hooks, self._dispatcher):
+        for part in (self._wire, self._screening, self._responder, self._preparer, self._hooks, self._dispatcher):
             await part.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         await self._lifespans.close()
@@ -303,6 +305,14 @@ class Runner:
         if live is not None:
             self._preparer.before(live, event)
 
+    def _on_ringing(self, event: speech_events.CallRinging) -> None:
+        found = self._reloads.for_new_call(event.agent_id)
+        if found is not None:
+            agent, revision, state = found
+            ends = {"from_": _given(event.from_, ""), "to": _given(event.to, "")}
+            call = self.calls.before(event.call_id, agent, revision, channel="phone", **ends)
+            self._screening.handle(event, call, agent.on.get(RINGING), state.value)
+
     def _on_tool_call(self, event: events.LlmToolCall) -> None:
         live = self.calls.again(event.call_id)
         if live is None:
@@ -366,6 +376,7 @@ def _given(value: Any, otherwise: Any) -> Any:
 _EVENTS: dict[type[events.Event], Callable[[Runner, Any], None]] = {
     events.ChatStarted: Runner._on_chat_started,
     events.CallStarted: Runner._on_call_started,
+    speech_events.CallRinging: Runner._on_ringing,
     events.LlmBefore: Runner._on_before,
     events.ChatMessage: Runner._on_chat_message,
     events.ChatResponse: Runner._on_chat_response,

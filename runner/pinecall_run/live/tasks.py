@@ -18,4 +18,4 @@ def start(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     loop = asyncio.get_running_loop()
     if sys.version_info >= (3, 12):
         return asyncio.Task(work, loop=loop, eager_start=True)
-    return loop.create_task(work)
+    return asyncio.Task(work, loop=loop)
