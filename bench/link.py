@@ -23,8 +23,9 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
 from pinecall_run.link.link import Link
+from pinecall_run.live.bind import load
 from pinecall_run.live.project import Project
-from pinecall_run.live.runner import Runner, load
+from pinecall_run.live.runner import Runner
 from pinecall_run.protocol.client import ClientPeer
 from pinecall_run.protocol.outputs import Received
 from pinecall_run.wire.commands import AgentCreate, LlmToolResult, ToolResult

@@ -20,9 +20,10 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 
+from pinecall_run.live.bind import load
 from pinecall_run.live.notices import Notice, Reloaded
 from pinecall_run.live.project import Project
-from pinecall_run.live.runner import Runner, load
+from pinecall_run.live.runner import Runner
 
 CALLS, EDITS, EVERY_SECONDS = 50, 100, 0.05
 GOAL_MILLISECONDS = 300

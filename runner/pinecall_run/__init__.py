@@ -19,6 +19,8 @@ _HOMES = {
     "Call": "pinecall_run.tools.call",
     "CallError": "pinecall_run.tools.call",
     "DialError": "pinecall_run.live.dialing",
+    "JournalError": "pinecall_run.live.journal_file",
+    "LifespanError": "pinecall_run.live.lifespan",
     "ProjectError": "pinecall_run.live.library",
     "RefusedError": "pinecall_run.live.runner",
     "Runner": "pinecall_run.live.library",

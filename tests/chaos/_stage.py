@@ -18,8 +18,9 @@ from tests.voice._door import chat
 from tests.voice._stage import KEY
 
 from pinecall_run.live import notices
+from pinecall_run.live.bind import load
 from pinecall_run.live.project import Project
-from pinecall_run.live.runner import Runner, load
+from pinecall_run.live.runner import Runner
 from pinecall_run.protocol import _answers, registry
 from pinecall_run.protocol.keepalive import Pace
 from pinecall_run.voice import client_door

@@ -52,6 +52,7 @@ EXAMPLES: list[tuple[Notice, str]] = [
     (notices.Reloaded("f00dcafe", [], {}, is_postponed=True),
      "reloaded: revision f00dcafe, no live calls on an older one; there is no connection, so the server hears of it "
      "with the next one"),
+    (notices.ReloadFailed("no database"), "not reloaded: no database; what ran before goes on"),
     (notices.ReloadRejected([("desk", "no such model")]),
      "not reloaded: the server did not take it, and what ran before goes on"),
     (notices.ReloadRefused(Checked(Project.at(Path()))), "not reloaded; what ran before goes on"),

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from tests.live._projects import PATIENCE, Server
 
 from pinecall_run.live import notices
+from pinecall_run.live.bind import load
 from pinecall_run.live.project import Project
-from pinecall_run.live.runner import Runner, load
+from pinecall_run.live.runner import Runner
 from pinecall_run.protocol.keepalive import PACE, Pace
 
 N = TypeVar("N", bound=notices.Notice)

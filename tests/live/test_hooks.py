@@ -65,6 +65,24 @@ async def test_what_a_hook_raises_is_told_and_the_next_one_runs() -> None:
     assert stage.failures() == [("on call.started", "LookupError"), ("on turn.end", "CancelledError")]
 
 
+class SpeechlessError(Exception):
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+async def test_an_exception_that_cannot_say_what_it_is_stops_nothing() -> None:
+    def fails() -> None:
+        raise SpeechlessError
+
+    seen: list[str] = []
+    stage = Stage(on={"call.started": hook(fails), "call.ended": hook(lambda: seen.append("ended"))})
+    hooks = Hooks(stage.pool, stage.notify)
+    hooks.handle(stage.live, stage.event(events.CallStarted))
+    hooks.handle(stage.live, stage.event(events.CallEnded))
+    await hooks.join()
+    assert (seen, stage.failures()) == (["ended"], [("on call.started", "SpeechlessError")])
+
+
 async def test_a_hook_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HOOK_SECONDS", 0.01)
     seen = []

@@ -83,9 +83,22 @@ async def test_what_it_raises_is_said_with_its_place(step: str) -> None:
     if step == "leave":
         await state.enter()
     going = state.enter() if step == "enter" else state.leave()
-    with pytest.raises(LifespanError, match=r"shop\.lifespan failed with OSError: no database") as caught:
+    with pytest.raises(
+        LifespanError, match=r"shop\.lifespan failed with OSError at .*test_lifespan\.py:\d+: no database"
+    ) as caught:
         await going
     assert caught.value.failure.file == __file__
+
+
+@pytest.mark.parametrize("error", [SystemExit("no DATABASE_URL"), asyncio.CancelledError()])
+async def test_not_even_an_exit_gets_out(error: BaseException) -> None:
+    @asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        raise error
+        yield
+
+    with pytest.raises(LifespanError, match=type(error).__name__):
+        await State(Lifespan("shop.lifespan", manager, None)).enter()
 
 
 async def test_leaving_takes_its_time_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:

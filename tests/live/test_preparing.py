@@ -88,9 +88,9 @@ def fails() -> None:
     [
         (asyncio.Event().wait, PROMPT, "a time-out after 0.01 s"),
         (fails, PROMPT, "LookupError"),
-        (lambda: 7, PROMPT, "TypeError"),
+        (lambda: 7, PROMPT, "a result that is an int, not a mapping of variables"),
         (lambda: {"name": "Ann"}, "{{ name }} {{ call.metadata.tier | default('') }}{{ 1 // (0 if call.to == '' else 1)"
-         " if call.from_ else '' }}", "ValueError"),
+         " if call.from_ else '' }}", "a prompt that cannot be rendered"),
     ],
 )  # fmt: skip
 async def test_when_it_cannot_be_had_the_prompt_stays_as_it_is(function: Any, prompt: str, failure: str) -> None:
@@ -125,6 +125,49 @@ async def test_a_prompt_that_was_lost_with_the_connection_is_made_again_when_the
     world.preparer.begin(world.live)
     await asyncio.sleep(0.01)
     assert len(world.all(HistorySetInstructions)) == 2
+
+
+async def test_a_context_that_failed_is_not_asked_again_and_what_a_tool_set_stays() -> None:
+    world = World(hook(fails))
+    world.preparer.begin(world.live)
+    world.before()
+    await world.ready()
+    world.live.call.set_prompt("Mine.")
+    world.preparer.begin(world.live)
+    await asyncio.sleep(0.01)
+    assert (len(world.failures()), world.live.call.prompt) == (1, "Mine.")
+
+
+async def test_a_call_that_is_over_is_told_nothing_and_its_lifespan_waits() -> None:
+    gate = asyncio.Event()
+
+    async def context() -> dict[str, str]:
+        await gate.wait()
+        return {"name": "Ann"}
+
+    world = World(hook(context))
+    world.preparer.begin(world.live)
+    await asyncio.sleep(0)
+    world.calls.end("1", "hangup")
+    leaving = asyncio.create_task(world.live.state.leave(when_idle=True))
+    await asyncio.sleep(0)
+    assert not leaving.done()
+    gate.set()
+    await leaving
+    assert world.sent == []
+
+
+async def test_a_variable_of_ones_own_named_call_stays_what_it_is() -> None:
+    stage = Stage(
+        context=hook(lambda: {"name": "Ann"}), prompt="{{ name }} {{ call }}", variables={"name": "", "call": "x"}
+    )
+    assert stage.live.agent.template is not None
+    assert not stage.live.agent.template.is_of_call
+    preparer = Preparer(stage.send, stage.pool, stage.notify)
+    preparer.begin(stage.live)
+    preparer.before(stage.live, stage.event(LlmBefore, turn=1))
+    await stage.until(lambda: stage.all(LlmReady))
+    assert stage.live.call.prompt == "Ann x"
 
 
 async def test_a_server_that_does_not_take_the_prompt_is_told_of() -> None:

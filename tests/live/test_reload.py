@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -134,10 +135,12 @@ async def test_each_revision_of_the_code_has_its_lifespan_for_as_long_as_its_cal
         write(root / "desk.md.j2", "You are the new desk.")
         await run.told(notices.Reloaded)
         write(root / "runnertools.py", LIFESPAN.replace('"first"', '"broken"'))
-        assert (
-            "not reloaded: the lifespan runnertools.lifespan failed with OSError: no database"
-            in (await run.told(notices.Trouble)).text
+        failed = await run.told(notices.ReloadFailed)
+        assert re.fullmatch(
+            r"the lifespan runnertools.lifespan failed with OSError at .*:\d+: no database", failed.reason
         )
+        write(root / "runnertools.py", LIFESPAN.replace("pool = Pool()", "raise SystemExit(3)"))
+        assert "failed with SystemExit at" in (await run.told(notices.ReloadFailed)).reason
         write(root / "runnertools.py", LIFESPAN.replace('"first"', '"second"'))
         await run.told(notices.Reloaded)
         second = sys.modules["runnertools"].log
@@ -150,6 +153,39 @@ async def test_each_revision_of_the_code_has_its_lifespan_for_as_long_as_its_cal
             await asyncio.sleep(0)
         assert first == ["open first", "close first"]
     assert second == ["open second", "close second"]
+
+
+async def test_what_was_mended_is_told_also_when_it_is_what_ran_before(root: Path) -> None:
+    async with voice_server() as server, running(root, server) as run:
+        write(root / "desk.md.j2", "{{ nobody }}")
+        await run.told(notices.ReloadRefused)
+        write(root / "desk.md.j2", "You are the desk.")
+        assert (await run.told(notices.Reloaded)).changes == []
+
+
+async def test_a_reload_is_over_when_the_runner_is(root: Path) -> None:
+    async with voice_server() as server, running(root, server) as run:
+        server.acknowledges = False
+        write(root / "desk.md.j2", "You are the new desk.")
+        reloading = asyncio.create_task(run.runner.reload())
+        await server.until("agent.configure")
+        draining = asyncio.create_task(run.runner.drain(0))
+        async with asyncio.timeout(5):
+            await asyncio.gather(reloading, draining)
+            assert not await run.runner.reload()
+
+
+async def test_a_secret_of_an_older_revision_stays_masked(root: Path) -> None:
+    text = CONFIG.replace('"${KEY:-k}"', "sk-old-secret-123456").replace("runnertools.old", "runnertools.fails")
+    (root / "pinecall.yaml").write_text(text)
+    write(
+        root / "runnertools.py", 'def fails() -> str:\n    "Fail."\n    raise OSError("bad key sk-old-secret-123456")\n'
+    )
+    async with voice_server() as server, running(root, server) as run:
+        assert await result_of(server, "chat-1") == {"error": "bad key ***"}
+        run.edit("sk-old-secret-123456", "sk-new-secret-123456")
+        await run.told(notices.Reloaded)
+        assert await result_of(server, "chat-1", msg_id="m2") == {"error": "bad key ***"}
 
 
 async def test_changed_code_is_for_the_next_call(root: Path) -> None:
@@ -178,8 +214,7 @@ async def test_a_reload_that_breaks_is_told_and_watching_goes_on(root: Path, mon
 
             patch.setattr(reload, "bind_project", fail)
             write(root / "desk.md.j2", "First.")
-            trouble = await run.told(notices.Trouble)
-            assert "ValueError" in trouble.text
+            assert "ValueError" in (await run.told(notices.ReloadFailed)).reason
         write(root / "desk.md.j2", "Second.")
         await run.told(notices.Reloaded)
         assert (await server.until("agent.configure"))["prompt"] == "Second."

@@ -135,8 +135,8 @@ def breaks() -> Iterator[str]:
     ("function", "said", "failure"),
     [
         (breaks, "I .", "LookupError"),
-        (lambda: ["one ", 2], "one .", "TypeError"),
-        (lambda: 7, ".", "TypeError"),
+        (lambda: ["one ", 2], "one .", "a piece of type int, and a reply is text"),
+        (lambda: 7, ".", "a reply of type int, and a reply is text, or pieces of it"),
         (lambda: None, ".", ""),
     ],
 )
@@ -146,6 +146,34 @@ async def test_a_reply_that_fails_is_ended_and_told_of(function: Callable[..., A
     await world.until(lambda: world.said and world.said[0][1].endswith("."))
     assert world.said == [("u1", said)]
     assert world.failures() == ([("model", failure)] if failure else [])
+
+
+async def test_the_first_turn_waits_for_the_calls_own_prompt() -> None:
+    gate = asyncio.Event()
+
+    async def prepare() -> None:
+        await gate.wait()
+
+    preparing = asyncio.create_task(prepare())
+    world = World(agen, "call", "event")
+    world.responder = Responder(world.pool, world.notify, lambda call_id: preparing)
+    world.hear(TurnEnd, message_id="u1", text="a")
+    await asyncio.sleep(0.01)
+    assert world.said == []
+    gate.set()
+    await world.until(lambda: world.said and world.said[0][1].endswith("."))
+
+
+async def test_after_a_lost_connection_a_turn_that_is_told_again_is_answered() -> None:
+    endless = Endless()
+    world = World(endless.respond, "event")
+    world.hear(TurnEnd, message_id="u1", text="a")
+    await world.until(lambda: world.said == [("u1", "a")])
+    world.live.driver.cut("connection_lost")
+    world.responder.disconnected()
+    world.hear(TurnEnd, message_id="u1", text="a")
+    await world.until(lambda: len(world.said) == 2)
+    await world.responder.close()
 
 
 async def test_a_call_whose_model_is_elsewhere_is_left_alone() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from tests.live._projects import project
 
 from pinecall_run.live import notices
+from pinecall_run.live.bind import load
 from pinecall_run.live.project import Project
-from pinecall_run.live.runner import load
 from pinecall_run.live.settling import SETTLE_SECONDS, Settling
 from pinecall_run.testing import virtual_time
 

@@ -101,6 +101,9 @@ def test_what_a_lifespan_yields_is_read_from_its_annotation(write: Write, text: 
         ("async def it(): ...", "does not make an async context manager"),
         ("@asynccontextmanager\nasync def it(app):\n    yield", "takes `app`, and a lifespan is given nothing"),
         ("it = []", "is a list, not a function"),
+        ("class it: ...", "is a class without __aenter__"),
+        ("@asynccontextmanager\nasync def it(): ...", "yields nothing"),
+        ("import contextlib\n@contextlib.contextmanager\ndef it():\n    yield 1", "is not async"),
     ],
 )
 def test_what_is_no_lifespan_is_refused(write: Write, text: str, says: str) -> None:

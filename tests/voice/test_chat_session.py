@@ -11,7 +11,7 @@ import pytest
 from tests.voice._fakes import Model, Talk, settle, tool, until
 
 from pinecall_run.providers.contracts import ProviderError
-from pinecall_run.voice.chat_session import WAITING, preparing_budget
+from pinecall_run.voice.chat_session import WAITING
 from pinecall_run.wire import commands, events
 
 TOOLS = [{"type": "function", "function": {"name": "look"}}]
@@ -290,18 +290,6 @@ async def test_a_hangup_ends_it() -> None:
 
 
 # preparing
-
-
-@pytest.mark.parametrize(
-    ("written", "seconds"),
-    [
-        (None, 0.0), (False, 0.0), (True, 1.5), ({}, 1.5), ({"timeout_ms": 300}, 0.3), ({"timeout_ms": 9e9}, 5.0),
-        ({"timeout_ms": -1}, 0.0), ({"timeout_ms": "soon"}, 1.5), ({"enabled": False, "timeout_ms": 300}, 0.0),
-        ({"enabled": True}, 1.5), ("yes", 0.0),
-    ],
-)  # fmt: skip
-def test_how_long_a_client_may_prepare(written: Any, seconds: float) -> None:
-    assert preparing_budget(written) == seconds
 
 
 async def test_the_model_waits_for_the_client_to_get_ready() -> None:

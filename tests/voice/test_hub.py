@@ -495,3 +495,21 @@ async def test_calls_that_cannot_be_placed_are_refused() -> None:
     client.send("call.dial", agent_id="front", to="+1555", **{"from": "+1666"})
     client.send("call.bridge", agent_id="front", target="other")
     assert [frame["code"] for frame in client.named("call.error")] == ["NO_TRANSPORT"] * 2
+
+
+async def test_an_answer_that_a_client_owes_is_asked_for_again() -> None:
+    stage = Stage()
+    client = stage.connect("front", llm=None, prompt=None)
+    session, _ = await chat(stage)
+    session.post("hello?")
+    await settle()
+    asked = client.take("turn.end")
+    client.send(
+        "bot.reply.stream", call_id=session.id, message_id="m1", action="start", in_reply_to=asked["message_id"]
+    )
+    stage.hub.disconnected(client.id)
+    again = stage.connect("front", llm=None, prompt=None)
+    assert again.take("turn.end")["message_id"] == asked["message_id"]
+    again.send("bot.reply", call_id=session.id, message_id="m2", text="Hi.", in_reply_to=asked["message_id"])
+    stage.hub.disconnected(again.id)
+    assert stage.connect("front", llm=None, prompt=None).named("turn.end") == []

@@ -225,6 +225,9 @@ LINES: Mapping[type[notices.Notice], Line] = {
         lambda _, __: "not reloaded: the server did not take it, and what ran before goes on",
         _refusals,
     ),
+    notices.ReloadFailed: Line(
+        "reload_failed", "error", lambda notice, _: f"not reloaded: {notice.reason}; what ran before goes on"
+    ),
     notices.ReloadRefused: Line(
         "reload_refused", "error", lambda _, __: "not reloaded; what ran before goes on", _findings
     ),

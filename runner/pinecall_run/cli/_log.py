@@ -61,7 +61,7 @@ class Log:
         if self.is_json:
             self.write("error", event, sentence, {})
         else:
-            click.echo(f"pinecall-run: {sentence}", err=True)
+            click.echo(f"pinecall-run: {self._secrets.hide(sentence)}", err=True)
 
     def _echo(self, line: str) -> None:
         # A lone surrogate, escaped by Python, is what JSON would write, too.
@@ -96,6 +96,8 @@ class LogHandler(logging.Handler):
                 fields["failure"] = {"kind": type(error).__name__, "file": file, "line": line}
                 said += f" ({type(error).__name__}{f' at {os.path.relpath(file)}:{line}' if file else ''})"
             self._log.write(_LEVELS.get(record.levelno, "error"), "log", said, fields)
+        except OSError:
+            pass  # there is nowhere left to say it
         except Exception:  # noqa: BLE001 - as logging has it
             self.handleError(record)
 

@@ -12,10 +12,11 @@ from pinecall_run.cli._findings import show
 from pinecall_run.cli._log import Log
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.live import notices
+from pinecall_run.live.bind import load
 from pinecall_run.live.embedded import Server
 from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
-from pinecall_run.live.runner import Runner, load
+from pinecall_run.live.runner import Runner
 from pinecall_run.source.diagnostic import Severity, in_order
 from pinecall_run.source.formats import finding_object
 from pinecall_run.source.render import concise
@@ -60,3 +61,28 @@ def on_signals(stop: Callable[[], None], end: Callable[[], None]) -> None:
 
     loop.add_signal_handler(signal.SIGINT, stop)
     loop.add_signal_handler(signal.SIGTERM, on_term)
+
+
+class HangUp:
+    """What SIGHUP means: reload, unless the terminal that the program was started in is gone. While it starts there is
+    nothing to reload yet."""
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self.reload: Callable[[], object] = lambda: None
+        self._stop = stop
+        self._had_terminal = _has_terminal()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._on_signal)
+
+    def _on_signal(self) -> None:
+        if self._had_terminal and not _has_terminal():
+            self._stop()
+        else:
+            self.reload()
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

@@ -18,6 +18,7 @@ from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.live import notices
 from pinecall_run.live.embedded import Server, StartError, server_of
 from pinecall_run.live.journal_file import JournalError
+from pinecall_run.live.lifespan import LifespanError
 from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
 from pinecall_run.live.runner import RefusedError
@@ -37,7 +38,7 @@ def command(agent: str | None, project: Path, environment: str | None) -> None:
     chosen = pick_agent(agent, deployment.agents)
     try:
         asyncio.run(_chat(checked, deployment, chosen))
-    except (ChatError, StartError, JournalError, RefusedError) as error:
+    except (ChatError, StartError, LifespanError, JournalError, RefusedError) as error:
         click.echo(f"pinecall-run: {error}", err=True)
         sys.exit(4 if isinstance(error, RefusedError) else 1)
 
@@ -75,7 +76,7 @@ async def _start(stack: AsyncExitStack, checked: Checked, deployment: Deployment
     running = asyncio.create_task(runner.run())
 
     async def finish() -> None:
-        runner.stop()
+        await runner.drain(0)  # what hooks and tools have begun they may finish
         await asyncio.gather(running, return_exceptions=True)
 
     stack.push_async_callback(finish)

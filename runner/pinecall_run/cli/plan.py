@@ -66,6 +66,8 @@ def _against_copy(checked: Checked, deployment: Deployment, other: Project) -> _
     found = changes(shapes(before), shapes(deployment), effects(schema("pinecall")))
     if before.config.server != deployment.config.server:
         found.insert(0, Change("server", "address or key", "restart"))
+    if before.config.journal != deployment.config.journal:
+        found.insert(0, Change("journal", "file", "restart"))
     return _Plan(deployment.revision, other.shown(other.file), found, [])
 
 

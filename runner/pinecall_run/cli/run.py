@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from importlib_metadata import version
 from pinecall_run.cli._console import Console
 from pinecall_run.cli._log import Format, Log, log_format_option, log_modules_to
 from pinecall_run.cli._pick import env_option, project_option
-from pinecall_run.cli._session import load_or_exit, make_runner, on_signals
+from pinecall_run.cli._session import HangUp, load_or_exit, make_runner, on_signals
 from pinecall_run.cli._telemetry import Telemetry
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.live.embedded import StartError, server_of
@@ -43,7 +42,11 @@ class Options:
 @click.command("run")
 @project_option
 @env_option
-@click.option("--port", type=int, help="Port of the embedded voice server (default: 7420 or the next free one).")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port of the embedded voice server (default: 7420 or the next free one).",
+)
 @click.option(
     "--drain-seconds",
     type=click.FloatRange(min=0),
@@ -78,6 +81,7 @@ def command(project: Path, environment: str | None, **options: Any) -> None:
 async def _run(checked: Checked, deployment: Deployment, options: Options, log: Log) -> None:
     stopping, draining = asyncio.Event(), asyncio.Event()
     on_signals(stopping.set, draining.set)
+    hang_up = HangUp(stopping.set)
     console = Console(log, revision=deployment.revision, show_content=options.show_content)
     async with AsyncExitStack() as stack:
         telemetry = Telemetry(deployment, log)
@@ -88,7 +92,7 @@ async def _run(checked: Checked, deployment: Deployment, options: Options, log: 
         settling = Settling(deployment, console)
         telemetry.add(settling)
         telemetry.runner = runner = make_runner(checked, deployment, server, telemetry)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, runner.reload_soon)
+        hang_up.reload = runner.reload_soon
         places = _places(deployment, server.url, probed)
         running = asyncio.create_task(runner.run())
         besides = [

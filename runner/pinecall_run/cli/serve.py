@@ -19,7 +19,9 @@ from pinecall_run.voice.serving import Listening, listen, serve
 
 @click.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=7420, show_default=True, help="Port to listen on; 0 takes any.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=7420, show_default=True, help="Port to listen on; 0 takes any."
+)
 @click.option(
     "--key",
     envvar="PINECALL_API_KEY",
@@ -76,7 +78,11 @@ def _serve_as_child() -> None:
     order = json.loads(sys.stdin.readline() or "null")
     if order is None:
         return
-    listening = listen("127.0.0.1", order["ports"])
+    try:
+        listening = listen("127.0.0.1", order["ports"])
+    except OSError as error:
+        message = f"cannot listen on 127.0.0.1:{order['ports'][0]}: {error.strerror or error}"
+        raise click.ClickException(message) from error
     settings = Settings(order["key"], open_on_loopback=True, environ=os.environ, project=order["project"])
 
     def ready() -> None:

@@ -103,6 +103,9 @@ def _merged_mapping(base: Mapping, over: Mapping) -> Mapping:
 
 
 def _is_another(base: Mapping, over: Mapping) -> bool:
+    both = ((base, over), (over, base))
+    if any(_entry(one, "function") and (_entry(other, _REPLACING) or _entry(other, "model")) for one, other in both):
+        return True  # a model of one's own, and a vendor's
     names = [_entry(mapping, _REPLACING) for mapping in (base, over)]
     one, other = (node.text if isinstance(node, Scalar) else None for node in names)
     return one is not None and other is not None and one != other

@@ -48,7 +48,7 @@ def shapes(deployment: Deployment) -> dict[str, Shape]:
 
 def shape_of(registration: Registration) -> Shape:
     """What the server is told of an agent."""
-    keys = {"model" if key == "llm" else key: value for key, value in registration.create.configuration().items()}
+    keys = {_known_as(key): value for key, value in registration.create.configuration().items()}
     return Shape(keys, {_key(channel): _options(channel) for channel in registration.channels})
 
 
@@ -62,8 +62,13 @@ def listed_shape(config: Any) -> Shape | None:
     match config:
         case {"keys": dict(keys), "channels": list(channels)}:
             of_channels = {(each["type"], each.get("ref") or ""): each["keys"] for each in channels}
-            return Shape({"model" if key == "llm" else key: value for key, value in keys.items()}, of_channels)
+            return Shape({_known_as(key): value for key, value in keys.items()}, of_channels)
     return None
+
+
+def _known_as(key: str) -> str:
+    """What people call a key of the wire."""
+    return {"llm": "model", "preparing": "prompt of each call"}.get(key, key)
 
 
 def _hashed(shape: Shape) -> Shape:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from pinecall_run.config.model import Agent
 from pinecall_run.deploy.deployment import DeployedAgent, Deployment, deploy
 from pinecall_run.live.code import Code
-from pinecall_run.live.load import Checked
+from pinecall_run.live.load import Checked, check_project
 from pinecall_run.live.project import Project
 from pinecall_run.source.diagnostic import Diagnostic, Label, Route, Span
 from pinecall_run.source.document import Document
@@ -66,6 +66,14 @@ def _deployed(agent: Agent, checked: Checked, binder: _Binder) -> DeployedAgent:
         {str(route[3]): hook for route, hook in hooks.items() if route[:3] == ("agents", name, "on")},
         *(hooks.get(("agents", name, key)) for key in ("context", "model")),
     )
+
+
+def load(project: Project, environ: Mapping[str, str]) -> tuple[Checked, Deployment | None]:
+    """Check and bind a project; every finding is in the first value's ``diagnostics``."""
+    checked = check_project(project, environ, needs_secrets=True)
+    deployment, found = bind_project(checked)
+    checked.diagnostics += found
+    return checked, deployment
 
 
 def try_tools(checked: Checked) -> list[Diagnostic]:

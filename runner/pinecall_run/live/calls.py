@@ -42,8 +42,12 @@ class LiveCall:
     is_over: bool = False
     answered: dict[str, LlmToolResult | None] = field(default_factory=dict)
     _repeatable: deque[str] = field(default_factory=deque)
+    is_announced: bool = False
+    """Whether the server told that it began: a tool call may come before that."""
+    own_prompt: str | None = None
+    """Its own prompt, once that is rendered, or could not be."""
     is_prepared: bool = False
-    """Whether its own prompt is with the server."""
+    """Whether nothing is to be done about its own prompt any more: the server has it, or it cannot be had."""
     told: tuple[str, str] = ("", "")
     """Id and text of the message that hooks were told of last."""
 

@@ -27,7 +27,7 @@ from pinecall_run.tools.place import is_users
 _INSTALLED: dict[Path, Code] = {}
 """By project folder, whose modules are in ``sys.modules``."""
 
-_SWAPPING = threading.RLock()
+SWAPPING = threading.RLock()
 """Held by whoever needs ``sys.modules`` to stay with one revision."""
 
 
@@ -55,7 +55,7 @@ class Code:
         self._named: dict[str, None] = {}
         self._kept: dict[Path, bytes] = {}
         """The sources of modules that are not loaded yet."""
-        self._is_installed = self._is_loading = False
+        self.is_installed = self._is_loading = False
         self._missing: list[Path] = []
         self._finder = _Finder(self)
         self.builtins: dict[str, Any] = {}
@@ -77,24 +77,24 @@ class Code:
 
     def install(self) -> Code | None:
         """Make these the modules that ``import`` finds and ``sys.modules`` shows; returns whose they were."""
-        with _SWAPPING:
+        with SWAPPING:
             before = _INSTALLED.get(self._root)
             if before is not self:
                 if before is not None:
                     before.remove()
                 sys.meta_path.insert(0, self._finder)
                 sys.modules.update(self._modules)
-                self._is_installed = True
+                self.is_installed = True
                 _INSTALLED[self._root] = self
             return before
 
     def remove(self) -> None:
         """Take these modules out of ``sys.modules``; functions that have them go on to see them."""
-        with _SWAPPING:
-            if not self._is_installed:
+        with SWAPPING:
+            if not self.is_installed:
                 return
             self._collect()
-            self._is_installed = False
+            self.is_installed = False
             del _INSTALLED[self._root]
             sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self._finder]
             for name in self._modules:
@@ -104,7 +104,7 @@ class Code:
     def attempt(self) -> Iterator[Attempt]:
         """Load modules in the block; unless it says that it :meth:`~Attempt.keep`\\ s them all is as it was before."""
         attempt = Attempt()
-        with _SWAPPING:
+        with SWAPPING:
             names, files, fixed, kept = set(self._names), dict(self.files), dict(self.fixed), dict(self._kept)
             self._missing.clear()
             before = self.install()
@@ -210,7 +210,7 @@ class Code:
             return module if fromlist else self._modules[absolute.partition(".")[0]]
         if self._is_loading or not self._may_hold(absolute.partition(".")[0]):
             return builtins.__import__(name, globals, locals, fromlist or (), level)
-        with _SWAPPING:
+        with SWAPPING:
             before, self._is_loading = self.install(), True
             try:
                 return builtins.__import__(name, globals, locals, fromlist or (), level)
@@ -225,7 +225,7 @@ class Code:
         return self._tops[top]
 
     def _collect(self) -> None:
-        if self._is_installed:
+        if self.is_installed:
             self._modules.update((name, sys.modules[name]) for name in self._names if name in sys.modules)
 
     def _give_way_to(self, before: Code | None) -> None:

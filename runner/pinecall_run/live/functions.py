@@ -7,22 +7,40 @@ import contextvars
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 from typing import Any
 
+from pinecall_run.live.threads import Threads
 from pinecall_run.tools.binding import annotated
 from pinecall_run.tools.given import Given
 from pinecall_run.tools.hook import Hook
+from pinecall_run.tools.invoke import Failure, failure_of
 
 
-async def call_hook(hook: Hook, values: Mapping[Given, Any], pool: Executor) -> Any:
+class UnusableError(Exception):
+    """What a function gave cannot be used: ``kind`` says what that was, and quotes nothing of it."""
+
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(f"{kind}: {detail}" if detail else kind)
+        self.kind = kind
+
+
+def failure(error: BaseException, hook: Hook) -> Failure:
+    """What to tell of a function that failed, or gave what cannot be used."""
+    if not isinstance(error, UnusableError):
+        return failure_of(error)
+    code = getattr(inspect.unwrap(annotated(hook.function)), "__code__", None)
+    file, line = (code.co_filename, code.co_firstlineno) if code is not None else ("", 0)
+    return Failure(error.kind, str(error), file, line)
+
+
+async def call_hook(hook: Hook, values: Mapping[Given, Any], pool: Threads) -> Any:
     """Call a function that returns a value; a plain one in ``pool``. Whatever it raises is raised."""
     arguments = hook.fill(values)
     if inspect.iscoroutinefunction(annotated(hook.function)):
         return await hook.function(**arguments)
     context = contextvars.copy_context()
     work = functools.partial(context.run, _guarded, hook.function, arguments)
-    is_raised, outcome = await asyncio.get_running_loop().run_in_executor(pool, work)
+    is_raised, outcome = await asyncio.get_running_loop().run_in_executor(pool.of(hook.path), work)
     if is_raised:
         raise outcome
     return await outcome if inspect.isawaitable(outcome) else outcome

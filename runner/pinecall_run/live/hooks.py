@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import NamedTuple
 
 from pinecall_run.live.calls import LiveCall
 from pinecall_run.live.functions import call_hook, is_ending
 from pinecall_run.live.notices import FunctionFailed, Notice, Trouble
+from pinecall_run.live.threads import Threads
 from pinecall_run.tools.given import Given
 from pinecall_run.tools.hook import Hook
 from pinecall_run.tools.invoke import Failure, failure_of
@@ -40,7 +40,7 @@ class _Due(NamedTuple):
 class Hooks:
     """Runs hooks: plain functions in ``pool``. ``notify`` tells what went wrong."""
 
-    def __init__(self, pool: Executor, notify: Callable[[Notice], None]) -> None:
+    def __init__(self, pool: Threads, notify: Callable[[Notice], None]) -> None:
         self._pool = pool
         self._notify = notify
         self._waiting: dict[str, deque[_Due]] = {}

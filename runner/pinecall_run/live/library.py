@@ -17,9 +17,11 @@ from pinecall_run.config.model import Server as ServerConfig
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.link.link import Opener, open_socket
 from pinecall_run.live import notices, runner
+from pinecall_run.live.bind import load
 from pinecall_run.live.broadcast import Broadcast, Events
 from pinecall_run.live.dialing import DIAL_SECONDS
 from pinecall_run.live.embedded import server_of
+from pinecall_run.live.journal_file import JournalError
 from pinecall_run.live.lifespan import LifespanError
 from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
@@ -106,6 +108,7 @@ class Runner:
             ProjectError: the project has errors.
             StartError: the embedded voice server did not start.
             LifespanError: the project's lifespan cannot be entered.
+            JournalError: the project's journal cannot be used.
             RefusedError: the key is wrong, or another process has the agents.
         """
         if self._core is not None:
@@ -159,15 +162,14 @@ class Runner:
 
         Raises:
             ProjectError: the project has errors; what ran before goes on.
-            RefusedError: the server did not take it; what ran before goes on.
+            RefusedError: the server did not take it, or its lifespan failed; what ran before goes on.
         """
         self._refused, self._rejected = None, ""
         if await _entered(self._core).reload():
             return
         if self._refused is not None:
             raise ProjectError(_findings(self._refused))
-        if self._rejected:
-            raise RefusedError(self._rejected)
+        raise RefusedError(self._rejected or "its files changed while they were read, or the runner is about to end")
 
     # what goes on
 
@@ -222,7 +224,7 @@ class Runner:
 
     def load(self) -> tuple[Checked, Deployment | None]:
         """The project, checked and bound."""
-        return runner.load(self.project, self.environ)
+        return load(self.project, self.environ)
 
     def _loaded(self) -> tuple[Checked, Deployment]:
         checked, deployment = self.load()
@@ -276,7 +278,7 @@ class Runner:
         if error is not None:
             reason = (
                 str(error)
-                if isinstance(error, RefusedError | LifespanError)
+                if isinstance(error, RefusedError | LifespanError | JournalError)
                 else f"it broke with {type(error).__name__}"
             )
             if not self._is_told:
@@ -296,6 +298,8 @@ class Runner:
                 self._refused = checked
             case notices.ReloadRejected(refusals):
                 self._rejected = "; ".join(f"{agent}: {reason}" for agent, reason in refusals)
+            case notices.ReloadFailed(reason):
+                self._rejected = reason
         self._broadcast.tell(notice)
 
 

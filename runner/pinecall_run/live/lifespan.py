@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import Any
 
+from pinecall_run.live.functions import is_ending
 from pinecall_run.tools.hook import Lifespan
 from pinecall_run.tools.invoke import Failure, failure_of
 
@@ -17,7 +19,8 @@ class LifespanError(Exception):
     """A lifespan cannot be entered, or its function failed while it was left. ``failure`` says where."""
 
     def __init__(self, path: str, failure: Failure) -> None:
-        super().__init__(f"the lifespan {path} failed with {failure.kind}: {failure.message}")
+        place = f" at {os.path.relpath(failure.file)}:{failure.line}" if failure.file else ""
+        super().__init__(f"the lifespan {path} failed with {failure.kind}{place}: {failure.message}")
         self.failure = failure
 
 
@@ -91,7 +94,9 @@ class State:
             async with lifespan.function() as self.value:
                 is_open.set()
                 await self._leaving.wait()
-        except Exception as error:
+        except BaseException as error:
+            if is_ending(error):
+                raise
             raise LifespanError(lifespan.path, failure_of(error)) from error
 
 

@@ -197,6 +197,13 @@ class ReloadRejected(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class ReloadFailed(Notice):
+    """A changed project could not be made live, for a reason that is neither in its files nor the server's."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReloadRefused(Notice):
     """A changed project has errors; the old one goes on."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 from typing import Any
 
 from pinecall_run.live.calls import LiveCall
-from pinecall_run.live.functions import call_hook, is_ending
+from pinecall_run.live.functions import UnusableError, call_hook, failure, is_ending
 from pinecall_run.live.notices import FunctionFailed, Notice, Trouble
+from pinecall_run.live.threads import Threads
 from pinecall_run.prompts.prompt import Prompt
 from pinecall_run.tools.call import Call, CallError
 from pinecall_run.tools.given import Given
@@ -22,7 +22,7 @@ class Preparer:
     """Makes calls ready. ``send`` carries commands, plain functions run in ``pool``, ``notify`` tells what went wrong:
     then a call keeps the prompt that every call begins with."""
 
-    def __init__(self, send: Callable[[Command], object], pool: Executor, notify: Callable[[Notice], None]) -> None:
+    def __init__(self, send: Callable[[Command], object], pool: Threads, notify: Callable[[Notice], None]) -> None:
         self._send = send
         self._pool = pool
         self._notify = notify
@@ -31,11 +31,25 @@ class Preparer:
         self._told: set[asyncio.Task[None]] = set()
 
     def begin(self, live: LiveCall) -> None:
-        """A call began, or its server tells of it again: whoever did not get its prompt gets it now."""
+        """A call began, or its server tells of it again: a prompt that was lost on its way is sent again."""
         if live.agent.template is None or live.is_prepared or live.call.id in self._running:
             return
+        if live.own_prompt is not None:
+            if live.own_prompt == live.call.prompt:  # else somebody has set another one since
+                self._tell_soon(live, live.own_prompt)
+            return
         task = self._running[live.call.id] = asyncio.create_task(self._prepare(live, live.agent.template))
-        task.add_done_callback(lambda task: self._running.pop(live.call.id, None))
+        live.state.hold()
+
+        def over(_: object) -> None:
+            self._running.pop(live.call.id, None)
+            live.state.release()
+
+        task.add_done_callback(over)
+
+    def running(self, call_id: str) -> asyncio.Task[None] | None:
+        """What a call's first turn has to wait for."""
+        return self._running.get(call_id)
 
     def before(self, live: LiveCall, event: LlmBefore) -> None:
         """The model's turn: it waits until the call is ready."""
@@ -65,18 +79,25 @@ class Preparer:
                 raise
             is_late = limit.expired()
             late = Failure(f"a time-out after {seconds:g} s", f"it took longer than {seconds:g} s")
-            failure = late if is_late else failure_of(error)
-            self._notify(FunctionFailed(live.call.agent, live.call.id, "context", path, failure, live.call.revision))
+            told = failure_of(error) if context is None else failure(error, context)
+            told = late if is_late else told
+            self._notify(FunctionFailed(live.call.agent, live.call.id, "context", path, told, live.call.revision))
+            live.is_prepared = True
+            return
+        if live.is_over:
             return
         live.call.vars.update(variables)
-        live.call.prompt = prompt
+        live.call.prompt = live.own_prompt = prompt
         if prompt == live.agent.prompt or live.agent.model is not None:
             live.is_prepared = True  # the server has it, or needs none
             return
+        self._tell_soon(live, prompt)
+        await asyncio.sleep(0)  # so that it is on its way before we say that we are ready
+
+    def _tell_soon(self, live: LiveCall, prompt: str) -> None:
         task = asyncio.create_task(self._tell(live, prompt))
         self._told.add(task)
         task.add_done_callback(self._told.discard)
-        await asyncio.sleep(0)  # so that it is on its way before we say that we are ready
 
     async def _variables(self, live: LiveCall) -> Mapping[str, Any]:
         context = live.agent.context
@@ -87,15 +108,15 @@ class Preparer:
         if found is None:
             return {}
         if not isinstance(found, Mapping):
-            raise TypeError(f"it returned {type(found).__name__}, not a mapping of variables")
+            raise UnusableError(f"a result that is {_kind(found)}, not a mapping of variables")
         return {str(name): value for name, value in found.items()}
 
     async def _rendered(self, template: Prompt, call: Call, variables: Mapping[str, Any]) -> str:
-        values = {"call": facts(call), **variables}
+        values = {**({} if "call" in template.vars else {"call": facts(call)}), **variables}
         loop = asyncio.get_running_loop()
         prompt, found = await loop.run_in_executor(self._pool, template.render, values)
         if prompt is None:
-            raise ValueError(f"the prompt cannot be rendered: {found[0].message}")
+            raise UnusableError("a prompt that cannot be rendered", found[0].message)
         return prompt
 
     async def _tell(self, live: LiveCall, prompt: str) -> None:
@@ -109,6 +130,11 @@ class Preparer:
             )
         else:
             live.is_prepared = True
+
+
+def _kind(value: Any) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def facts(call: Call) -> dict[str, Any]:

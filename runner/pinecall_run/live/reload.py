@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from pinecall_run.config.model import Config
 from pinecall_run.config.reloads import effects
@@ -12,6 +13,7 @@ from pinecall_run.deploy.deployment import DeployedAgent, Deployment
 from pinecall_run.deploy.diff import plan
 from pinecall_run.live import notices
 from pinecall_run.live.bind import bind_project
+from pinecall_run.live.code import SWAPPING
 from pinecall_run.live.lifespan import LifespanError, Lifespans, State
 from pinecall_run.live.load import Checked, check_project
 from pinecall_run.live.watch import Fingerprint, fingerprint, watch
@@ -19,6 +21,12 @@ from pinecall_run.protocol.outputs import AgentChanged, Postponed, Settled
 from pinecall_run.resources import schema
 from pinecall_run.wire.commands import Command
 from pinecall_run.wire.registration import Registration
+
+QUIET_SECONDS = 0.02
+"""How often it is looked whether nobody swaps revisions."""
+
+OPEN_SECONDS = 30.0
+"""How long a lifespan of changed code may take to be entered."""
 
 TRIES = 3
 """How often the files are read anew when they changed while they were read: what is loaded is of one moment."""
@@ -62,7 +70,7 @@ class Reloads:
         self._one = asyncio.Lock()
         self._wanted = asyncio.Event()
         self._outcome: asyncio.Future[Settled | Postponed] | None = None
-        self._is_over = False
+        self._is_over = self._has_failed = False
 
     def for_new_call(self, agent: str) -> tuple[DeployedAgent, str, State] | None:
         """What a call that begins now begins with, its revision, and the lifespan that it has: what the server has of
@@ -82,6 +90,8 @@ class Reloads:
     def stop(self) -> None:
         """Nothing is reloaded, or put back, from now on."""
         self._is_over = True
+        if self._outcome is not None and not self._outcome.done():
+            self._outcome.set_result(Postponed())
 
     def soon(self) -> None:
         """Reload as soon as the reload that goes on is over."""
@@ -118,8 +128,7 @@ class Reloads:
             try:
                 await self.reload()
             except Exception as error:  # noqa: BLE001 - what runs goes on, and the next change may be better
-                sentence = f"reloading failed with {type(error).__name__}; what ran before goes on"
-                self._notify(notices.Trouble(sentence))
+                self._notify(notices.ReloadFailed(f"it failed with {type(error).__name__}"))
 
     async def reload(self) -> bool:
         """Load the project anew and, if nothing is wrong with it and the server takes it, make it live.
@@ -128,11 +137,14 @@ class Reloads:
         some of what they make may not leave the thread it was made in.
         """
         async with self._one:
+            if self._is_over:
+                return False
             for _ in range(TRIES):
                 checked = await asyncio.to_thread(
                     check_project, self.checked.project, self._environ, needs_secrets=True
                 )
-                deployment, found = bind_project(checked, self.checked.code)
+                async with _quiet():
+                    deployment, found = bind_project(checked, self.checked.code)
                 checked.diagnostics += found
                 if await asyncio.to_thread(fingerprint, checked.files) == checked.files:
                     return await self._decide(checked, deployment)
@@ -144,26 +156,27 @@ class Reloads:
             return await self._make_live(checked, deployment)
         self._files = {**self.checked.files, **checked.files}  # the file that mends it may be a new one
         self._installed_again()
-        self._notify(notices.ReloadRefused(checked))
-        return False
+        return self._failed(notices.ReloadRefused(checked))
 
     def _installed_again(self) -> None:
-        if self.checked.code is not None:
+        if self.checked.code is not None and not self.checked.code.is_installed:
             self.checked.code.install()
 
     async def _make_live(self, checked: Checked, deployment: Deployment) -> bool:
         before = self.deployment
         try:
-            state = await self._lifespans.open(deployment.lifespan)
-        except LifespanError as error:
+            async with asyncio.timeout(OPEN_SECONDS):
+                state = await self._lifespans.open(deployment.lifespan)
+        except (LifespanError, TimeoutError) as error:
+            late = f"the lifespan {deployment.config.lifespan} was not entered within {OPEN_SECONDS:g} s"
+            reason = str(error) if isinstance(error, LifespanError) else late
             self._files = checked.files
             self._installed_again()
-            self._notify(notices.Trouble(checked.secrets.hide(f"not reloaded: {error}; what ran before goes on")))
-            return False
+            return self._failed(notices.ReloadFailed(checked.secrets.hide(reason)))
         found = changes(shapes(before), shapes(deployment), effects(schema("pinecall")))
         outcome = self._ask_for(checked, deployment, state)
         restart = [_restarting(each.config) for each in (deployment, before)]
-        if deployment.revision == before.revision and restart[0] == restart[1]:
+        if deployment.revision == before.revision and restart[0] == restart[1] and not self._has_failed:
             await outcome
             return True
         settled = await outcome
@@ -181,6 +194,8 @@ class Reloads:
         outcome = self._outcome = asyncio.get_running_loop().create_future()
         if not self._is_over:
             self._propose(deployment.registrations, [action.command for action in steps.actions])
+        elif not outcome.done():
+            outcome.set_result(Postponed())
         return outcome
 
     def _put_back(self, settled: Settled) -> asyncio.Future[Settled | Postponed]:
@@ -189,14 +204,21 @@ class Reloads:
         outcome = self._ask_for(*self._taken)
         self._files = files  # as they are, which has been tried
         refusals = [(refusal.agent_id, refusal.sentence) for refusal in settled.refusals]
-        self._notify(notices.ReloadRejected(refusals))
+        self._failed(notices.ReloadRejected(refusals))
         return outcome
+
+    def _failed(self, notice: notices.Notice) -> bool:
+        """Tell that a reload came to nothing; that the next one is as before is worth a word then."""
+        self._has_failed = True
+        self._notify(notice)
+        return False
 
     def _tell(self, found: list[Change], *, is_postponed: bool) -> None:
         revision = self.deployment.revision
         older = {each: count for each, count in self._older().items() if each != revision}
         begun, now = _restarting(self._begun_with), _restarting(self.deployment.config)
         restart_for = [key for key in now if now[key] != begun[key]]
+        self._has_failed = False
         self._notify(notices.Reloaded(revision, found, older, restart_for, is_postponed))
 
     # what the server says
@@ -228,3 +250,15 @@ def _by_agent(deployment: Deployment, state: State) -> dict[str, tuple[DeployedA
 def _restarting(config: Config) -> dict[str, object]:
     """What only a new process takes up."""
     return {"server": config.server, "journal": config.journal}
+
+
+@asynccontextmanager
+async def _quiet() -> AsyncIterator[None]:
+    """While nobody else swaps revisions, as a tool does that imports a module for the first time; the event loop turns
+    until then."""
+    while not SWAPPING.acquire(blocking=False):  # noqa: ASYNC110 - a lock of threads tells no event loop
+        await asyncio.sleep(QUIET_SECONDS)
+    try:
+        yield
+    finally:
+        SWAPPING.release()

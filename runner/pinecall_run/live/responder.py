@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from concurrent.futures import Executor
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from pinecall_run.live.calls import LiveCall
-from pinecall_run.live.functions import call_hook, is_ending
+from pinecall_run.live.functions import UnusableError, call_hook, failure, is_ending
 from pinecall_run.live.notices import FunctionFailed, Notice
+from pinecall_run.live.threads import Threads
 from pinecall_run.tools.binding import annotated
 from pinecall_run.tools.call import ReplyStream
 from pinecall_run.tools.given import Given
 from pinecall_run.tools.hook import Hook
-from pinecall_run.tools.invoke import failure_of
 from pinecall_run.wire import events, speech_events
 
 _Turn = events.TurnEnd | speech_events.EagerTurn
@@ -33,9 +32,16 @@ class _Reply:
 
 
 class Responder:
-    """Asks models. Plain functions run in ``pool``, ``notify`` tells what went wrong."""
+    """Asks models, each call's when ``ready`` has nothing more to wait for. Plain functions run in ``pool``, ``notify``
+    tells what went wrong."""
 
-    def __init__(self, pool: Executor, notify: Callable[[Notice], None]) -> None:
+    def __init__(
+        self,
+        pool: Threads,
+        notify: Callable[[Notice], None],
+        ready: Callable[[str], asyncio.Task[None] | None] = lambda call_id: None,
+    ) -> None:
+        self._ready = ready
         self._pool = pool
         self._notify = notify
         self._replies: dict[str, _Reply] = {}
@@ -55,6 +61,11 @@ class Responder:
                 if reply is not None and message_id in ("", reply.stream.message_id):
                     reply.task.cancel()  # it stays the answer to its turn, however little of it was heard
 
+    def disconnected(self) -> None:
+        """The connection is lost, and with it what was said of replies: a server that waits for one asks again."""
+        for call_id in list(self._replies):
+            self._stop(call_id)
+
     async def close(self) -> None:
         """Cancel what still runs."""
         tasks = [reply.task for reply in self._replies.values()]
@@ -70,7 +81,9 @@ class Responder:
             return  # begun when the turn was about to end, or told twice
         self._stop(live.call.id)
         stream = live.call.stream()
+        live.state.hold()
         task = asyncio.create_task(self._answer(live, model, event, stream))
+        task.add_done_callback(lambda task: live.state.release())
         self._replies[live.call.id] = _Reply(asked, stream, task)
 
     def _stop(self, call_id: str) -> None:
@@ -81,25 +94,26 @@ class Responder:
 
     async def _answer(self, live: LiveCall, model: Hook, event: _Turn, stream: ReplyStream) -> None:
         values = {Given.CALL: live.call, Given.EVENT: event, Given.STATE: live.state.value}
+        preparing = self._ready(live.call.id)
+        if preparing is not None:
+            await asyncio.wait([preparing])
         try:
             async with aclosing(_pieces(model, values, self._pool)) as pieces:
                 async for piece in pieces:
                     if not isinstance(piece, str):
-                        raise TypeError(f"it gave {type(piece).__name__}, and a reply is text")
+                        raise UnusableError(f"a piece of type {type(piece).__name__}, and a reply is text")
                     if not stream.write(piece):
                         return
         except BaseException as error:
             if is_ending(error):
                 stream.abort()
                 raise
-            failure = failure_of(error)
-            self._notify(
-                FunctionFailed(live.call.agent, live.call.id, "model", model.path, failure, live.call.revision)
-            )
+            told = failure(error, model)
+            self._notify(FunctionFailed(live.call.agent, live.call.id, "model", model.path, told, live.call.revision))
         stream.end()
 
 
-async def _pieces(model: Hook, values: Mapping[Given, Any], pool: Executor) -> AsyncGenerator[Any]:
+async def _pieces(model: Hook, values: Mapping[Given, Any], pool: Threads) -> AsyncGenerator[Any]:
     """What a model's function gives, in any form: an async generator or a plain one, or a whole text."""
     is_stream = inspect.isasyncgenfunction(annotated(model.function))
     source: Any = model.function(**model.fill(values)) if is_stream else await call_hook(model, values, pool)
@@ -110,8 +124,8 @@ async def _pieces(model: Hook, values: Mapping[Given, Any], pool: Executor) -> A
             async for piece in source:
                 yield piece
     elif isinstance(source, Iterable):
-        pieces, end = iter(source), object()
-        while (piece := await asyncio.get_running_loop().run_in_executor(pool, next, pieces, end)) is not end:
+        pieces, end, threads = iter(source), object(), pool.of(model.path)
+        while (piece := await asyncio.get_running_loop().run_in_executor(threads, next, pieces, end)) is not end:
             yield piece
     else:
-        raise TypeError(f"it gave {type(source).__name__}, and a reply is text, or pieces of it")
+        raise UnusableError(f"a reply of type {type(source).__name__}, and a reply is text, or pieces of it")

@@ -7,12 +7,12 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.link.link import Link, Opener, open_socket
 from pinecall_run.live import notices
-from pinecall_run.live.bind import bind_project
 from pinecall_run.live.calls import UNKNOWN, Calls, LiveCall
 from pinecall_run.live.dialing import Dialer
 from pinecall_run.live.dispatch import Dispatcher
@@ -20,9 +20,8 @@ from pinecall_run.live.driver import Wire
 from pinecall_run.live.hooks import Hooks
 from pinecall_run.live.journal_file import JournalFile
 from pinecall_run.live.lifespan import LifespanError, Lifespans
-from pinecall_run.live.load import Checked, check_project
+from pinecall_run.live.load import Checked
 from pinecall_run.live.preparing import Preparer
-from pinecall_run.live.project import Project
 from pinecall_run.live.reload import Reloads
 from pinecall_run.live.responder import Responder
 from pinecall_run.live.screening import RINGING, Screening
@@ -76,7 +75,7 @@ class Runner:
         opener: Opener = open_socket,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._secrets: tuple[Checked, Secrets] | None = None
+        self._secrets: tuple[Checked | None, Secrets] = None, Secrets()
         self._watcher = notify
         peer = ClientPeer(api_key, random.random, pace)
         peer.want(deployment.registrations, now=clock())
@@ -88,7 +87,7 @@ class Runner:
         self._pool = Threads(HOOK_THREADS)
         self._hooks = Hooks(self._pool, self._notify)
         self._preparer = Preparer(self._link.send, self._pool, self._notify)
-        self._responder = Responder(self._pool, self._notify)
+        self._responder = Responder(self._pool, self._notify, self._preparer.running)
         self._screening = Screening(self._link.send, self._pool, self._notify)
         self._lifespans = Lifespans(self._lifespan_failed)
         self._reloads = Reloads(
@@ -205,13 +204,16 @@ class Runner:
         self._stopping.set()
 
     def _hide(self, text: str) -> str:
-        checked = self._reloads.checked
-        if self._secrets is None or self._secrets[0] is not checked:
-            self._secrets = checked, checked.secrets  # to find them takes a walk through the whole configuration
+        checked, known = self._secrets
+        if checked is not self._reloads.checked:  # calls that go on may know those of an older revision
+            checked = self._reloads.checked
+            self._secrets = checked, known | checked.secrets  # to find them takes a walk through the configuration
         return self._secrets[1].hide(text)
 
     def _notify(self, notice: notices.Notice) -> None:
         try:
+            if isinstance(notice, notices.FunctionFailed):
+                notice = replace(notice, failure=replace(notice.failure, message=self._hide(notice.failure.message)))
             self._watcher(notice)
         except Exception as error:  # noqa: BLE001 - who cannot print must not cut the link or lose a tool's answer
             _LOG.error("a notice %s could not be told: %s", type(notice).__name__, type(error).__name__)
@@ -228,6 +230,7 @@ class Runner:
                 self._notify(notices.Disconnected(reason, retry_in))
                 self._call_ended.set()
                 self.dialer.disconnected()
+                self._responder.disconnected()
                 for live in self.calls.disconnected(was_steady=was_steady):
                     seconds = time.time() - live.call.started_at
                     over = events.CallEnded(
@@ -268,8 +271,10 @@ class Runner:
         if live is not None:
             live.handle(event, time.time())
             self._dispatcher.heard(event, live.call.id)
-            if known is None or not isinstance(event, events.CallStarted | events.ChatStarted):  # else it is told again
+            is_beginning = isinstance(event, events.CallStarted | events.ChatStarted)
+            if not (is_beginning and live.is_announced):  # else it is told again
                 self._hooks.handle(live, event)
+            live.is_announced |= is_beginning
             self._responder.handle(live, event)
         self.dialer.handle(event, is_live=known is not None)
 
@@ -281,7 +286,7 @@ class Runner:
         agent, revision, state = found
         known.setdefault("started_at", time.time())
         live, is_new = self.calls.begin(event.call_id, agent, revision, state, channel=channel, **known)
-        if is_new or isinstance(event, events.CallStarted | events.ChatStarted):
+        if isinstance(event, events.CallStarted | events.ChatStarted):
             self._preparer.begin(live)
         if is_new:
             self._notify(notices.CallBegan(event.agent_id, event.call_id, channel, revision))
@@ -387,11 +392,3 @@ _EVENTS: dict[type[events.Event], Callable[[Runner, Any], None]] = {
     events.AgentRemoved: Runner._on_removed,
     events.ChannelAdded: Runner._on_channel,
 }
-
-
-def load(project: Project, environ: Mapping[str, str]) -> tuple[Checked, Deployment | None]:
-    """Check and bind a project; every finding is in the first value's ``diagnostics``."""
-    checked = check_project(project, environ, needs_secrets=True)
-    deployment, found = bind_project(checked)
-    checked.diagnostics += found
-    return checked, deployment

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import Literal
 
 from pinecall_run.live.functions import call_hook, is_ending
 from pinecall_run.live.notices import FunctionFailed, Notice
+from pinecall_run.live.threads import Threads
 from pinecall_run.tools.call import Call
 from pinecall_run.tools.given import Given
 from pinecall_run.tools.hook import Hook
@@ -27,7 +27,7 @@ class Screening:
     """Asks the functions, plain ones in ``pool``, and answers with ``send``. Whatever goes wrong, the call is taken: a
     mistake of ours should not turn people away. ``notify`` tells what went wrong."""
 
-    def __init__(self, send: Callable[[Command], object], pool: Executor, notify: Callable[[Notice], None]) -> None:
+    def __init__(self, send: Callable[[Command], object], pool: Threads, notify: Callable[[Notice], None]) -> None:
         self._send = send
         self._pool = pool
         self._notify = notify

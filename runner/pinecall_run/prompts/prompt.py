@@ -43,6 +43,8 @@ class Prompt:
     @property
     def is_of_call(self) -> bool:
         """Whether the text depends on the call, as far as can be seen: it names ``call``."""
+        if "call" in self.vars:
+            return False  # a variable of the user's
         return any(_names_call(text) for text in (self.text, *self.included.values()))
 
     def render(self, extra: Mapping[str, Any] | None = None) -> tuple[str | None, list[Diagnostic]]:

@@ -84,6 +84,9 @@ def _meant(name: str, annotation: Any, state: Any) -> Given | None:
     return Given.EVENT if name == "event" or is_event else None
 
 
+_LIFESPAN = "write an async generator under contextlib.asynccontextmanager"
+
+
 def bind_lifespan(path: ToolPath) -> Lifespan:
     """Import the async context manager at ``path``.
 
@@ -97,8 +100,13 @@ def bind_lifespan(path: ToolPath) -> Lifespan:
         help = "decorate it with contextlib.asynccontextmanager"
         raise BindError("PCR405", f"`{path}` is an async generator, not an async context manager", help)
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
-        help = "write an async generator under contextlib.asynccontextmanager"
-        raise BindError("PCR405", f"`{path}` does not make an async context manager", help)
+        raise BindError("PCR405", f"`{path}` does not make an async context manager", _LIFESPAN)
+    wrapped = inspect.unwrap(function)
+    if inspect.isclass(function) and not hasattr(function, "__aenter__"):
+        raise BindError("PCR405", f"`{path}` is a class without __aenter__, not an async context manager", _LIFESPAN)
+    if wrapped is not function and inspect.isroutine(wrapped) and not inspect.isasyncgenfunction(wrapped):
+        kind = "is not async" if inspect.isgeneratorfunction(wrapped) else "yields nothing"
+        raise BindError("PCR405", f"`{path}` {kind}, and a lifespan is an async context manager", _LIFESPAN)
     needed = _needed(function)
     if needed:
         raise BindError("PCR405", f"`{path}` takes `{needed[0]}`, and a lifespan is given nothing", "read it inside")

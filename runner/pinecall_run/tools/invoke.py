@@ -127,7 +127,11 @@ def _failed(error: BaseException, *, may_pass: bool = False) -> Answer:
 def failure_of(error: BaseException, *, may_pass: bool = False) -> Failure:
     """What a function of the user's raised."""
     file, line = user_line(error) or ("", 0)
-    return Failure(type(error).__name__, str(error) or type(error).__name__, file, line, may_pass)
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - of an exception of the user's, which may fail like any code
+        message = ""
+    return Failure(type(error).__name__, message or type(error).__name__, file, line, may_pass)
 
 
 def _refused(kind: str, message: str) -> Answer:

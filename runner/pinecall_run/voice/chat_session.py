@@ -6,12 +6,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from pinecall_run.providers.contracts import LanguageModel, ProviderError
 from pinecall_run.transports.contract import Outlet
+from pinecall_run.voice.configured import are_tools, preparing_budget, prompt_in, zone
 from pinecall_run.voice.conversation import Conversation, ToolOutcome, change_history
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.thinking import Mind, think
@@ -73,7 +73,7 @@ class ChatSession:
         self.model_name = model_name
         self.metadata = dict(metadata or {})
         self.conversation = Conversation(
-            str(configuration.get("prompt") or _prompt_in(configuration.get("llm"))),
+            str(configuration.get("prompt") or prompt_in(configuration.get("llm"))),
             dict(configuration.get("vars") or {}),
         )
         self._configuration = dict(configuration)
@@ -87,6 +87,8 @@ class ChatSession:
         self._prepared = asyncio.Event()
         self._partial: list[str] = []
         self._deferred: list[str] = []
+        self._unanswered: str | None = None
+        """What the client was asked to answer, and has not yet."""
         self._replies: dict[str, _Reply] = {}
         self._started_at = around.clock()
         self.heard_at = self._started_at
@@ -128,6 +130,9 @@ class ChatSession:
         """A runner took the conversation up: the one that lost its connection, or the next to hold the agent."""
         self.announce()
         self._desk.send_again()
+        if self._model is None and self._unanswered is not None:
+            self._replies.clear()  # what was begun is begun anew
+            self._ask_client(self._unanswered)
 
     def announce(self) -> None:
         """Tell the runner that the conversation is there."""
@@ -170,6 +175,7 @@ class ChatSession:
                 await self._answer(self._model)
 
     def _ask_client(self, text: str) -> None:
+        self._unanswered = text
         self._tell(events.UserMessage, message_id=self._latest, text=text)
         if not self._tell(events.TurnEnd, message_id=self._latest, text=text):
             self._outlet.error("the agent is away; try again in a moment")
@@ -232,7 +238,7 @@ class ChatSession:
         self._outlet.token(text)
 
     def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._around.clock(), _zone(self._configuration.get("timezone")))
+        return datetime.fromtimestamp(self._around.clock(), zone(self._configuration.get("timezone")))
 
     def _greet(self) -> None:
         greeting = self._configuration.get("greeting")
@@ -272,6 +278,8 @@ class ChatSession:
     def _on_reply(self, command: commands.BotReply) -> None:
         if self._is_obsolete(command.message_id, command.in_reply_to):
             return
+        if command.in_reply_to:
+            self._unanswered = None
         self._tell(events.BotSpeaking, message_id=command.message_id, text=command.text)
         self._deliver(command.text, command.message_id, add=command.add_to_history or bool(command.in_reply_to))
 
@@ -287,6 +295,7 @@ class ChatSession:
                     self._outlet.token(command.token)
             case "end" if command.message_id in self._replies:
                 text = "".join(self._replies.pop(command.message_id).pieces)
+                self._unanswered = None
                 self.conversation.agent_said(text)
                 if self._partial:
                     self._deferred.append(text)
@@ -323,7 +332,7 @@ class ChatSession:
 
     def _on_configure(self, command: commands.SessionConfigure) -> None:
         changes = command.configuration()
-        if not _are_tools(changes.get("tools")):
+        if not are_tools(changes.get("tools")):
             del changes["tools"]  # a client's own objects, sent raw (protocol: session.configure): no model knows them
         self._configuration.update(changes)
         if "llm" in changes:
@@ -368,30 +377,3 @@ _COMMANDS: dict[type[commands.Command], Callable[[ChatSession, Any], None]] = {
     commands.HistorySetVars: ChatSession._on_history,
     commands.HistoryAddContext: ChatSession._on_history,
 }
-
-
-def preparing_budget(written: Any) -> float:
-    """Seconds that a chat waits for ``llm.ready``; 0 where the client did not ask for it."""
-    if isinstance(written, dict) and written.get("enabled", True):
-        asked = written.get("timeout_ms", 1500)
-        return max(0.0, min(float(asked), 5000.0)) / 1000 if isinstance(asked, int | float) else 1.5
-    return 1.5 if written is True else 0.0
-
-
-def _are_tools(written: Any) -> bool:
-    """Whether tools have the wire's form, or are taken away."""
-    return all(
-        isinstance(tool, dict) and tool.get("type") == "function" and isinstance(tool.get("function"), dict)
-        for tool in written or ()
-    )
-
-
-def _prompt_in(llm: Any) -> str:
-    return str(llm.get("prompt") or "") if isinstance(llm, dict) else ""
-
-
-def _zone(name: Any) -> tzinfo:
-    try:
-        return ZoneInfo(str(name)) if name else UTC
-    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        return UTC

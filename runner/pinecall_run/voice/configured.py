@@ -1,0 +1,36 @@
+"""What a client's configuration of a session means, where the wire allows more than one form."""
+
+from __future__ import annotations
+
+from datetime import UTC, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+
+def preparing_budget(written: Any) -> float:
+    """Seconds that a chat waits for ``llm.ready``; 0 where the client did not ask for it."""
+    if isinstance(written, dict) and written.get("enabled", True):
+        asked = written.get("timeout_ms", 1500)
+        return max(0.0, min(float(asked), 5000.0)) / 1000 if isinstance(asked, int | float) else 1.5
+    return 1.5 if written is True else 0.0
+
+
+def are_tools(written: Any) -> bool:
+    """Whether tools have the wire's form, or are taken away."""
+    return all(
+        isinstance(tool, dict) and tool.get("type") == "function" and isinstance(tool.get("function"), dict)
+        for tool in written or ()
+    )
+
+
+def prompt_in(llm: Any) -> str:
+    """The prompt that may sit inside the model's mapping (protocol 6.3)."""
+    return str(llm.get("prompt") or "") if isinstance(llm, dict) else ""
+
+
+def zone(name: Any) -> tzinfo:
+    """The time zone of an IANA name; UTC where there is none."""
+    try:
+        return ZoneInfo(str(name)) if name else UTC
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        return UTC
