@@ -16,6 +16,7 @@ from tests.voice._door import chat
 
 from pinecall_run.live import notices
 from pinecall_run.live.library import ProjectError, Runner
+from pinecall_run.live.lifespan import LifespanError
 from pinecall_run.live.runner import RefusedError
 from pinecall_run.testing import Unexpected, scripted_server, talking_to, virtual_time
 
@@ -222,4 +223,22 @@ async def test_it_says_when_it_is_used_too_early(root: Path) -> None:
 async def test_an_agent_of_a_project_is_tested_with_it(root: Path) -> None:
     with pytest.raises(Unexpected, match="refused desk"):
         async with talking_to(root, environ={}):
+            pass
+
+
+LOCKED_OUT = """
+import contextlib
+
+@contextlib.asynccontextmanager
+async def lifespan():
+    raise OSError("cannot log in with hunter2secret")
+    yield
+"""
+
+
+async def test_a_lifespan_that_cannot_be_entered_is_raised_without_the_secret_that_it_quotes(tmp_path: Path) -> None:
+    config = "version: 1\nlifespan: locked.lifespan\nagents: {desk: {prompt: Hi., model: gpt, channels: [chat]}}\n"
+    root = project(tmp_path, config, locked_DOT_py=LOCKED_OUT)
+    with pytest.raises(LifespanError, match=r"OSError at .*locked\.py:6: cannot log in with \*\*\*$"):
+        async with Runner(root, url="ws://127.0.0.1:9", environ={"DB_PASSWORD": "hunter2secret"}):
             pass

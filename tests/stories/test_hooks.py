@@ -123,7 +123,7 @@ async def test_a_lifespan_that_fails_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(SHOP.replace("log = Log()", "raise OSError('no database')"))
     async with openai_server(_model) as server:
         environment = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": server.key}
-        with pytest.raises(AssertionError, match="failed with OSError: no database") as ended:
+        with pytest.raises(AssertionError, match=r"failed with OSError at shop\.py:16: no database\n?$") as ended:
             async with running(tmp_path, **environment):
                 pass
         assert "pinecall-run: the lifespan shop.lifespan failed with OSError" in str(ended.value)

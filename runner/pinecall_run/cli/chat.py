@@ -24,7 +24,7 @@ from pinecall_run.live.project import Project
 from pinecall_run.live.runner import RefusedError
 from pinecall_run.live.settling import Settling
 
-_QUIET = (notices.CallBegan, notices.CallOver, notices.ToolRan)
+_QUIET = (notices.CallBegan, notices.CallOver, notices.ToolRan, notices.Draining)
 """What the conversation itself shows."""
 
 
@@ -39,7 +39,7 @@ def command(agent: str | None, project: Path, environment: str | None) -> None:
     try:
         asyncio.run(_chat(checked, deployment, chosen))
     except (ChatError, StartError, LifespanError, JournalError, RefusedError) as error:
-        click.echo(f"pinecall-run: {error}", err=True)
+        Log(to_stderr=True).sentence("not_started", str(error))
         sys.exit(4 if isinstance(error, RefusedError) else 1)
 
 

@@ -83,7 +83,11 @@ class Reloads:
         Raises:
             LifespanError: the project's lifespan cannot be entered.
         """
-        self._state = await self._lifespans.open(self.deployment.lifespan)
+        try:
+            self._state = await self._lifespans.open(self.deployment.lifespan)
+        except LifespanError as error:
+            error.args = (self.checked.secrets.hide(str(error)),)  # it may quote what it failed with
+            raise
         self._taken = self.checked, self.deployment, self._state
         self._new_calls = _by_agent(self.deployment, self._state)
 
