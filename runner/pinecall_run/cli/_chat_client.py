@@ -47,6 +47,8 @@ class ChatClient:
         self._agent = agent
         self._is_interactive = sys.stdin.isatty()
         self._has_failed = False
+        self._is_open = False
+        """Whether an answer is being written."""
 
     @classmethod
     async def is_online(cls, server: Server, agent: str) -> bool:
@@ -84,7 +86,7 @@ class ChatClient:
             await self._until("chat.connected")
             while True:
                 self._prompt("you> ")
-                text = await lines.get()
+                text = await self._typed(lines)
                 if text is None or (self._is_interactive and not text.strip()):
                     break
                 if not text.strip():
@@ -93,9 +95,8 @@ class ChatClient:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await self._until("chat.done", "chat.error")
         except ConnectionClosed as error:
-            raise ChatError(
-                f"the server ended the conversation: {error.rcvd.reason if error.rcvd else 'gone'}"
-            ) from error
+            reason = error.rcvd.reason if error.rcvd else ""
+            raise ChatError(f"the server ended the conversation: {reason or 'it is gone'}") from error
         except TimeoutError as error:
             raise ChatError(f"no answer within {ANSWER_SECONDS:g} s") from error
         if self._has_failed and not self._is_interactive:
@@ -105,37 +106,66 @@ class ChatClient:
         if self._is_interactive:
             click.echo(text, nl=False)
 
+    async def _typed(self, lines: asyncio.Queue[str | None]) -> str | None:
+        """The next line. What the agent says of its own accord meanwhile is shown, and that it is gone is noticed."""
+        typing = asyncio.ensure_future(lines.get())
+        hearing = asyncio.ensure_future(self._socket.recv())
+        try:
+            while not typing.done():
+                await asyncio.wait((typing, hearing), return_when=asyncio.FIRST_COMPLETED)
+                if hearing.done() and not typing.done():
+                    if self._is_interactive and not self._is_open:
+                        click.echo()
+                    self._show(json.loads(hearing.result()))
+                    if not self._is_open:
+                        self._prompt("you> ")
+                    hearing = asyncio.ensure_future(self._socket.recv())
+            return typing.result()
+        finally:
+            typing.cancel()
+            hearing.cancel()
+            (heard,) = await asyncio.gather(hearing, return_exceptions=True)
+            if isinstance(heard, str):
+                self._show(json.loads(heard))
+
     async def _until(self, *events: str) -> None:
-        is_open = False
         while True:
             frame = json.loads(await self._socket.recv())
-            match frame.get("event"):
-                case "chat.token":
-                    if not is_open:
-                        click.echo(f"{self._agent}> ", nl=False)
-                        is_open = True
-                    click.echo(frame.get("token", ""), nl=False)
-                case "chat.done" if not is_open and frame.get("text"):
-                    click.echo(f"{self._agent}> {frame['text']}")
-                case "chat.tool_call":
-                    is_open = _close_line(is_open)
-                    for call in frame.get("tool_calls", []):
-                        click.echo(f"  → {call['name']}({_arguments(call['arguments'])})")
-                case "chat.tool_result":
-                    for result in frame.get("results", []):
-                        click.echo(f"  ← {_short(json.dumps(result['result'], ensure_ascii=False))}")
-                case "chat.error" | "error":
-                    is_open = _close_line(is_open)
-                    self._has_failed = True
-                    click.echo(f"{self._agent} has no answer: {frame.get('error')}", err=True)
-                case "chat.ended":
-                    is_open = _close_line(is_open)
-                    raise ChatError(f"the conversation is over: {frame.get('reason')}")
-            if frame.get("event") in ("chat.done", "chat.error"):
-                is_open = _close_line(is_open)
+            self._show(frame)
             if frame.get("event") in events and not frame.get("unsolicited"):
-                _close_line(is_open)
+                self._close_line()
                 return
+
+    def _show(self, frame: dict[str, Any]) -> None:
+        match frame.get("event"):
+            case "chat.token":
+                if not self._is_open:
+                    click.echo(f"{self._agent}> ", nl=False)
+                    self._is_open = True
+                click.echo(frame.get("token", ""), nl=False)
+            case "chat.done" if not self._is_open and frame.get("text"):
+                click.echo(f"{self._agent}> {frame['text']}")
+            case "chat.tool_call":
+                self._close_line()
+                for call in frame.get("tool_calls", []):
+                    click.echo(f"  → {call['name']}({_arguments(call['arguments'])})")
+            case "chat.tool_result":
+                for result in frame.get("results", []):
+                    click.echo(f"  ← {_short(json.dumps(result['result'], ensure_ascii=False))}")
+            case "chat.error" | "error":
+                self._close_line()
+                self._has_failed = True
+                click.echo(f"{self._agent} has no answer: {frame.get('error')}", err=True)
+            case "chat.ended":
+                self._close_line()
+                raise ChatError(f"the conversation is over: {frame.get('reason')}")
+        if frame.get("event") in ("chat.done", "chat.error"):
+            self._close_line()
+
+    def _close_line(self) -> None:
+        if self._is_open:
+            click.echo()
+        self._is_open = False
 
 
 def _lines() -> asyncio.Queue[str | None]:
@@ -150,12 +180,6 @@ def _lines() -> asyncio.Queue[str | None]:
 
     threading.Thread(target=read, daemon=True, name="stdin").start()
     return queue
-
-
-def _close_line(is_open: bool) -> bool:
-    if is_open:
-        click.echo()
-    return False
 
 
 def _arguments(written: str) -> str:
