@@ -21,7 +21,7 @@ class Order(BaseModel):
     to: str
 
 
-def the_runner(request: Request) -> Runner:
+async def the_runner(request: Request) -> Runner:
     """The application's runner."""
     runner: Runner = request.app.state.runner
     return runner
