@@ -50,7 +50,7 @@ bench: $(READY)  ## measure; one JSON line each
 
 lock: $(READY)  ## resolve requirements.lock again from pyproject.toml
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --quiet --extra openai --extra metrics --extra otel --group dev --universal \
+	@$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group dev --universal \
 	  --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --custom-compile-command "make lock" \
 	  --output-file requirements.lock
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:  # needs an extra, which typed conversations do without
+    from pinecall_run.audio.chunk import Samples
+
 
 Message = Mapping[str, Any]
 """One chat message in the form of OpenAI's chat completions, which the wire uses too."""
@@ -59,6 +63,111 @@ class LanguageModel(Protocol):
 
     def stream(self, request: ModelRequest) -> AsyncIterator[ModelPiece]:
         """The pieces of one answer: texts as they come, tool requests when they are complete.
+
+        Raises:
+            ProviderError: the vendor refused or failed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechSpec:
+    """Which ear or voice of which vendor: ``name`` is a model (speech to text) or a voice, ``language`` a BCP-47 tag;
+    empty where nothing was said. ``options`` are the vendor's own."""
+
+    provider: str
+    name: str = ""
+    language: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What a person seems to say (replaces the one before, since the last final one), or said for good."""
+
+    text: str
+    is_final: bool
+    confidence: float = 1.0
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSignal:
+    """What a vendor that decides about turns says of one; ``text`` is the whole turn so far."""
+
+    kind: Literal["started", "eager", "resumed", "ended"]
+    text: str = ""
+    probability: float = 1.0
+
+
+Heard = Transcript | TurnSignal
+
+
+class HearingStream(Protocol):
+    """One person's sound on its way to text."""
+
+    def hear(self, chunk: Samples) -> None:
+        """20 ms of 16 kHz mono. Never blocks; what cannot be kept is dropped, the oldest first."""
+
+    def finish(self) -> None:
+        """The person paused: give what was said as final, soon. May be called when nothing was said."""
+
+    def heard(self) -> AsyncIterator[Heard]:
+        """What was understood, as it comes, until the stream is closed.
+
+        Raises:
+            ProviderError: the vendor failed; the stream is of no more use.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything. Safe to call twice, and while somebody iterates."""
+
+
+class SpeechToText(Protocol):
+    """Hears for any number of conversations. ``has_turns`` tells vendors that send :class:`TurnSignal`."""
+
+    @property
+    def has_turns(self) -> bool: ...
+
+    async def open(self) -> HearingStream:
+        """A stream for one conversation.
+
+        Raises:
+            ProviderError: the vendor refused, or cannot be reached.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A piece of speech at the voice's ``rate``."""
+
+    samples: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class WordTime:
+    """When a word of a sentence begins and ends, in seconds of that sentence's audio."""
+
+    word: str
+    start: float
+    end: float
+
+
+Spoken = Audio | WordTime
+
+
+class TextToSpeech(Protocol):
+    """Speaks for any number of conversations. ``rate`` is in samples a second."""
+
+    @property
+    def rate(self) -> int: ...
+
+    def speak(self, sentence: str, context: str) -> AsyncIterator[Spoken]:
+        """The sound of a sentence, as it is made; word times where the vendor gives them, each before the end of the
+        audio that it is about. Sentences of one ``context`` follow each other in one utterance. Closing the iterator
+        stops the vendor.
 
         Raises:
             ProviderError: the vendor refused or failed.

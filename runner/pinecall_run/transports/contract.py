@@ -1,12 +1,15 @@
-"""What a text conversation is to the door it came through, and the door to the conversation."""
+"""What a conversation is to the door it came through, and the door to the conversation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pinecall_run.wire.events import NamedResult, ToolCall
+from pinecall_run.wire.events import CallEvent, NamedResult, ToolCall
+
+if TYPE_CHECKING:  # needs an extra, which typed conversations do without
+    from pinecall_run.audio.chunk import Samples
 
 
 class Outlet(Protocol):
@@ -61,6 +64,67 @@ class Admitted:
     is_developer: bool
 
 
+class AudioOutlet(Protocol):
+    """Where the events of a spoken conversation go beside its sound. Calls never block and never fail."""
+
+    def event(self, event: CallEvent) -> None:
+        """Something happened: the same events that the runner is told."""
+
+    def ended(self, reason: str) -> None:
+        """The conversation is over; nothing more is to be heard or taken."""
+
+
+class AudioSession(Protocol):
+    """A spoken conversation as its door sees it. All calls come from the event loop and return at once.
+
+    The door's clock is the conversation's: it calls :meth:`take` once for each 20 ms that it plays, on its own time.
+    """
+
+    @property
+    def id(self) -> str:
+        """The call id."""
+
+    def hear(self, chunk: Samples) -> None:
+        """20 ms of what the person says, silence where nothing came."""
+
+    def take(self) -> Samples | None:
+        """The next 20 ms for the person; ``None`` is silence. Time passes for the conversation with each call."""
+
+    def act(self, action: Mapping[str, Any]) -> None:
+        """What the person's page asks for (protocol: data channel): ``{"action": "mute"}`` and its like."""
+
+    def end(self, reason: str) -> None:
+        """The person left, or the conversation is to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """How a spoken conversation comes about.
+
+    Attributes:
+        transport: ``webrtc``, ``audio``, ``phone``: what ``call.started`` says.
+        clock: seconds on the door's own time; only differences count.
+        config: what the person's page asks for, as it came (protocol: data channel allow-list).
+        metadata: what the page says of the call; never over what a token seals.
+    """
+
+    transport: str
+    clock: Callable[[], float]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    from_: str = ""
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AdmittedCall:
+    """A spoken conversation, whose agent begins to speak with the next turn of the event loop, and whether its person
+    is a developer, who may see tools' results."""
+
+    session: AudioSession
+    is_developer: bool
+
+
 class Reception(Protocol):
     """Begins conversations."""
 
@@ -69,5 +133,17 @@ class Reception(Protocol):
 
         Raises:
             NotAdmittedError: the token is not good, or the agent is gone.
+        """
+        ...
+
+
+class CallReception(Protocol):
+    """Begins spoken conversations."""
+
+    def open_call(self, kind: str, token: str, outlet: AudioOutlet, caller: Caller) -> AdmittedCall:
+        """A spoken conversation for the bearer of a token of ``kind`` (``webrtc``, ``stream``).
+
+        Raises:
+            NotAdmittedError: the token is not good, the agent is gone, or it cannot hear or speak.
         """
         ...
