@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from pinecall_run.providers.contracts import ModelPiece, ModelRequest, ProviderError, Text, ToolRequest
-from pinecall_run.voice.chat_session import ChatSession, Surroundings
+from pinecall_run.voice.call_core import Surroundings
+from pinecall_run.voice.chat_session import ChatSession
 from pinecall_run.wire import commands, events
 
 Say = str | ToolRequest | BaseException | asyncio.Event
@@ -95,7 +96,12 @@ class Talk:
     """A running conversation with both of its ends. Use it as an async context."""
 
     def __init__(
-        self, model: Model | None, configuration: Mapping[str, Any] | None = None, *, tool_timeout: float = 5.0
+        self,
+        model: Model | None,
+        configuration: Mapping[str, Any] | None = None,
+        *,
+        tool_timeout: float = 5.0,
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         self.outlet, self.owner, self.model = Outlet(), Owner(), model
         self.models: dict[str | None, Model] = {}
@@ -104,7 +110,9 @@ class Talk:
         around = Surroundings(
             self.owner.tell, lambda: f"id{next(numbers)}", lambda: self.now, tool_timeout, self._open_model
         )
-        self.session = ChatSession("chat-1", "front", configuration or {}, model, self.outlet, around)
+        self.session = ChatSession(
+            "chat-1", "front", configuration or {}, model, self.outlet, around, metadata=metadata
+        )
 
     def _open_model(self, configuration: Mapping[str, Any]) -> Model | None:
         llm = configuration["llm"]

@@ -330,8 +330,8 @@ async def test_a_client_that_did_not_ask_for_it_is_not_made_to_prepare() -> None
 
 
 async def test_a_runner_that_returns_hears_of_the_conversation_and_of_its_open_tools() -> None:
-    async with Talk(Model([tool("look")], ["Found."]), {"tools": TOOLS, "language": "en"}) as talk:
-        talk.session.metadata = {"userId": "7"}
+    configuration = {"tools": TOOLS, "language": "en"}
+    async with Talk(Model([tool("look")], ["Found."]), configuration, metadata={"userId": "7"}) as talk:
         await talk.say("go")
         asked = talk.owner.last(events.LlmToolCall)
         talk.owner.told.clear()

@@ -28,6 +28,15 @@ def prompt_in(llm: Any) -> str:
     return str(llm.get("prompt") or "") if isinstance(llm, dict) else ""
 
 
+def greeting_in(written: Any, language: str) -> str:
+    """The greeting in a language: a text as it is, of a map of languages the one that fits best; empty if there is
+    none."""
+    if isinstance(written, dict):
+        base = language.partition("-")[0]
+        written = written.get(language) or written.get(base) or next(iter(written.values()), None)
+    return written if isinstance(written, str) else ""
+
+
 def zone(name: Any) -> tzinfo:
     """The time zone of an IANA name; UTC where there is none."""
     try:

@@ -11,7 +11,8 @@ from pinecall_run.protocol.registry import Agent
 from pinecall_run.providers.catalogue import OpenModel, open_model, parse_model
 from pinecall_run.providers.contracts import LanguageModel, ProviderError
 from pinecall_run.transports.contract import NotAdmittedError, Outlet
-from pinecall_run.voice.chat_session import ChatSession, Surroundings
+from pinecall_run.voice.call_core import Surroundings
+from pinecall_run.voice.chat_session import ChatSession
 from pinecall_run.voice.failure import described
 from pinecall_run.wire import events
 

@@ -19,12 +19,14 @@ CallTools = Callable[[Sequence[ToolCall]], Awaitable[Sequence[ToolOutcome]]]
 
 @dataclass(frozen=True, slots=True)
 class Mind:
-    """What one answer is made with. ``now`` gives the time in the agent's zone."""
+    """What one answer is made with. ``now`` gives the time in the agent's zone; ``is_spoken`` where whoever speaks it
+    keeps what was heard of it, so that a round of tools is kept without what was said before it."""
 
     model: LanguageModel
     tools: Sequence[dict[str, Any]]
     call_tools: CallTools
     now: Callable[[], datetime]
+    is_spoken: bool = False
 
 
 async def think(mind: Mind, conversation: Conversation, on_text: Callable[[str], None]) -> str:
@@ -54,7 +56,7 @@ async def think(mind: Mind, conversation: Conversation, on_text: Callable[[str],
             for request in requests
         ]
         outcomes = await mind.call_tools(calls)
-        conversation.tools_answered("".join(in_this_round), outcomes)
+        conversation.tools_answered("" if mind.is_spoken else "".join(in_this_round), outcomes)
         if all(outcome.no_followup for outcome in outcomes):
             return ""
         said.clear()

@@ -1,0 +1,57 @@
+"""What every call has: most of it is tested where it shows, in tests/voice/test_chat_session.py."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from tests.voice._fakes import Owner
+
+from pinecall_run.providers.contracts import ProviderError
+from pinecall_run.voice.call_core import CallCore, Surroundings, explained
+from pinecall_run.wire import commands, events
+
+
+def core(**configuration: Any) -> tuple[CallCore, Owner]:
+    owner, numbers = Owner(), itertools.count(1)
+    around = Surroundings(owner.tell, lambda: f"id{next(numbers)}", lambda: 1000.0, 5.0, lambda _: None)
+    return CallCore("call-1", "front", configuration, None, around), owner
+
+
+def test_the_greeting_is_in_the_language_of_the_call() -> None:
+    words = {"en": "Hello", "es": "Hola"}
+    assert core(greeting=words, language="es-MX")[0].greeting == "Hola"
+    assert core(greeting=words, language="fr")[0].greeting == "Hello"
+    assert core(greeting="Hi")[0].greeting == "Hi"
+    assert core(greeting=7)[0].greeting == core()[0].greeting == ""
+
+
+def test_a_reply_to_an_older_message_is_rejected_and_others_are_not() -> None:
+    call, owner = core()
+    late = commands.BotReply(call_id="call-1", message_id="m1", text="no", in_reply_to="u1")
+    assert call.reject(late, "u2")
+    assert owner.last(events.ReplyRejected).expected_reply_to == "u2"
+    assert not call.reject(late, "u1")
+    assert not call.reject(commands.BotReply(call_id="call-1", message_id="m1", text="no", in_reply_to=""), "u2")
+
+
+def test_what_only_some_calls_know_is_not_handled_here() -> None:
+    call, _ = core()
+    assert call.handle(commands.HistoryClear(call_id="call-1"))
+    assert not call.handle(commands.CallHangup(call_id="call-1"))
+
+
+def test_a_call_that_ends_tells_how_long_it_was_and_what_was_said() -> None:
+    call, _ = core()
+    call.conversation.user_said("hi")
+    assert call.over() == {
+        "duration_seconds": 0.0,
+        "started_at": 1000.0,
+        "ended_at": 1000.0,
+        "messages": [{"role": "user", "content": "hi"}],
+    }
+
+
+def test_a_failure_is_told_with_its_remedy() -> None:
+    assert explained(ProviderError("no key", "set one")) == "no key (set one)"
+    assert explained(ProviderError("no key")) == "no key"
