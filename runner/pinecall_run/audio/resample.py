@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.error import BlockingIOError as NothingYetError
@@ -69,12 +71,17 @@ class Resampler:
         """Make the frame that the samples travel in as long as they are."""
         self._frame = AudioFrame("s16", "mono", length)
         self._frame.sample_rate = self._rates[0]
-        self._input = np.frombuffer(self._frame.planes[0], np.int16, length)
+        self._input = _samples(self._frame)
 
     def _pull(self) -> Samples:
         """The one frame that the filter makes of one, if it has made it."""
         try:
-            frame = self._sink.pull()
+            frame = cast(AudioFrame, self._sink.pull())
         except (NothingYetError, NothingLeftError):
             return _NONE
-        return np.frombuffer(frame.planes[0], np.int16, frame.samples)
+        return _samples(frame)
+
+
+def _samples(frame: AudioFrame) -> Samples:
+    """The frame's own memory."""
+    return np.frombuffer(cast("memoryview[int]", frame.planes[0]), np.int16, frame.samples)

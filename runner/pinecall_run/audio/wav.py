@@ -114,11 +114,13 @@ def _format(chunk: bytes) -> _Format:
         tag = int.from_bytes(chunk[24:26], "little")  # the sub-format, a GUID that begins with the tag
     shape = _Format(tag, channels, rate, frame_bytes, bits)
     if tag != _PCM:
-        raise WavError(f"the WAV file holds format {tag}, not PCM (1): convert it, as with sox IN.wav -e signed OUT.wav")
+        raise WavError(
+            f"the WAV file holds format {tag}, not PCM (1): convert it, as with sox IN.wav -e signed OUT.wav"
+        )
     if bits not in (8, 16, 24, 32) or not channels or rate not in _RATES or frame_bytes != channels * bits // 8:
         raise WavError(
-            f"the WAV file has {channels} channels, {rate} Hz, {bits} bits in frames of {frame_bytes} bytes, which is no "
-            "PCM that can be read: convert it, as with sox IN.wav -b 16 -r 16000 -c 1 OUT.wav"
+            f"the WAV file has {channels} channels, {rate} Hz, {bits} bits and {frame_bytes} bytes a frame, which is "
+            "no PCM that can be read: convert it, as with sox IN.wav -b 16 -r 16000 -c 1 OUT.wav"
         )
     return shape
 
@@ -131,6 +133,7 @@ def _mono(shape: _Format, body: bytes) -> Samples:
     else:
         each = np.frombuffer(body, np.uint8).reshape(-1, width)
         wide = np.ascontiguousarray(each[:, -2:]).view("<i2").ravel()  # the two upper bytes
-    if shape.channels == 1:
-        return wide.astype(np.int16, copy=False)
-    return wide.reshape(frames, shape.channels).mean(axis=1).round().astype(np.int16)
+    mono: Samples = wide.astype(np.int16, copy=False)
+    if shape.channels > 1:
+        mono = mono.reshape(frames, shape.channels).mean(axis=1).round().astype(np.int16)
+    return mono
