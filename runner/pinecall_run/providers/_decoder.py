@@ -101,19 +101,28 @@ class Ear:
         self._partial = ""
 
     def prepare(self, payload: bytes) -> None:
-        """``words`` to know with how they sound, and a ``grammar`` whose words are known."""
+        """Learn ``words`` that the dictionary lacks, and take a ``grammar`` where there is one."""
         asked = json.loads(payload)
-        model = self._decoder.get_lm(_OPEN)
-        for word, phones in asked["pronunciations"].items():
-            if self._decoder.lookup_word(word) is None:
-                model.add_word(word, _BOOST)
-                self._decoder.add_word(word, phones, True)
         unknown = [word for word in asked["words"] if self._decoder.lookup_word(word) is None]
+        unknown = self._teach(unknown) if unknown else []
         if asked["grammar"] and not unknown:
             self._decoder.add_jsgf_string(_GRAMMAR, asked["grammar"])
             self._decoder.activate_search(_GRAMMAR)
             self._search = _GRAMMAR
         self._answer({"unknown": unknown})
+
+    def _teach(self, words: list[str]) -> list[str]:
+        """Gives those that cannot be pronounced."""
+        from pinecall_run.providers._phones import pronunciations
+
+        model, unknown = self._decoder.get_lm(_OPEN), []
+        for word, phones in pronunciations(words).items():
+            if phones:
+                model.add_word(word, _BOOST)
+                self._decoder.add_word(word, phones, True)
+            else:
+                unknown.append(word)
+        return unknown
 
     def hear(self, chunk: bytes) -> None:
         """Some 20 ms of sound."""
