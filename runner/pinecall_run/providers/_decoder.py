@@ -12,66 +12,211 @@ import os
 import struct
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO
 
 HEADER = struct.Struct("<cI")
 SOUND, FINISH, PREPARE = b"s", b"f", b"p"
 
+Answer = Callable[[dict[str, Any]], None]
+
 _SECOND = 32_000  # bytes
-_CHUNK = 640
 _LEAD_CHUNKS = 15
-_PRIME = _SECOND // 2
+_PRIME = _SECOND * 4 // 5
 _PARTIAL = _SECOND // 5
 _LONGEST, _QUIET = 30 * _SECOND, 3 * _SECOND
-_GRAMMAR, _OPEN = "grammar", "_default"
+_LOUDER, _FLOOR, _RISE = 3, 40.0, 1.005
+_GRAMMAR, _OPEN, _CHEAP = "grammar", "_default", "cheap"
+_ONE_WORD = "#JSGF V1.0; grammar cheap; public <cheap> = one;"
+_BOOST = 100.0
+_NICE = 5
+
+
+def main() -> None:
+    """Serve one conversation."""
+    os.nice(_NICE)  # who paces sound goes first
+    wire = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # the library's grammar parser prints what it does not understand
+
+    def answer(what: dict[str, Any]) -> None:
+        wire.write(json.dumps(what).encode() + b"\n")
+        wire.flush()
+
+    try:
+        _serve(sys.stdin.buffer, answer)
+    except BrokenPipeError:  # the server is gone
+        os._exit(1)
+    except Exception as error:  # noqa: BLE001 - whoever reads the answers has no other way to know
+        answer({"error": f"{type(error).__name__}: {error}"})
+
+
+def _serve(source: BinaryIO, answer: Answer) -> None:
+    from pocketsphinx import Decoder  # type: ignore[import-untyped]
+
+    ear = Ear(Decoder(loglevel="FATAL"), answer)
+    answer({"is_ready": True})
+    take = {SOUND: ear.hear, FINISH: ear.finish, PREPARE: ear.prepare}
+    while header := source.read(HEADER.size):
+        kind, length = HEADER.unpack(header)
+        take[kind](source.read(length))
 
 
 class Level:
-    """Tells sound from quiet by the peaks of chunks, against a floor that follows the line's noise."""
+    """Tells sound from quiet by the peak of a chunk, against a floor that follows the noise of the line."""
 
     def __init__(self) -> None:
-        self._floor = 40.0
+        self._floor = _FLOOR
 
     def is_voiced(self, chunk: bytes) -> bool:
         samples = memoryview(chunk).cast("h")
         peak = max(max(samples, default=0), -min(samples, default=0))
-        self._floor = max(40.0, min(self._floor * 1.005, peak))
-        return peak > 3 * self._floor
+        self._floor = max(_FLOOR, min(self._floor * _RISE, peak))
+        return peak > _LOUDER * self._floor
 
 
 class Ear:
-    """Decodes utterance by utterance; silence between them costs nothing."""
+    """Decodes utterance by utterance; the quiet between them is not decoded.
 
-    def __init__(self, decoder: Any, answer: Callable[[dict[str, Any]], None]) -> None:
+    The library subtracts the mean of the voice's spectrum. Its own estimate takes many seconds to follow a new voice,
+    so the mean is measured here: of the first 0.8 s of the first utterance, then of all that was heard.
+    """
+
+    def __init__(self, decoder: Any, answer: Answer) -> None:
         self._decoder = decoder
         self._answer = answer
         self._level = Level()
         self._lead: deque[bytes] = deque(maxlen=_LEAD_CHUNKS)
         self._mean: list[float] = []
         self._weight = 0
-        self._reset()
+        self._search = _OPEN
+        decoder.add_jsgf_string(_CHEAP, _ONE_WORD)
+        decoder.activate_search(_OPEN)
+        self._begin()
 
-    def _reset(self) -> None:
+    def _begin(self) -> None:
         self._sound = bytearray()
         self._voiced = bytearray()
-        self._decoded = self._quiet = self._asked = 0
+        self._is_decoding = False
+        self._quiet = self._unasked = 0
         self._partial = ""
 
     def prepare(self, payload: bytes) -> None:
-        """Take words with their pronunciations, and a grammar."""
+        """Learn ``words`` that the dictionary lacks, and take a ``grammar`` where there is one."""
         asked = json.loads(payload)
-        model = self._decoder.get_lm(_OPEN)
-        for word, phones in asked["words"].items():
-            if self._decoder.lookup_word(word) is None:
-                model.add_word(word, asked["weight"])
-                self._decoder.add_word(word, phones, True)
-        if asked["grammar"]:
-            missing = [word for word in asked["grammar_words"] if self._decoder.lookup_word(word) is None]
-            if missing:
-                self._answer({"missing": missing})
-                return
+        unknown = [word for word in asked["words"] if self._decoder.lookup_word(word) is None]
+        unknown = self._teach(unknown) if unknown else []
+        if asked["grammar"] and not unknown:
             self._decoder.add_jsgf_string(_GRAMMAR, asked["grammar"])
             self._decoder.activate_search(_GRAMMAR)
-        self._has_grammar = bool(asked["grammar"])
-        self._answer({"is_prepared": True})
+            self._search = _GRAMMAR
+        self._answer({"unknown": unknown})
+
+    def _teach(self, words: list[str]) -> list[str]:
+        """Gives those that cannot be pronounced."""
+        from pinecall_run.providers._phones import pronunciations
+
+        model, unknown = self._decoder.get_lm(_OPEN), []
+        for word, phones in pronunciations(words).items():
+            if phones:
+                model.add_word(word, _BOOST)
+                self._decoder.add_word(word, phones, True)
+            else:
+                unknown.append(word)
+        return unknown
+
+    def hear(self, chunk: bytes) -> None:
+        """Some 20 ms of sound."""
+        is_voiced = self._level.is_voiced(chunk)
+        if is_voiced and self._lead:
+            self._take(b"".join(self._lead))
+            self._lead.clear()
+        if not is_voiced and not self._sound:
+            self._lead.append(chunk)
+            return
+        self._quiet = 0 if is_voiced else self._quiet + len(chunk)
+        if is_voiced:
+            self._voiced += chunk
+        self._take(chunk)
+        if len(self._sound) >= _LONGEST or self._quiet >= _QUIET:  # nobody asked for the end
+            self.finish()
+
+    def finish(self, payload: bytes = b"") -> None:
+        """Tell what was said since the last time, if anything was."""
+        if not self._sound:
+            return
+        if not self._is_decoding:
+            self._start()
+        self._decoder.end_utt()
+        if self._search != _OPEN and self._decoder.hyp() is None:
+            self._hear_openly()
+        self._tell()
+        self._learn()
+        self._begin()
+
+    def _take(self, sound: bytes) -> None:
+        self._sound += sound
+        if self._is_decoding:
+            self._decoder.process_raw(sound, False, False)
+            self._tell_partial(len(sound))
+        elif self._mean or len(self._voiced) >= _PRIME:
+            self._start()
+
+    def _start(self) -> None:
+        mean = self._mean or self._mean_of(self._voiced or self._sound)
+        self._decoder.set_cmn(",".join(map(str, mean)))
+        self._decoder.start_utt()
+        self._decoder.process_raw(bytes(self._sound), False, False)
+        self._is_decoding = True
+
+    def _hear_openly(self) -> None:
+        """Nothing of the grammar fits: hear the utterance again without it."""
+        self._decoder.activate_search(_OPEN)
+        self._decoder.start_utt()
+        self._decoder.process_raw(bytes(self._sound), False, True)
+        self._decoder.end_utt()
+
+    def _tell_partial(self, length: int) -> None:
+        self._unasked += length
+        if self._unasked < _PARTIAL:
+            return
+        self._unasked = 0
+        guess = self._decoder.hyp()
+        text = guess.hypstr if guess is not None else ""
+        if text and text != self._partial:
+            self._partial = text
+            self._answer({"text": text, "is_final": False})
+
+    def _tell(self) -> None:
+        guess = self._decoder.hyp()
+        if guess is not None and guess.hypstr:
+            segments = [(segment.word, segment.prob) for segment in self._decoder.seg()]
+            self._answer({"text": guess.hypstr, "is_final": True, "confidence": _confidence(segments)})
+
+    def _learn(self) -> None:
+        """Take this utterance into the mean, and be ready for the next."""
+        if self._voiced:
+            mean, weight = self._mean_of(self._voiced), len(self._voiced)
+            whole = self._weight + weight
+            known = self._mean or mean
+            self._mean = [(a * self._weight + b * weight) / whole for a, b in zip(known, mean, strict=True)]
+            self._weight = whole
+        self._decoder.activate_search(self._search)
+
+    def _mean_of(self, sound: bytearray) -> list[float]:
+        self._decoder.activate_search(_CHEAP)  # the end of an utterance searches, whatever was asked before
+        self._decoder.start_utt()
+        self._decoder.process_raw(bytes(sound), True, True)
+        mean: str = self._decoder.get_cmn(False)
+        self._decoder.end_utt()
+        self._decoder.activate_search(self._search)
+        return [float(number) for number in mean.split(",")]
+
+
+def _confidence(segments: Sequence[tuple[str, float]]) -> float:
+    """The geometric mean of the words' own, without the silences and noises between them."""
+    known = [min(max(probability, 1e-6), 1.0) for word, probability in segments if word[:1] not in "<[+"]
+    return round(math.exp(sum(map(math.log, known)) / len(known)), 3) if known else 0.0
+
+
+if __name__ == "__main__":
+    main()
