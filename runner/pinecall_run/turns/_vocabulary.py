@@ -46,17 +46,18 @@ OPEN: dict[str, str] = {
     "es": "de del a al en con por para sin sobre entre desde hasta hacia durante ante bajo contra según la lo cuando"
     " mientras como cual quien este esta estos estas es son está están soy muy también quiero necesito tengo puedo",
     "fr": "de du d à au aux en dans avec pour par sans sur sous entre depuis vers chez pendant avant après contre si"
-    " comme son sa ce cette ces je tu il elle nous vous ils elles est sont suis très aussi c'est veux voudrais j'ai peux",
+    " comme son sa ce cette ces je tu il elle nous vous ils elles est sont suis très aussi c'est veux voudrais j'ai"
+    " peux",
     "de": "von vom zu zum zur in im an am auf mit für bei nach aus über unter zwischen ohne seit vor während durch um"
     " der die das den dem damit ihr ihre dieser diese dieses ich wir er sie also ist sind bin war sehr auch möchte will"
     " kann muss habe",
     "it": "di del della dei delle a al alla in nel nella con per da dal dalla su sul sulla tra fra senza verso durante"
     " la i le quando chi cui suo sua questo questa questi queste io noi lui lei è sono sei molto anche vorrei voglio"
     " posso ho",
-    "pt": "de do da dos das a ao à em no na nos nas com por pelo pela para sem sobre entre desde até durante o as quando"
-    " quem qual este esta esse essa eu nós ele ela é são está sou muito também quero preciso posso tenho",
+    "pt": "de do da dos das a ao à em no na nos nas com por pelo pela para sem sobre entre desde até durante o as"
+    " quando quem qual este esta esse essa eu nós ele ela é são está sou muito também quero preciso posso tenho",
 }
-"""Prepositions, pronouns, auxiliaries: more follows, unless a full stop says otherwise: "what is it for" is a sentence."""
+"""Prepositions, pronouns, auxiliaries: more follows, unless a full stop says otherwise: "That is what it is for." """
 
 LEADS: dict[str, tuple[str, ...]] = {
     "en": ("number is", "name is", "address is", "email is", "code is", "phone is", "it's the"),

@@ -61,12 +61,12 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class AgentPending:
-    """A reply is being made that no turn asked for, or that goes on after what was played."""
+    """A reply goes on: after what is played, or was, more is being made. The end of a turn says so by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentBegan:
-    """The first sound of an utterance is played. ``message`` is the user message it answers, 0 where it answers none."""
+    """An utterance begins to be heard. ``message`` is the user message that it answers, 0 where it does not."""
 
     message: int = 0
 

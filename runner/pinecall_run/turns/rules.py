@@ -143,7 +143,7 @@ def _mode(asked: Any, has_native_turns: bool, has_smart_turn: bool) -> Mode:
 def _part(
     keys: Mapping[str, Any], inner: Mapping[str, Any], name: str, *, as_text: str = "", as_flag: str = ""
 ) -> dict[str, Any]:
-    """A mapping of the configuration, laid over the one of that name in ``config``; text or a flag stand for one key."""
+    """A mapping of the configuration, laid over that of ``config``; a text or a flag stands for one key of it."""
     merged: dict[str, Any] = {}
     for said in (inner.get(name), keys.get(name)):
         if as_text and isinstance(said, str):

@@ -66,19 +66,20 @@ class Said:
         self._settle()
         self._parts.append(text.strip())
 
-    def vendors(self, text: str) -> bool:
-        """The whole of a turn as the vendor counts turns, who may have given parts of it as final; whether words changed."""
+    def vendors(self, text: str, *, is_end: bool) -> bool:
+        """The whole of what the vendor counts as a turn, parts of which may be final already; whether words changed.
+
+        After its end a final text that repeats it may still come.
+        """
         before = words(self.text)
         if text.strip() and words(text) != words(_joined([*self._parts[self._vendors :], self._partial])):
             del self._parts[self._vendors :]
             self._aside = min(self._aside, len(self._parts))
             self._partial, self._provisional = text.strip(), False
+        if is_end:
+            self.take()
+            self._vendors = len(self._parts)
         return words(self.text) != before
-
-    def vendors_end(self) -> None:
-        """The vendor's turn is over; a final text that repeats its end may still come."""
-        self.take()
-        self._vendors = len(self._parts)
 
     def take(self) -> None:
         """Take a partial text for final."""
@@ -99,6 +100,10 @@ class Said:
         self._vendors = max(0, self._vendors - self._aside)
         self._aside = 0
 
+    def forget(self) -> None:
+        """Nothing of what comes repeats what was taken for final."""
+        self._stale = []
+
     def drop(self) -> None:
         """Forget what stood aside."""
         self.take()
@@ -111,6 +116,13 @@ class Said:
         """A final text can no longer replace the one that was taken for it; it may still repeat its words."""
         if self._provisional:
             self._provisional, self._stale = False, words(self._parts[-1])
+
+    def elsewhere(self) -> Said:
+        """An empty one for what is said from now on, which may begin with a repetition of what was taken for final."""
+        self._settle()
+        found = Said()
+        found._stale = self._stale
+        return found
 
     def _awaited(self) -> list[str]:
         return words(self._parts[-1]) if self._provisional else self._stale

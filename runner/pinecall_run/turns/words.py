@@ -17,7 +17,7 @@ _CLOSING = "\"'”’»)] "
 
 
 class Look(Enum):
-    """How finished a text looks: the probability that it is, and how much longer than the least its end is waited for."""
+    """How finished a text looks: the probability that it is, and how many times the least silence it has to last."""
 
     FINISHED = (0.9, 1.0)
     UNKNOWN = (0.6, 1.5)
@@ -56,7 +56,7 @@ def look(text: str, language: str) -> Look:
 
 
 def is_backchannel(text: str, language: str) -> bool:
-    """Whether a text is no more than a sign of listening. In a language that we have no words of, those of all count."""
+    """Whether a text is no more than a sign of listening; in a language that we have no words of, in any of ours."""
     return _are_all(words(text), _BACKCHANNELS, base_of(language))
 
 
