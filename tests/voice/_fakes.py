@@ -147,9 +147,9 @@ class Talk:
         return self.session.conversation.messages
 
 
-async def settle() -> None:
+async def settle(turns: int = 30) -> None:
     """Let everything that can run do so."""
-    for _ in range(30):
+    for _ in range(turns):
         await asyncio.sleep(0)
 
 

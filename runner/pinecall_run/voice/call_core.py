@@ -64,9 +64,9 @@ class CallCore:
             str(configuration.get("prompt") or prompt_in(configuration.get("llm"))),
             dict(configuration.get("vars") or {}),
         )
-        self.desk = ToolDesk(around.tell_owner, timeout=around.tool_timeout)
-        self.started_at = around.clock()
         self._deliver = around.tell_owner if tell is None else tell
+        self.desk = ToolDesk(self._deliver, timeout=around.tool_timeout)
+        self.started_at = around.clock()
         self._turn = 0
         self._prepared = asyncio.Event()
 
@@ -103,10 +103,9 @@ class CallCore:
 
     # thinking
 
-    def mind(self, model: LanguageModel, call_tools: CallTools, *, is_spoken: bool = False) -> Mind:
+    def mind(self, model: LanguageModel, call_tools: CallTools) -> Mind:
         """What an answer is made with."""
-        tools = list(self.configuration.get("tools") or ())
-        return Mind(model, tools, call_tools, self._now, is_spoken=is_spoken)
+        return Mind(model, list(self.configuration.get("tools") or ()), call_tools, self._now)
 
     async def prepare(self) -> None:
         """Let a runner that asked for it get ready before the model is asked (protocol: ``preparing``)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,6 +36,12 @@ def greeting_in(written: Any, language: str) -> str:
         base = language.partition("-")[0]
         written = written.get(language) or written.get(base) or next(iter(written.values()), None)
     return written if isinstance(written, str) else ""
+
+
+def raw(configuration: Mapping[str, Any], key: str) -> Any:
+    """A value of the raw session configuration (protocol 2.2: ``config``); ``None`` where it is not there."""
+    config = configuration.get("config")
+    return config.get(key) if isinstance(config, dict) else None
 
 
 def zone(name: Any) -> tzinfo:

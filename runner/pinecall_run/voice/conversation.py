@@ -79,8 +79,20 @@ class Conversation:
         if text:
             self.messages.append({"role": "assistant", "content": text})
 
-    def tools_answered(self, said: str, outcomes: Sequence[ToolOutcome]) -> None:
-        """Append one round of tool calls with their results."""
+    def begin(self, role: str, content: str = "") -> dict[str, Any]:
+        """Append a message whose content is still to change, and give it."""
+        message: dict[str, Any] = {"role": role, "content": content}
+        self.messages.append(message)
+        return message
+
+    def forget(self, message: dict[str, Any]) -> None:
+        """Take a message out, if it is there."""
+        self.messages = [each for each in self.messages if each is not message]
+
+    def tools_answered(
+        self, said: str, outcomes: Sequence[ToolOutcome], *, after: dict[str, Any] | None = None
+    ) -> None:
+        """Add one round of tool calls with their results: at the end, or behind a message that is still there."""
         calls = [
             {
                 "id": o.call.id,
@@ -91,7 +103,8 @@ class Conversation:
         ]
         request = {"role": "assistant", "content": said or None, "tool_calls": calls}
         answers = [{"role": "tool", "tool_call_id": o.call.id, "content": _text(o.result)} for o in outcomes]
-        self.messages += [request, *answers]
+        place = next((i + 1 for i, each in enumerate(self.messages) if each is after), len(self.messages))
+        self.messages[place:place] = [request, *answers]
         kept = [call for call, outcome in zip(calls, outcomes, strict=True) if not outcome.ephemeral]
         if len(kept) < len(calls):
             self._passing.append((request, {**request, "tool_calls": kept} if kept else None))

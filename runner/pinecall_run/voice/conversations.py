@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pinecall_run.protocol.registry import Agent
 from pinecall_run.providers.catalogue import OpenModel, open_model, parse_model
@@ -14,7 +14,11 @@ from pinecall_run.transports.contract import NotAdmittedError, Outlet
 from pinecall_run.voice.call_core import Surroundings
 from pinecall_run.voice.chat_session import ChatSession
 from pinecall_run.voice.failure import described
-from pinecall_run.wire import events
+from pinecall_run.wire import commands, events
+
+if TYPE_CHECKING:  # needs an extra, which typed conversations do without
+    from pinecall_run.transports.contract import AudioOutlet, Caller
+    from pinecall_run.voice.spoken_call import Equipment, SpokenCall
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
@@ -28,6 +32,37 @@ IDLE_SECONDS = 1800.0
 
 DEFAULT_MODEL = "openai:gpt-4.1-mini"
 """Answers for a client that sends a prompt and no model."""
+
+
+class Session(Protocol):
+    """A call as the server sees it."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def agent_id(self) -> str: ...
+
+    @property
+    def heard_at(self) -> float:
+        """When its person was heard from last, in epoch seconds."""
+        ...
+
+    def announce(self) -> None:
+        """Tell the runner that it is there."""
+
+    def owner_returned(self) -> None:
+        """Another runner has it now, or the same one again."""
+
+    def handle(self, command: commands.Command) -> bool:
+        """What a runner wants of it; ``False`` if that means nothing here."""
+        ...
+
+    def end(self, reason: str) -> None:
+        """It is to end."""
+
+    async def run(self) -> None:
+        """Serve it to its end."""
 
 
 class Conversations:
@@ -49,13 +84,13 @@ class Conversations:
         self._tell = tell
         self._environ = environ
         self._open_model = open_model
-        self._sessions: dict[str, ChatSession] = {}
+        self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._owners: dict[str, str] = {}
         self._orphans: dict[str, None] = {}
         """Sessions whose connection is gone, in their order."""
 
-    def get(self, call_id: str) -> ChatSession | None:
+    def get(self, call_id: str) -> Session | None:
         """The live session of an id."""
         return self._sessions.get(call_id)
 
@@ -83,23 +118,62 @@ class Conversations:
         Raises:
             NotAdmittedError: there is no room, the id is taken, or the model cannot be opened.
         """
+        self._check_room(call_id)
+        configuration = agent.configured("chat")
+        model = self._model_or_refuse(configuration)
+        session = ChatSession(call_id, agent.agent_id, configuration, model, outlet, self._around, metadata=metadata)
+        self._start(session, agent)
+        return session
+
+    def begin_spoken(
+        self, agent: Agent, call_id: str, outlet: AudioOutlet, *, caller: Caller, equipment: Equipment
+    ) -> SpokenCall:
+        """A new spoken call, told to the agent's owner. What its page asks for is in ``caller``, checked by now.
+
+        Raises:
+            NotAdmittedError: there is no room, or a stage of the call cannot be opened.
+        """
+        from pinecall_run.voice.spoken_call import SpokenCall
+
+        self._check_room(call_id)
+        configuration = {**agent.configured("webrtc"), **caller.config}
+        model = self._model_or_refuse(configuration)
+        try:
+            session = SpokenCall(
+                call_id,
+                agent.agent_id,
+                configuration,
+                model,
+                outlet,
+                self._around,
+                caller=caller,
+                equipment=equipment,
+                metadata=caller.metadata,
+            )
+        except ProviderError as error:
+            raise NotAdmittedError("the agent cannot hear or speak here") from error
+        self._start(session, agent)
+        return session
+
+    def _check_room(self, call_id: str) -> None:
         if len(self._sessions) >= MAX_SESSIONS:
             raise NotAdmittedError("the server is at capacity; try again later")
         if call_id in self._sessions:
             raise NotAdmittedError("the session id is in use")
-        configuration = agent.configured("chat")
+
+    def _model_or_refuse(self, configuration: Mapping[str, Any]) -> LanguageModel | None:
         try:
-            model = self.model(configuration)
+            return self.model(configuration)
         except ProviderError as error:
             raise NotAdmittedError("the agent's model is not available") from error
-        session = ChatSession(call_id, agent.agent_id, configuration, model, outlet, self._around, metadata=metadata)
-        self._sessions[call_id] = session
-        self._owners[call_id] = agent.connection
+
+    def _start(self, session: Session, agent: Agent) -> None:
+        self._sessions[session.id] = session
+        self._owners[session.id] = agent.connection
         session.announce()  # before anything else: what the runner hears later of the agent is not in this session
-        task = asyncio.create_task(session.run(), name=f"conversation {call_id}")
-        self._tasks[call_id] = task
-        task.add_done_callback(lambda task: self._forget(call_id, task))
-        return session
+        task = asyncio.create_task(session.run(), name=f"conversation {session.id}")
+        self._tasks[session.id] = task
+        task.add_done_callback(lambda task: self._forget(session.id, task))
 
     def orphan(self, connection: str) -> set[str]:
         """A connection is gone: its sessions go on without an owner. Returns the agents that they are with."""

@@ -16,15 +16,17 @@ from pinecall_run.protocol.server import ServerPeer
 from pinecall_run.providers.catalogue import OpenModel, open_model
 from pinecall_run.providers.contracts import ProviderError
 from pinecall_run.transports.contract import Admitted, NotAdmittedError, Outlet
+from pinecall_run.voice.call_reception import SPOKEN, Audition, CallReception, audition
 from pinecall_run.voice.conversations import Conversations
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.terminal import TerminalOutlet
 from pinecall_run.voice.tokens import BadTokenError, TokenMint
 from pinecall_run.wire import call_commands, commands, events, speech_events
+from pinecall_run.wire.absent import UNSET
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
-SERVED = frozenset(("chat",))
+SERVED = SPOKEN | {"chat"}
 """Channel types that have a transport in this server."""
 
 DISPLACED, GOING_AWAY = 4001, 1001
@@ -53,10 +55,12 @@ class Hub:
     ) -> None:
         self.registry = Registry(SERVED)
         self.conversations = Conversations(self._tell, environ, new_id, clock, tool_timeout, open_model)
+        self.calls = CallReception(self, environ, new_id)
         self.tokens = tokens
         self.clock = clock
         self._accepts_key = accepts_key
         self._pace = pace
+        self._environ = environ
         self._new_id = new_id
         self._connections: dict[str, tuple[ServerPeer, Deliver]] = {}
         self._terminals: dict[str, dict[str, TerminalOutlet]] = {}
@@ -129,7 +133,7 @@ class Hub:
         may_ask = isinstance(frame, commands.LlmToolResult) or self.conversations.owner(session.id) == connection
         if may_ask and not session.handle(frame):
             name = type(frame).__struct_config__.tag
-            sentence = f"{name} means nothing in a typed conversation, such as {session.id}"
+            sentence = f"{name} means nothing in a call such as {session.id}"
             # Without the agent's name: an error that has it is about its registration.
             self._tell(connection, events.Error(code="NOT_SUPPORTED", error=sentence))
 
@@ -201,7 +205,20 @@ class Hub:
         self._carry_out(self.registry.remove(connection, command, self.clock()))
 
     def _on_channel_add(self, connection: str, command: commands.ChannelAdd) -> None:
-        self._carry_out(self.registry.add_channel(connection, command))
+        self._carry_out(map(self._judged, self.registry.add_channel(connection, command)))
+
+    def _judged(self, outcome: Outcome) -> Outcome:
+        """An acknowledgement says how a spoken channel will be served, before anybody calls."""
+        match outcome:
+            case Tell(_, events.ChannelAdded(agent_id=agent_id, type=type) as added) if type in SPOKEN:
+                heard = self.audition(self.registry.agents[agent_id].configured(type))
+                added.served = heard.can_talk
+                added.notes = list(heard.notes) or UNSET
+        return outcome
+
+    def audition(self, configuration: Mapping[str, Any]) -> Audition:
+        """Whether calls of a configuration can be heard and spoken here."""
+        return audition(configuration, self._environ)
 
     def _on_channel_configure(self, connection: str, command: commands.ChannelConfigure) -> None:
         self._carry_out(self.registry.configure_channel(connection, command))
@@ -252,6 +269,7 @@ class Hub:
     async def close(self) -> None:
         """End every conversation, say so to everybody, and close every connection."""
         await self.conversations.close()
+        await self.calls.close()
         for connection in list(self._connections):
             self._shut(connection, GOING_AWAY, "server stopped")
         with contextlib.suppress(TimeoutError):

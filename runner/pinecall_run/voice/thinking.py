@@ -19,14 +19,21 @@ CallTools = Callable[[Sequence[ToolCall]], Awaitable[Sequence[ToolOutcome]]]
 
 @dataclass(frozen=True, slots=True)
 class Mind:
-    """What one answer is made with. ``now`` gives the time in the agent's zone; ``is_spoken`` where whoever speaks it
-    keeps what was heard of it, so that a round of tools is kept without what was said before it."""
+    """What one answer is made with.
+
+    Attributes:
+        now: the time in the agent's zone.
+        is_spoken: whoever speaks the answer keeps what was heard of it: rounds of tools are kept without what was said
+            before them, and where they were asked for, whatever has been said since.
+        is_abandoned: whether nobody wants the answer any more; asked when tools have answered.
+    """
 
     model: LanguageModel
     tools: Sequence[dict[str, Any]]
     call_tools: CallTools
     now: Callable[[], datetime]
     is_spoken: bool = False
+    is_abandoned: Callable[[], bool] = bool
 
 
 async def think(mind: Mind, conversation: Conversation, on_text: Callable[[str], None]) -> str:
@@ -55,9 +62,10 @@ async def think(mind: Mind, conversation: Conversation, on_text: Callable[[str],
             ToolCall(id=request.id, name=request.name, arguments=request.arguments or "{}")  # some endpoints send ""
             for request in requests
         ]
+        place = conversation.messages[-1] if mind.is_spoken and conversation.messages else None
         outcomes = await mind.call_tools(calls)
-        conversation.tools_answered("" if mind.is_spoken else "".join(in_this_round), outcomes)
-        if all(outcome.no_followup for outcome in outcomes):
+        conversation.tools_answered("" if mind.is_spoken else "".join(in_this_round), outcomes, after=place)
+        if mind.is_abandoned() or all(outcome.no_followup for outcome in outcomes):
             return ""
         said.clear()
     return "".join(said)

@@ -88,12 +88,14 @@ class AgentDisplaced(AgentEvent, tag="agent.displaced", kw_only=True):
 class ChannelAdded(AgentEvent, tag="channel.added", kw_only=True):
     """A channel is open.
 
-    ``served`` is an extension: ``false`` when this server keeps the registration but has no transport for it.
+    Extensions: ``served`` is ``false`` when this server keeps the registration but has no transport for it; ``notes``
+    are sentences about how calls will be heard and spoken.
     """
 
     type: str = ""
     ref: str | Maybe | None = UNSET
     served: bool = True
+    notes: list[str] | Maybe = UNSET
 
 
 class ChannelConfigured(AgentEvent, tag="channel.configured", kw_only=True):

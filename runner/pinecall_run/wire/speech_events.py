@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import field
 
 from pinecall_run.wire.absent import UNSET
-from pinecall_run.wire.events import AgentEvent, CallEvent, Event, Maybe
+from pinecall_run.wire.events import AgentEvent, CallEvent, Event, Maybe, NamedResult
 
 
 class CallRinging(CallEvent, tag="call.ringing", kw_only=True):
@@ -201,6 +201,40 @@ class SessionTimeout(CallEvent, tag="session.timeout", kw_only=True):
     reason: str = ""
 
 
+class TurnMetrics(CallEvent, tag="turn.metrics", kw_only=True):
+    """How long the caller waited for an answer, stage by stage (extension). All count from the end of their voice."""
+
+    turn_id: int = 0
+    message_id: str = ""
+    transcript_ms: float | Maybe = UNSET
+    """Until the last words of the turn were understood for good."""
+    decided_ms: float | Maybe = UNSET
+    """Until the turn was taken for finished."""
+    first_token_ms: float | Maybe = UNSET
+    """Until the model began to answer; before ``decided_ms`` where it was asked early."""
+    first_audio_ms: float | Maybe = UNSET
+    """Until the first sound of the answer was there."""
+    heard_ms: float | Maybe = UNSET
+    """Until it was played."""
+
+
+class ToolsAnswered(CallEvent, tag="llm.tool_result", kw_only=True):
+    """Tools answered, for whoever looks on; the runner knows (protocol: tools, echo for observers)."""
+
+    results: list[NamedResult]
+    msg_id: str = ""
+
+
+class ProviderFailed(CallEvent, tag="provider.failed", kw_only=True):
+    """A vendor failed in a call (extension). ``next`` is who goes on in its place; empty where nobody does, or the same
+    vendor is tried again."""
+
+    stage: str
+    provider: str
+    error: str
+    next: str = ""
+
+
 class SessionScopeEvent(AgentEvent, kw_only=True):
     """Whom it is about: one session, one contact, or with neither the whole agent."""
 
@@ -277,6 +311,6 @@ EVENTS: tuple[type[Event], ...] = (
     CallHeld, CallUnheld, CallMuted, CallUnmuted,
     SpeechStarted, SpeechEnded, UserSpeaking, EagerTurn, TurnPause, TurnResumed, TurnContinued,
     BotWord, BotInterrupted, MessageConfirmed, MessageAborted, AudioMetrics,
-    IdleWarning, SessionTimeout, SessionPaused, SessionResumed, SessionSent,
+    IdleWarning, SessionTimeout, TurnMetrics, ToolsAnswered, ProviderFailed, SessionPaused, SessionResumed, SessionSent,
     WhatsappStarted, WhatsappMessage, WhatsappResponse, WhatsappStatus, WhatsappEnded,
 )  # fmt: skip

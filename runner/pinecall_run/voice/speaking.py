@@ -1,0 +1,222 @@
+"""How the agent speaks: one utterance after the other is turned into sound, played on time, and cut when it must be."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pinecall_run.audio.chunk import RATE, Samples
+from pinecall_run.audio.mixer import Mixer
+from pinecall_run.audio.playhead import HeardWord
+from pinecall_run.audio.resample import Resampler
+from pinecall_run.providers.contracts import Audio, ProviderError, Spoken, TextToSpeech
+from pinecall_run.voice.failure import described
+from pinecall_run.voice.spoken_text import spoken
+from pinecall_run.voice.utterance import Utterance
+
+_LOG = logging.getLogger("pinecall_run.voice")
+
+STALL_SECONDS = 5.0
+"""A voice that gives nothing for this long has failed."""
+
+LOOK_AHEAD = 1_600
+"""Samples that wait in the mixer: enough for the next chunk whatever the pieces' length, little to drop at a cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice of a vendor, opened."""
+
+    provider: str
+    tts: TextToSpeech
+
+
+class Audience(Protocol):
+    """Whom a speaker tells what becomes of utterances. All calls come from :meth:`Speaker.take` but the last two."""
+
+    def began(self, utterance: Utterance) -> None:
+        """Its first sound is being played."""
+
+    def word(self, utterance: Utterance, word: HeardWord) -> None:
+        """A word of it begins to be heard."""
+
+    def finished(self, utterance: Utterance) -> None:
+        """It was played to its end, or there was nothing in it to be played."""
+
+    def sounded(self, utterance: Utterance) -> None:
+        """Its first sound was made."""
+
+    def voice_failed(self, provider: str, error: str, next: str) -> None:
+        """A voice failed; ``next`` speaks from now on, nobody where that is empty."""
+
+
+class Speaker:
+    """The agent's voice in one call. ``voices`` are tried in their order; one that failed is not tried again."""
+
+    def __init__(self, voices: Sequence[Voice], mixer: Mixer, audience: Audience) -> None:
+        self._voices = list(voices)
+        self._mixer = mixer
+        self._audience = audience
+        self._to_make: asyncio.Queue[Utterance] = asyncio.Queue()
+        self._line: deque[Utterance] = deque()
+        """What is to be heard, in order; the first is being played once it ``has_begun``."""
+        self._making: asyncio.Task[None] | None = None
+        self._made: Utterance | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is anything to be heard yet."""
+        return bool(self._line)
+
+    @property
+    def current(self) -> Utterance | None:
+        """What is being played."""
+        return self._line[0] if self._line and self._line[0].has_begun else None
+
+    def change_voices(self, voices: Sequence[Voice]) -> None:
+        """Speak with these from the next sentence on."""
+        self._voices = list(voices)
+
+    def say(self, utterance: Utterance) -> None:
+        """Say something after what is being said."""
+        self._line.append(utterance)
+        self._to_make.put_nowait(utterance)
+
+    def take(self, *, may_begin: bool) -> Samples | None:
+        """The next 20 ms for the caller. ``may_begin`` where nothing keeps the agent from beginning an utterance."""
+        first = self._line[0] if self._line else None
+        if first is not None and (first.has_begun or may_begin):
+            while first.pieces and self._mixer.queued_samples < LOOK_AHEAD:
+                self._mixer.queue(first.take_piece())
+        chunk, voiced = self._mixer.take()
+        if first is not None and (voiced or first.is_over):
+            self._played(first, voiced)
+        return chunk
+
+    def _played(self, utterance: Utterance, samples: int) -> None:
+        words = utterance.playhead.played(samples)
+        if samples and not utterance.has_begun:
+            utterance.has_begun = True
+            self._audience.began(utterance)
+        for word in words:
+            self._audience.word(utterance, word)
+        if utterance.is_over and self._line and self._line[0] is utterance:
+            self._line.popleft()
+            self._audience.finished(utterance)
+
+    def cut(self) -> list[Utterance]:
+        """Fall silent within one chunk; what had begun or waited, in order."""
+        self._mixer.cut()
+        dropped = list(self._line)
+        for utterance in dropped:
+            self._drop(utterance)
+        return dropped
+
+    def drop(self, utterance: Utterance) -> None:
+        """Take one utterance out, silently if it had not begun."""
+        if utterance in self._line:
+            if utterance.has_begun:
+                self._mixer.cut()
+            self._drop(utterance)
+
+    def find(self, message_id: str) -> Utterance | None:
+        """The utterance of an id, if it is still to be heard."""
+        return next((each for each in self._line if each.message_id == message_id), None)
+
+    def answers(self, turn: int) -> list[Utterance]:
+        """The answers to a message of the caller's that nobody has heard of yet."""
+        return [each for each in self._line if each.turn == turn and not each.has_begun]
+
+    def _drop(self, utterance: Utterance) -> None:
+        self._line.remove(utterance)
+        utterance.cut()
+        if utterance is self._made and self._making is not None:
+            self._making.cancel()
+
+    # making sound
+
+    async def run(self) -> None:
+        """Turn utterances into sound, until cancelled."""
+        while True:
+            utterance = await self._to_make.get()
+            if utterance.is_cut:
+                continue
+            self._made, self._making = utterance, asyncio.create_task(self._make(utterance))
+            try:
+                await asyncio.wait([self._making])
+            finally:
+                self._making.cancel()
+                await asyncio.gather(self._making, return_exceptions=True)
+                self._made = self._making = None
+
+    async def _make(self, utterance: Utterance) -> None:
+        try:
+            while (sentence := await utterance.next_sentence()) is not None:
+                text = spoken(sentence)
+                if not text:  # nothing to hear, but it belongs to what is shown
+                    utterance.playhead.begin(sentence)
+                    utterance.playhead.complete()
+                elif not await self._speak(utterance, sentence, text):
+                    break
+        except Exception as error:  # noqa: BLE001 - a voice may fail in any way; the call goes on
+            _LOG.error("speaking failed: %s", described(error))
+        utterance.is_made = True
+
+    async def _speak(self, utterance: Utterance, sentence: str, text: str) -> bool:
+        """One sentence, by the first voice that can; ``False`` when all have failed."""
+        while self._voices:
+            voice = self._voices[0]
+            try:
+                await self._speak_with(voice, utterance, sentence, text)
+                return True
+            except ProviderError as error:
+                reason = str(error)
+            except TimeoutError:
+                reason = f"it gave nothing for {STALL_SECONDS:g} s"
+            if voice in self._voices:
+                self._voices.remove(voice)
+            following = self._voices[0].provider if self._voices else ""
+            self._audience.voice_failed(voice.provider, reason, following)
+        return False
+
+    async def _speak_with(self, voice: Voice, utterance: Utterance, sentence: str, text: str) -> None:
+        """One sentence by one voice. What had sounded when it failed was heard, and is kept; the next says it anew."""
+        resampler = Resampler(voice.tts.rate, RATE)
+        pieces = voice.tts.speak(text, utterance.message_id)
+        has_begun = False
+        try:
+            while (piece := await _next(pieces)) is not None:
+                if not has_begun:
+                    has_begun = True
+                    utterance.playhead.begin(sentence)
+                if isinstance(piece, Audio):
+                    self._sounds(utterance)
+                    utterance.add(resampler.feed(piece.samples))
+                    await utterance.has_room()
+                else:
+                    utterance.playhead.word_time(piece.word, piece.start, piece.end)
+            utterance.add(resampler.flush())
+        finally:
+            if has_begun:
+                utterance.playhead.complete()
+            await _close(pieces)
+
+    def _sounds(self, utterance: Utterance) -> None:
+        if not utterance.has_sound:
+            utterance.has_sound = True
+            self._audience.sounded(utterance)
+
+
+async def _next(pieces: AsyncIterator[Spoken]) -> Spoken | None:
+    async with asyncio.timeout(STALL_SECONDS):
+        return await anext(pieces, None)
+
+
+async def _close(pieces: AsyncIterator[Spoken]) -> None:
+    close = getattr(pieces, "aclose", None)
+    if close is not None:
+        await close()

@@ -1,0 +1,321 @@
+"""One spoken call: sound in and out on its door's clock, what its runner wants, and its beginning and end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pinecall_run.audio.chunk import Samples
+from pinecall_run.audio.mixer import Mixer
+from pinecall_run.providers.contracts import LanguageModel
+from pinecall_run.transports.contract import AudioOutlet, Caller
+from pinecall_run.turns import inputs
+from pinecall_run.turns.rules import rules_of
+from pinecall_run.voice.agent_side import AgentSide
+from pinecall_run.voice.ambience import Ambience
+from pinecall_run.voice.call_core import CallCore, Surroundings
+from pinecall_run.voice.caller_side import CallerSide
+from pinecall_run.voice.detector import Detector
+from pinecall_run.voice.failure import described
+from pinecall_run.voice.listening import Listener
+from pinecall_run.voice.loudness import Loudness
+from pinecall_run.voice.page_actions import PageActions
+from pinecall_run.voice.speaking import Speaker
+from pinecall_run.voice.stages import Stages
+from pinecall_run.voice.tape import Tape
+from pinecall_run.wire import call_commands, commands, events, speech_events
+from pinecall_run.wire.absent import UNSET
+
+_LOG = logging.getLogger("pinecall_run.voice")
+
+_NOT_SHOWN = (
+    events.LlmBefore, events.LlmPreparingTimeout, events.HistoryData, events.HistoryUpdated, events.SessionConfigured
+)  # fmt: skip
+"""What passes between server and runner only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What spoken calls of a server share."""
+
+    detector: Detector
+    open_stages: Callable[[Mapping[str, Any]], Stages]
+
+
+class SpokenCall:
+    """One call with one agent, pinned to the configuration that it began with."""
+
+    def __init__(
+        self,
+        call_id: str,
+        agent_id: str,
+        configuration: Mapping[str, Any],
+        model: LanguageModel | None,
+        outlet: AudioOutlet,
+        around: Surroundings,
+        *,
+        caller: Caller,
+        equipment: Equipment,
+        metadata: Mapping[str, Any],
+    ) -> None:
+        self.id = call_id
+        self.agent_id = agent_id
+        self._core = CallCore(call_id, agent_id, configuration, model, around, metadata=metadata, tell=self._tell)
+        self._outlet = outlet
+        self._around = around
+        self._from = caller
+        self._equipment = equipment
+        self._stages = equipment.open_stages(configuration)
+        self._mixer = Mixer()
+        self._caller = CallerSide(self._core, self._rules(), clock=caller.clock, hang_up=self.end)
+        self._agent = AgentSide(
+            self._core,
+            lambda told: Speaker(self._stages.voices, self._mixer, told),
+            self._caller,
+            clock=caller.clock,
+            show=outlet.event,
+        )
+        self._caller.agent = self._agent
+        self._caller.listener = self._listener = self._new_listener()
+        self._caller.ear = equipment.detector.open(self._caller.on_probability)
+        self._page = PageActions(self)
+        self._ambience = Ambience(self._mixer, self._core.configuration)
+        self._loudness = Loudness.asked_for(self._core)
+        self._tape = Tape.asked_for(self._core)
+        self._listening: asyncio.Task[None] | None = None
+        self._is_held = self._is_over = False
+        self._end_reason = ""
+        self._ended = asyncio.Event()
+
+    @property
+    def heard_at(self) -> float:
+        """Epoch seconds; a spoken call ends by its own limits, never for being forgotten."""
+        return self._around.clock()
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The messages that the model is shown."""
+        return self._core.conversation.messages
+
+    # the door (AudioSession)
+
+    def hear(self, chunk: Samples) -> None:
+        """See :class:`AudioSession`."""
+        if self._is_over:
+            return
+        if self._tape is not None:
+            self._tape.heard(chunk)
+        if self._loudness is not None:
+            self._loudness.heard(chunk)
+        if not self._is_held:
+            self._caller.hear(chunk)
+
+    def take(self) -> Samples | None:
+        """See :class:`AudioSession`."""
+        if self._is_over:
+            return None
+        self._caller.pulse(self._from.clock())
+        chunk = self._agent.take(may_begin=self._caller.may_agent_begin and not self._is_held)
+        if self._tape is not None:
+            self._tape.played(chunk)
+        if self._loudness is not None:
+            self._loudness.played(chunk)
+        return chunk
+
+    def act(self, action: Mapping[str, Any]) -> None:
+        """See :class:`AudioSession`."""
+        if not self._is_over:
+            self._page.act(action)
+
+    def end(self, reason: str) -> None:
+        """End the call; the first reason counts."""
+        if not self._ended.is_set():
+            self._end_reason = reason
+            self._ended.set()
+
+    # the runner
+
+    def handle(self, command: commands.Command) -> bool:
+        """A runner's command about this call, applied at once; ``False`` if it means nothing here."""
+        if self._core.handle(command):
+            if isinstance(command, commands.SessionConfigure):
+                self.reconfigured(command.configuration())
+            return True
+        handler = _COMMANDS.get(type(command))
+        if handler is not None:
+            handler(self, command)
+        return handler is not None
+
+    def announce(self) -> None:
+        """Tell the runner that the call is there."""
+        self._around.tell_owner(self._started())
+
+    def owner_returned(self) -> None:
+        """A runner took the call up: the one that lost its connection, or the next to hold the agent."""
+        self.announce()
+        self._core.desk.send_again()
+
+    def _started(self) -> events.CallStarted:
+        core = self._core
+        return core.event(
+            events.CallStarted,
+            from_=self._from.from_ or UNSET,
+            to=self._from.to or UNSET,
+            transport=self._from.transport,
+            metadata=core.metadata or UNSET,
+            language=core.language or UNSET,
+        )
+
+    # the task
+
+    async def run(self) -> None:
+        """Serve the call until it ends; always says goodbye to both sides."""
+        self._outlet.event(self._started())
+        works = [asyncio.create_task(self._guarded(work)) for work in (self._agent.speaker.run(), self._ambience.run())]
+        self._listening = asyncio.create_task(self._guarded(self._listener.run()))
+        try:
+            self._agent.greet()
+            await self._ended.wait()
+        finally:
+            await self._close([*works, self._listening])
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - the border of one call
+            _LOG.error("a call of %s failed: %s", self.agent_id, described(error))
+            self.end("error")
+
+    async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
+        self._is_over = True
+        self._caller.ear.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._agent.close()
+        if self._tape is not None:
+            await self._tape.close()
+        over = {"reason": self._end_reason or "server_stopped", **self._core.over()}
+        self._around.tell_owner(self._core.event(events.CallEnded, **over))
+        del over["messages"]  # they hold what tools answered
+        self._outlet.event(self._core.event(events.CallEnded, **over))
+        self._outlet.ended(over["reason"])
+
+    def _tell(self, event: events.CallEvent) -> bool:
+        if not isinstance(event, _NOT_SHOWN):
+            self._outlet.event(event)
+        return self._around.tell_owner(event)
+
+    # changes
+
+    def reconfigured(self, changes: Mapping[str, Any]) -> None:
+        """The configuration has changed: what hears, speaks and takes turns follows."""
+        if changes.keys() & {"voice", "stt", "language"}:
+            self._stages = self._equipment.open_stages(self._core.configuration)
+            self._agent.speaker.change_voices(self._stages.voices)
+        if changes.keys() & {"stt", "language"} and self._listening is not None:
+            self._listening.cancel()
+            self._caller.listener = self._listener = self._new_listener()
+            self._listening = asyncio.create_task(self._guarded(self._listener.run()))
+        if isinstance(changes.get("language"), str):
+            self._core.tell(speech_events.CallUpdated, language=changes["language"])
+        self._caller.change(self._rules())
+
+    def configure(self, changes: Mapping[str, Any]) -> None:
+        """The caller's page changes what it may."""
+        self._core.configuration.update(changes)
+        self.reconfigured(changes)
+
+    def show_screen(self, key: str, value: Any) -> None:
+        """What the caller's page shows, for the model."""
+        self._core.conversation.set_screen(key, value)
+
+    def typed(self, text: str) -> None:
+        """The caller's page says something for them."""
+        self._caller.take(inputs.Typed(text))
+
+    def mute(self) -> None:
+        """Nobody listens from now on; what is said is kept."""
+        self._caller.take(inputs.Muted())
+        self._core.tell(speech_events.CallMuted)
+
+    def unmute(self) -> None:
+        """Somebody listens again."""
+        self._caller.take(inputs.Unmuted())
+
+    def _rules(self) -> Any:
+        return rules_of(self._core.configuration, self._stages.has_turns, has_smart_turn=False)
+
+    def _new_listener(self) -> Listener:
+        return Listener(self._stages.ears, self._caller.on_heard, self._ear_failed)
+
+    def _ear_failed(self, provider: str, error: str, next: str) -> None:
+        self._core.tell(speech_events.ProviderFailed, stage="stt", provider=provider, error=error, next=next)
+
+    # the runner's commands
+
+    def _on_reply(self, command: commands.BotReply) -> None:
+        if not self._core.reject(command, self._caller.latest):
+            self._off_hold()
+            self._agent.on_reply(command)
+
+    def _on_stream(self, command: commands.BotReplyStream) -> None:
+        if command.action != "start" or not self._core.reject(command, self._caller.latest):
+            self._agent.on_stream(command)
+
+    def _on_cancel(self, command: commands.BotCancel) -> None:
+        if isinstance(command.message_id, str):
+            self._agent.cancel(command.message_id)
+        else:
+            self._on_clear(command)
+
+    def _on_clear(self, command: commands.Command) -> None:
+        self._agent.interrupt("cancelled")
+        self._caller.agent_ended()
+
+    def _on_hangup(self, command: commands.CallHangup) -> None:
+        self.end("client_hangup")
+
+    def _on_hold(self, command: call_commands.CallHold) -> None:
+        if not self._is_held:
+            self._is_held = True
+            self._agent.interrupt("cancelled")
+            self._caller.take(inputs.Held())
+            self._ambience.hold(is_held=True)
+            self._core.tell(speech_events.CallHeld)
+
+    def _off_hold(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._caller.take(inputs.Unheld())
+            self._ambience.hold(is_held=False)
+            self._core.tell(speech_events.CallUnheld)
+
+    def _on_unhold(self, command: call_commands.CallUnhold) -> None:
+        self._off_hold()
+
+    def _on_mute(self, command: call_commands.CallMute) -> None:
+        self.mute()
+
+    def _on_unmute(self, command: call_commands.CallUnmute) -> None:
+        self.unmute()
+
+    def _on_context(self, command: call_commands.SetContext) -> None:
+        self.show_screen(command.key, command.value)
+
+
+_COMMANDS: dict[type[commands.Command], Callable[[SpokenCall, Any], None]] = {
+    commands.BotReply: SpokenCall._on_reply,
+    commands.BotReplyStream: SpokenCall._on_stream,
+    commands.BotCancel: SpokenCall._on_cancel,
+    commands.BotClear: SpokenCall._on_clear,
+    commands.CallHangup: SpokenCall._on_hangup,
+    call_commands.CallHold: SpokenCall._on_hold,
+    call_commands.CallUnhold: SpokenCall._on_unhold,
+    call_commands.CallMute: SpokenCall._on_mute,
+    call_commands.CallUnmute: SpokenCall._on_unmute,
+    call_commands.SetContext: SpokenCall._on_context,
+}

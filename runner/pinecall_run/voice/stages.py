@@ -1,0 +1,69 @@
+"""Who hears and who speaks in a call: the vendors that its configuration names, opened in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pinecall_run.providers.contracts import ProviderError, SpeechSpec
+from pinecall_run.providers.speech_catalogue import open_stt, open_tts, parse_stt, parse_voice
+from pinecall_run.voice.call_core import explained
+from pinecall_run.voice.listening import Recognizer
+from pinecall_run.voice.speaking import Voice
+
+_T = TypeVar("_T")
+
+DEFAULT = SpeechSpec("local")
+"""Hears and speaks for an agent that names nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Those that can be used, the first one first. ``notes`` has a sentence for each that was passed over."""
+
+    ears: Sequence[Recognizer]
+    voices: Sequence[Voice]
+    notes: Sequence[str]
+
+    @property
+    def has_turns(self) -> bool:
+        """Whether who hears decides about turns, too."""
+        return self.ears[0].stt.has_turns
+
+
+def open_stages(configuration: Mapping[str, Any], environ: Mapping[str, str]) -> Stages:
+    """The stages of a call.
+
+    Raises:
+        ProviderError: nobody can hear, or nobody can speak.
+    """
+    language = str(configuration.get("language") or "")
+    ears, deaf = _opened(parse_stt(configuration.get("stt"), language), lambda spec: open_stt(spec, environ), language)
+    voices, mute = _opened(
+        parse_voice(configuration.get("voice"), language), lambda spec: open_tts(spec, environ), language
+    )
+    return Stages(
+        [Recognizer(name, stt) for name, stt in ears],
+        [Voice(name, tts) for name, tts in voices],
+        [*_notes("stt", deaf, ears[0][0]), *_notes("voice", mute, voices[0][0])],
+    )
+
+
+def _opened(
+    specs: Sequence[SpeechSpec], open: Callable[[SpeechSpec], _T], language: str
+) -> tuple[list[tuple[str, _T]], list[ProviderError]]:
+    found: list[tuple[str, _T]] = []
+    failed: list[ProviderError] = []
+    for spec in specs or [SpeechSpec(DEFAULT.provider, language=language)]:
+        try:
+            found.append((spec.provider, open(spec)))
+        except ProviderError as error:
+            failed.append(error)
+    if not found:
+        raise failed[0]
+    return found, failed
+
+
+def _notes(stage: str, failed: Sequence[ProviderError], used: str) -> list[str]:
+    return [f"{stage}: {explained(error)}; using {used}" for error in failed]

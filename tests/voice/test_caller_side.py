@@ -1,0 +1,70 @@
+"""The caller's side of a call; what it does in a whole call is in tests/voice/test_spoken_call.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.voice._line import LOUD
+from tests.voice.test_call_core import core
+
+from pinecall_run.turns import inputs
+from pinecall_run.turns.rules import TurnRules
+from pinecall_run.voice.caller_side import CallerSide
+from pinecall_run.wire import speech_events
+
+
+class Nobody:
+    """Takes part in nothing: an agent's side, an ear, a recogniser."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: self.log.append(name)
+
+
+class Judge:
+    def __init__(self) -> None:
+        self.heard = self.asked = 0
+
+    def hear(self, chunk: Any) -> None:
+        self.heard += 1
+
+    def ask(self) -> None:
+        self.asked += 1
+
+    def close(self) -> None: ...
+
+
+def side(rules: TurnRules | None = None) -> tuple[CallerSide, Any, list[float]]:
+    call, owner = core()
+    now = [0.0]
+    made = CallerSide(call, rules or TurnRules(), clock=lambda: now[0], hang_up=lambda _: None)
+    made.agent = made.listener = made.ear = Nobody()  # type: ignore[assignment]
+    return made, owner, now
+
+
+def speak(caller: CallerSide, now: list[float], seconds: float, probability: float) -> None:
+    for _ in range(round(seconds / inputs.WINDOW)):
+        now[0] += inputs.WINDOW
+        caller.hear(LOUD)
+        caller.on_probability(probability)
+        caller.pulse(now[0])
+
+
+def test_a_voice_is_told_when_it_begins_and_when_it_ends() -> None:
+    caller, owner, now = side()
+    speak(caller, now, 1.0, 0.95)
+    speak(caller, now, 0.6, 0.02)
+    assert owner.names == ["speech.started", "speech.ended"]
+    assert 900 < owner.last(speech_events.SpeechEnded).duration_ms < 1_100
+    assert caller.may_agent_begin is False
+
+
+def test_a_model_is_asked_whether_a_pause_is_an_end() -> None:
+    caller, _, now = side(TurnRules(mode="smart_turn"))
+    caller.judge = judge = Judge()
+    speak(caller, now, 1.0, 0.95)
+    speak(caller, now, 0.5, 0.02)
+    assert judge.asked == 1
+    assert judge.heard > 40

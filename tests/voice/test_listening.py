@@ -1,0 +1,115 @@
+"""Ears that fail: heard again from what was kept, and the next one's turn when one is of no use."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from tests.voice._fakes import settle
+from tests.voice._line import FakeEar
+
+from pinecall_run.audio.chunk import SILENCE
+from pinecall_run.providers.contracts import Heard, ProviderError, Transcript, TurnSignal
+from pinecall_run.voice import listening
+from pinecall_run.voice.listening import Listener, Recognizer
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "PAUSES", (0.0, 0.0, 0.0))
+
+
+@asynccontextmanager
+async def heard_by(*ears: FakeEar) -> AsyncIterator[tuple[Listener, list[Heard], list[tuple[str, ...]]]]:
+    heard: list[Heard] = []
+    failures: list[tuple[str, ...]] = []
+    recognizers = [Recognizer(f"ear{number}", ear) for number, ear in enumerate(ears, 1)]
+    listener = Listener(recognizers, heard.append, lambda *what: failures.append(what))
+    task = asyncio.create_task(listener.run())
+    await settle()
+    try:
+        yield listener, heard, failures
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert all(stream.is_closed for ear in ears for stream in ear._streams)
+
+
+def final(text: str) -> Transcript:
+    return Transcript(text, is_final=True)
+
+
+async def test_what_is_understood_is_passed_on() -> None:
+    ear = FakeEar()
+    async with heard_by(ear) as (listener, heard, failures):
+        listener.hear(SILENCE)
+        ear.stream.give(Transcript("he", is_final=False))
+        ear.stream.give(final("hello"))
+        await settle()
+        assert [getattr(each, "text", "") for each in heard] == ["he", "hello"]
+        assert ear.stream.chunks == 1
+        assert failures == []
+
+
+async def test_an_ear_that_dies_in_a_sentence_hears_it_again() -> None:
+    ear = FakeEar()
+    async with heard_by(ear) as (listener, heard, failures):
+        for _ in range(5):
+            listener.hear(SILENCE)
+        listener.finish()
+        ear.stream.give(ProviderError("the socket broke"))
+        ear.says = ["hello"]
+        await settle()
+        assert ear.opened == 2
+        assert ear.stream.chunks == 5
+        assert heard == [Transcript("hello", is_final=True, confidence=0.9)], "it was asked to finish once more"
+        assert failures == [("ear1", "the socket broke", "")]
+
+
+async def test_what_was_understood_for_good_is_not_heard_again() -> None:
+    ear = FakeEar()
+    async with heard_by(ear) as (listener, _, _failures):
+        listener.hear(SILENCE)
+        ear.stream.give(TurnSignal("ended", "hello"))
+        await settle()
+        ear.stream.give(ProviderError("the socket broke"))
+        await settle()
+        assert ear.opened == 2
+        assert ear.stream.chunks == 0
+
+
+async def test_the_next_ear_hears_what_the_first_could_not() -> None:
+    first, second = FakeEar(), FakeEar()
+    first.fails = [ProviderError("no key")] * 9
+    async with heard_by(first, second) as (listener, heard, failures):
+        listener.hear(SILENCE)
+        await settle(60)
+        assert (first.opened, second.opened) == (3, 1)
+        assert failures == [("ear1", "no key", ""), ("ear1", "no key", "ear2")]
+        listener.hear(SILENCE)
+        assert second.stream.chunks == 2
+        second.stream.give(final("hello"))
+        await settle()
+        assert heard == [final("hello")]
+
+
+async def test_the_last_ear_is_asked_for_as_long_as_the_call_lasts() -> None:
+    ear = FakeEar()
+    ear.fails = [ProviderError("no route")] * 7
+    async with heard_by(ear) as (_, _heard, failures):
+        await settle(200)
+        assert ear.opened == 8
+        assert failures == [("ear1", "no route", "")], "and it is said once"
+
+
+async def test_an_ear_that_is_broken_is_logged_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
+    ear: Any = FakeEar()
+    ear.fails = [ValueError("what the caller said")]
+    async with heard_by(ear) as (_, _heard, failures):
+        await settle()
+        assert failures == [("ear1", "it failed with ValueError", "")]
+    assert "what the caller said" not in caplog.text
+    assert "ValueError" in caplog.text
