@@ -8,8 +8,8 @@ from typing import Any
 
 from pinecall_run.cli._captions import Caption
 
-AUDIBLE = 33.0
-"""Root mean square of a chunk of 16-bit samples: −60 dB."""
+AUDIBLE = 0.001
+"""Root mean square of full scale: −60 dB."""
 
 NEAR_LOUDEST = 10 ** (-25 / 20)
 """A voice's part of its loudest; what is below is the room."""

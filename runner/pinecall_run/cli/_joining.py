@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+
+import click
 
 from pinecall_run.cli._chat_client import ChatError, find_server, is_online
 from pinecall_run.cli._console import Console
@@ -12,12 +15,25 @@ from pinecall_run.cli._log import Log
 from pinecall_run.cli._session import make_runner
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.live import notices
-from pinecall_run.live.embedded import Server, server_of
+from pinecall_run.live.embedded import Server, StartError, server_of
+from pinecall_run.live.journal_file import JournalError
+from pinecall_run.live.lifespan import LifespanError
 from pinecall_run.live.load import Checked
+from pinecall_run.live.runner import RefusedError
 from pinecall_run.live.settling import Settling
 
 _QUIET = (notices.CallBegan, notices.CallOver, notices.ToolRan, notices.Draining)
 """What the conversation itself shows."""
+
+
+@contextmanager
+def sentence_or_exit() -> Iterator[None]:
+    """Whatever keeps a conversation from coming about is one sentence, and an exit code."""
+    try:
+        yield
+    except (ChatError, StartError, LifespanError, JournalError, RefusedError) as error:
+        Log(to_stderr=True).sentence("not_started", str(error))
+        sys.exit(4 if isinstance(error, RefusedError) else 1)
 
 
 @asynccontextmanager
@@ -31,6 +47,13 @@ async def joined(checked: Checked, deployment: Deployment, agent: str) -> AsyncI
     async with AsyncExitStack() as stack:
         server = await _running(checked, deployment, agent)
         yield server if server is not None else await _start(stack, checked, deployment, agent)
+
+
+def scripted_note(deployment: Deployment, agent: str) -> None:
+    """Say so where no language model answers."""
+    script = deployment.agents[agent].config.script_file
+    if script is not None:
+        click.echo(f"(answers come from {script}, not from a language model)", err=True)
 
 
 async def _running(checked: Checked, deployment: Deployment, agent: str) -> Server | None:

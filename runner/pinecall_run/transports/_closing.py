@@ -13,7 +13,7 @@ from pinecall_run.wire.codec import to_json
 MAX_REASON = 123
 """Bytes (RFC 6455, 5.5)."""
 
-NORMAL, POLICY_VIOLATION, TOO_BIG, TRY_AGAIN = 1000, 1008, 1009, 1013
+NORMAL, POLICY_VIOLATION, TOO_BIG, INTERNAL_ERROR, TRY_AGAIN = 1000, 1008, 1009, 1011, 1013
 
 
 async def close(socket: WebSocket, code: int, reason: str, *, within: float) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pinecall_run.audio.chunk import CHUNK_SAMPLES, RATE, Samples, from_bytes
-from pinecall_run.transports._closing import NORMAL, TOO_BIG, TRY_AGAIN, close, refuse
+from pinecall_run.transports._closing import INTERNAL_ERROR, NORMAL, TOO_BIG, TRY_AGAIN, close, refuse
 from pinecall_run.transports.contract import AudioSession, Caller, CallReception, NotAdmittedError
 from pinecall_run.wire.absent import UNSET
 from pinecall_run.wire.codec import encode, object_from_json
@@ -33,6 +33,8 @@ clock."""
 
 QUIET_SECONDS = 10.0
 """How long a caller may send no sound. Silence is sound."""
+
+BROKEN = "the voice server failed"
 
 GOODBYE_SECONDS = 1.0
 CLOSE_SECONDS = 1.0
@@ -109,18 +111,18 @@ async def serve_audio(socket: WebSocket, reception: CallReception) -> None:
     try:
         await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        code, reason = line.verdict
+        verdict = line.verdict  # before the session's own goodbye
         line.is_over = True
         session.end("disconnected")
         for worker in workers:
             worker.cancel()
         ended = await asyncio.gather(*workers, return_exceptions=True)
-        await close(socket, code, reason, within=CLOSE_SECONDS)
+        failures = [failure for failure in ended if isinstance(failure, Exception)]
+        await close(socket, *((INTERNAL_ERROR, BROKEN) if failures else verdict), within=CLOSE_SECONDS)
         if line.ignored:
             _LOG.debug("%d messages on a caller's socket of sound meant nothing", line.ignored)
-    for failure in ended:
-        if isinstance(failure, Exception):
-            raise failure
+    for failure in failures:
+        raise failure
 
 
 async def _read(socket: WebSocket, session: AudioSession, line: _Line) -> None:
