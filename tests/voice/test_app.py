@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from tests.voice._door import PATIENCE, chat, client, get, server
+from tests.voice._door import PATIENCE, Socket, chat, client, get, server
 from tests.voice._stage import KEY, LOOKING
 from websockets.asyncio.client import connect
 
@@ -84,6 +85,12 @@ async def test_the_lifespan_sweeps_and_closes(monkeypatch: pytest.MonkeyPatch) -
             await swept.wait()
         assert not closed.is_set()
     assert models_closed.is_set()
+
+
+async def test_without_its_extra_the_socket_of_sound_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pinecall_run.transports.audio_socket", None)
+    async with server() as address, connect(f"ws://{address}/audio/ws?token=stm_x") as socket:
+        assert await Socket(socket).closed() == (1011, module.NO_VOICE)
 
 
 async def test_a_connection_that_breaks_is_logged_without_its_text(

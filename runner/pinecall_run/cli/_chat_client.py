@@ -18,6 +18,7 @@ import click
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from pinecall_run.cli._captions import tool_call, tool_result
 from pinecall_run.live.embedded import FIRST_PORT, PORTS, Server
 
 ANSWER_SECONDS = 120.0
@@ -39,6 +40,34 @@ async def find_server(project: str) -> Server | None:
     return None
 
 
+async def is_online(server: Server, agent: str) -> bool:
+    """Whether an agent can be reached on a server."""
+    status, _ = await _token(server, "chat", agent)
+    return status == 200
+
+
+async def socket_url(server: Server, kind: str, agent: str) -> str:
+    """The address of a conversation with an agent, a fresh token in it. ``kind`` is ``chat`` or ``stream``.
+
+    Raises:
+        ChatError: the agent is not there, or the server does not let us in.
+    """
+    status, answer = await _token(server, kind, agent)
+    if status != 200:
+        raise ChatError(str(answer.get("detail") or f"{server.url} answered {status} when asked for a token"))
+    base = "ws" + http_address(server.url).removeprefix("http")
+    return f"{base}{_SOCKETS[kind]}?token={urllib.parse.quote(answer['token'])}"
+
+
+_SOCKETS = {"chat": "/chat/ws", "stream": "/audio/ws"}
+
+
+async def _token(server: Server, kind: str, agent: str) -> tuple[int, dict[str, Any]]:
+    query = urllib.parse.urlencode({"agent_id": agent, "scope": "supervise"})
+    url = f"{http_address(server.url)}/{kind}/token?{query}"
+    return await asyncio.to_thread(get_json, url, server.key, 10.0)
+
+
 class ChatClient:
     """One conversation."""
 
@@ -51,12 +80,6 @@ class ChatClient:
         """Whether an answer is being written."""
 
     @classmethod
-    async def is_online(cls, server: Server, agent: str) -> bool:
-        """Whether an agent can be reached on a server."""
-        status, _ = await asyncio.to_thread(get_json, _token_url(server, agent), server.key, 10.0)
-        return status == 200
-
-    @classmethod
     @asynccontextmanager
     async def connect(cls, server: Server, agent: str) -> AsyncIterator[ChatClient]:
         """A conversation with an agent.
@@ -64,11 +87,7 @@ class ChatClient:
         Raises:
             ChatError: the agent is not there, or the server does not let us in.
         """
-        status, answer = await asyncio.to_thread(get_json, _token_url(server, agent), server.key, 10.0)
-        if status != 200:
-            raise ChatError(str(answer.get("detail") or f"{server.url} answered {status} when asked for a token"))
-        base = "ws" + http_address(server.url).removeprefix("http")
-        url = f"{base}/chat/ws?token={urllib.parse.quote(answer['token'])}"
+        url = await socket_url(server, "chat", agent)
         try:
             async with connect(url, open_timeout=10, close_timeout=0.5, max_size=None) as socket:
                 yield cls(socket, agent)
@@ -148,10 +167,10 @@ class ChatClient:
             case "chat.tool_call":
                 self._close_line()
                 for call in frame.get("tool_calls", []):
-                    click.echo(f"  → {call['name']}({_arguments(call['arguments'])})")
+                    click.echo(f"  {tool_call(call)}")
             case "chat.tool_result":
                 for result in frame.get("results", []):
-                    click.echo(f"  ← {_short(json.dumps(result['result'], ensure_ascii=False))}")
+                    click.echo(f"  {tool_result(result['result'], columns(2))}")
             case "chat.error" | "error":
                 self._close_line()
                 self._has_failed = True
@@ -182,27 +201,15 @@ def _lines() -> asyncio.Queue[str | None]:
     return queue
 
 
-def _arguments(written: str) -> str:
-    try:
-        given = json.loads(written or "{}")
-        return ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items())
-    except (ValueError, AttributeError):
-        return written
-
-
-def _short(text: str) -> str:
-    width = max(shutil.get_terminal_size().columns - 6, 40)
-    return text if len(text) <= width or not sys.stdout.isatty() else text[: width - 1] + "…"
+def columns(margin: int = 0) -> int | None:
+    """How wide the terminal is beside a margin; ``None`` where the output is none."""
+    return max(shutil.get_terminal_size().columns - margin, 40) if sys.stdout.isatty() else None
 
 
 def http_address(url: str) -> str:
     """The address of a server for HTTP."""
     base = url.rstrip("/")
     return "http" + base.removeprefix("ws") if base.startswith("ws") else base
-
-
-def _token_url(server: Server, agent: str) -> str:
-    return f"{http_address(server.url)}/chat/token?" + urllib.parse.urlencode({"agent_id": agent, "scope": "supervise"})
 
 
 def get_json(url: str, key: str, timeout: float) -> tuple[int, dict[str, Any]]:

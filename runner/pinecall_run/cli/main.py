@@ -26,7 +26,9 @@ _VERBS = {
     "plan": "say what run would change",
     "schema": "print the JSON Schema of pinecall.yaml",
     "render": "print an agent's prompt",
-    "chat": "talk to an agent in the terminal",
+    "chat": "type to an agent in the terminal",
+    "say": "call an agent with a recording, and print what is said",
+    "talk": "call an agent by microphone",
     "serve": "run the voice server alone",
     "init": "make a new project that runs",
 }

@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from pinecall_run.transports._closing import NORMAL, TRY_AGAIN, close, refuse
 from pinecall_run.transports.contract import NotAdmittedError, Reception, TextSession
 from pinecall_run.wire.codec import object_from_json, to_json
 from pinecall_run.wire.events import NamedResult, ToolCall
@@ -20,10 +21,6 @@ OUTBOX = 1_000
 """Frames waiting for a slow reader; beyond that the socket is closed, because a gap would garble the answer."""
 
 CLOSE_SECONDS = 1.0
-MAX_REASON = 123
-"""Bytes (RFC 6455, 5.5)."""
-
-NORMAL, POLICY_VIOLATION, TRY_AGAIN = 1000, 1008, 1013
 
 
 class _Outlet:
@@ -77,8 +74,7 @@ async def serve_chat(socket: WebSocket, reception: Reception) -> None:
     try:
         admitted = reception.open_chat(socket.query_params.get("token", ""), outlet)
     except NotAdmittedError as refusal:
-        await socket.send_text(_text({"event": "error", "error": str(refusal)}))
-        await socket.close(POLICY_VIOLATION, str(refusal).encode()[:MAX_REASON].decode(errors="ignore"))
+        await refuse(socket, refusal)
         return
     session = admitted.session
     outlet.begin(session.id, shows_results=admitted.is_developer)
@@ -94,7 +90,8 @@ async def serve_chat(socket: WebSocket, reception: Reception) -> None:
         for worker in workers:
             worker.cancel()
         ended = await asyncio.gather(*workers, return_exceptions=True)
-        await _close(socket, *(TRY_AGAIN, "reads too slowly") if outlet.overrun.is_set() else (NORMAL, ""))
+        verdict = (TRY_AGAIN, "reads too slowly") if outlet.overrun.is_set() else (NORMAL, "")
+        await close(socket, *verdict, within=CLOSE_SECONDS)
     for failure in ended:
         if isinstance(failure, Exception):
             raise failure
@@ -122,12 +119,6 @@ async def _write(socket: WebSocket, outlet: _Outlet) -> None:
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # the other side is gone
         while (frame := await outlet.queue.get()) is not None:
             await socket.send_text(_text(frame))
-
-
-async def _close(socket: WebSocket, code: int, reason: str) -> None:
-    with contextlib.suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
-        async with asyncio.timeout(CLOSE_SECONDS):  # one that reads nothing does not let us close either
-            await socket.close(code, reason)
 
 
 def _text(frame: Mapping[str, Any]) -> str:

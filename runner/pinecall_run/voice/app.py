@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
 from importlib_metadata import version
 from starlette.applications import Starlette
@@ -25,9 +26,15 @@ from pinecall_run.voice.http_door import HttpDoor
 from pinecall_run.voice.hub import Hub
 from pinecall_run.voice.tokens import TokenMint
 
+if TYPE_CHECKING:
+    from pinecall_run.transports.contract import CallReception
+
 _LOG = logging.getLogger("pinecall_run.voice")
 
 SWEEP_SECONDS = 30.0
+
+NO_VOICE = "spoken calls need the extra voice on the server: pip install 'pinecall-run[voice]'"
+INTERNAL_ERROR = 1011
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,9 @@ def create_app(settings: Settings) -> Starlette:
     async def chat(socket: WebSocket) -> None:
         await _guarded(serve_chat(socket, hub))
 
+    async def audio(socket: WebSocket) -> None:
+        await _guarded(_serve_audio(socket, cast("CallReception", hub)))
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         sweeping = asyncio.create_task(_sweep(hub))
@@ -84,10 +94,21 @@ def create_app(settings: Settings) -> Starlette:
             await hub.close()
             await close_models()
 
-    sockets = [WebSocketRoute("/client", client), WebSocketRoute("/chat/ws", chat)]
-    app = Starlette(routes=[*sockets, *door.routes()], lifespan=lifespan)
+    sockets = {"/client": client, "/chat/ws": chat, "/audio/ws": audio}
+    routes = [WebSocketRoute(path, serve) for path, serve in sockets.items()]
+    app = Starlette(routes=[*routes, *door.routes()], lifespan=lifespan)
     app.state.hub = hub
     return app
+
+
+async def _serve_audio(socket: WebSocket, reception: CallReception) -> None:
+    try:
+        from pinecall_run.transports.audio_socket import serve_audio
+    except ModuleNotFoundError:  # numpy
+        await socket.accept()
+        await socket.close(INTERNAL_ERROR, NO_VOICE)
+        return
+    await serve_audio(socket, reception)
 
 
 async def _guarded(serving: Awaitable[None]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from pinecall_run.wire.codec import object_from_json, to_json
 
 LIFETIME_SECONDS = 60.0
-PREFIXES = {"chat": "cht_", "webrtc": "wrt_"}
+PREFIXES = {"chat": "cht_", "webrtc": "wrt_", "stream": "stm_"}
 
 
 @dataclass(frozen=True, slots=True)
