@@ -174,27 +174,28 @@ class SpokenCall:
     async def run(self) -> None:
         """Serve the call until it ends; always says goodbye to both sides."""
         self._outlet.event(self._started())
-        works = [asyncio.create_task(self._guarded(work)) for work in (self._agent.speaker.run(), self._ambience.run())]
-        self._listening = asyncio.create_task(self._guarded(self._listener.run()))
+        works = [asyncio.create_task(self._guarded(work)) for work in (self._agent.speaker.run, self._ambience.run)]
+        self._listening = asyncio.create_task(self._guarded(self._listener.run))
         try:
             self._agent.greet()
             await self._ended.wait()
         finally:
-            await self._close([*works, self._listening])
+            self._is_over = True
+            self._listening.cancel()
+            for work in works:
+                work.cancel()
+            await asyncio.gather(*works, self._listening, return_exceptions=True)
+            await self._close()
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await work
+            await work()
         except Exception as error:  # noqa: BLE001 - the border of one call
             _LOG.error("a call of %s failed: %s", self.agent_id, described(error))
             self.end("error")
 
-    async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
-        self._is_over = True
+    async def _close(self) -> None:
         self._caller.ear.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         await self._agent.close()
         if self._tape is not None:
             await self._tape.close()
@@ -219,7 +220,7 @@ class SpokenCall:
         if changes.keys() & {"stt", "language"} and self._listening is not None:
             self._listening.cancel()
             self._caller.listener = self._listener = self._new_listener()
-            self._listening = asyncio.create_task(self._guarded(self._listener.run()))
+            self._listening = asyncio.create_task(self._guarded(self._listener.run))
         if isinstance(changes.get("language"), str):
             self._core.tell(speech_events.CallUpdated, language=changes["language"])
         self._caller.change(self._rules())
