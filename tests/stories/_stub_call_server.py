@@ -85,11 +85,15 @@ class StubCall:
 
     async def play(self, *events: dict[str, Any]) -> None:
         """Send events in order; ``bot.speaking`` and its end are also heard."""
-        channel = await asyncio.wait_for(asyncio.shield(self._channel), PATIENCE)
         for event in events:
             if event["event"].startswith("bot.") and event["event"] != "bot.word":
                 self.voice.is_loud = event["event"] == "bot.speaking"
-            channel.send(json.dumps(event))
+            await self.say(json.dumps(event))
+
+    async def say(self, text: str) -> None:
+        """Send any text."""
+        channel = await asyncio.wait_for(asyncio.shield(self._channel), PATIENCE)
+        channel.send(text)
 
     async def until(self, is_so: Callable[[StubCall], bool]) -> None:
         """Wait for the browser to have done something."""
@@ -116,13 +120,20 @@ class StubCall:
 
 @dataclass
 class StubServer:
-    """The server. ``refusals`` maps a path to the status and detail that it answers with."""
+    """The server.
+
+    Attributes:
+        refusals: status and detail that a path answers with.
+        is_deaf: whether it answers offers, and then is nowhere to be found.
+        pages: HTML and Content-Security-Policy of pages that embed the widget, by name.
+    """
 
     url: str = ""
     agents: list[dict[str, Any]] = field(default_factory=lambda: [agent("support"), agent("desk", "chat")])
     calls: list[StubCall] = field(default_factory=list)
     refusals: dict[str, tuple[int, str]] = field(default_factory=dict)
-    pages: dict[str, str] = field(default_factory=dict)
+    is_deaf: bool = False
+    pages: dict[str, tuple[str, str]] = field(default_factory=dict)
     tokens: int = 0
 
     def app(self) -> Starlette:
@@ -157,10 +168,14 @@ class StubServer:
             return refused
         call = StubCall(await request.json())
         self.calls.append(call)
-        return JSONResponse(await call.answer())
+        answer = await call.answer()
+        if self.is_deaf:
+            await call.connection.close()
+        return JSONResponse(answer)
 
     async def _embedding(self, request: Request) -> Response:
-        return HTMLResponse(self.pages[request.path_params["name"]])
+        html, policy = self.pages[request.path_params["name"]]
+        return HTMLResponse(html, headers={"Content-Security-Policy": policy})
 
     def _refused(self, request: Request) -> Response | None:
         status, detail = self.refusals.get(request.url.path, (0, ""))
@@ -172,6 +187,17 @@ def agent(slug: str, *channels: str) -> dict[str, Any]:
     kinds = channels or ("chat", "webrtc")
     described = {kind: {"count": 1, "refs": [kind]} for kind in kinds}
     return {"slug": slug, "channels": described, "active": 0, "language": "en", "model": "m", "scripted": False}
+
+
+def event(name: str, **fields: Any) -> dict[str, Any]:
+    """A frame of the data channel."""
+    return {"event": name, **fields}
+
+
+def utterance(id: str, heard: str, *, whole: Any = "") -> list[dict[str, Any]]:
+    """The agent begins to speak, and some words of it are heard."""
+    words = [event("bot.word", message_id=id, word=word, word_index=at) for at, word in enumerate(heard.split())]
+    return [event("bot.speaking", message_id=id, text=whole), *words]
 
 
 async def _chat(socket: WebSocket) -> None:
