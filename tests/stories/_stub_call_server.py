@@ -140,7 +140,7 @@ class StubServer:
         door = HttpDoor(cast(Hub, None), Policy(key="", open_on_loopback=True), project="stub", version="0")
         static = [route for route in door.routes() if getattr(route, "path", "") in ("/", "/widget.js", "/page")]
         assert len(static) == 3
-        cors = [Middleware(CORSMiddleware, allow_origins=["*"], allow_headers=["*"])]
+        cors = [Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])]
         return Starlette(
             routes=[
                 *static,
