@@ -85,6 +85,15 @@ async def test_a_conversation_is_written_down_as_it_is_heard(browser: Browser) -
         await expect(log.locator("[data-cut]")).to_have_text("It is")
 
 
+async def test_a_tool_of_whose_result_nothing_is_told_does_not_run_for_ever(browser: Browser) -> None:
+    async with calling(browser) as (page, call):
+        row = page.locator('[data-tool="slow"]')
+        await call.play(event("turn.end", turn_id=1), event("llm.tool_call", tool_calls=[{"id": "tc", "name": "slow"}]))
+        await expect(row).to_have_attribute("data-state", "running")
+        await call.play(event("turn.end", turn_id=2))
+        await expect(row).to_have_attribute("data-state", "done")
+
+
 async def test_levels_move_with_the_sound_of_both_sides(browser: Browser) -> None:
     async with calling(browser) as (page, call):
         level = "side => Number(document.querySelector(`.meter[data-side=${side}]`).style.getPropertyValue('--level'))"
