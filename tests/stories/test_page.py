@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
-import pytest
-from playwright.async_api import async_playwright
+from tests.stories._browser import browsing, has_chromium, problems_of
 from tests.stories._stage import copy_project, edit, running
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+pytestmark = has_chromium
 
 
 async def test_a_person_asks_on_the_page(tmp_path: Path) -> None:
     project = copy_project(tmp_path)
-    async with running(project) as program, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    async with running(project) as program, browsing() as browser:
         page = await browser.new_page()
-        problems: list[str] = []
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        problems = problems_of(page)
         await page.goto(program.url)
         await page.click('#agents [data-agent="support"]')
         await page.fill("#message", "Where is order ORD-1001?")
@@ -49,4 +32,3 @@ async def test_a_person_asks_on_the_page(tmp_path: Path) -> None:
         await program.until("sales-desk: agent added")
         await page.locator('#agents [data-agent="sales-desk"]').wait_for(timeout=8000)
         assert problems == []
-        await browser.close()

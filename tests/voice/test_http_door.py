@@ -146,7 +146,7 @@ async def test_health_says_whose_server_it_is(closed: str, address: str) -> None
     assert (await get(closed, "/healthz", origin="https://evil.example")).status == 200
 
 
-@pytest.mark.parametrize("target", ["/", "/page/app.js", "/page/style.css"])
+@pytest.mark.parametrize("target", ["/", "/page/app.js", "/page/style.css", "/widget.js"])
 async def test_the_page_runs_only_its_own_code_and_in_no_frame(address: str, target: str) -> None:
     answer = await get(address, target)
     assert answer.status == 200
@@ -155,9 +155,23 @@ async def test_the_page_runs_only_its_own_code_and_in_no_frame(address: str, tar
     assert "default-src 'self'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
+    assert answer.headers["permissions-policy"] == "microphone=(self), camera=(), geolocation=()"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert "server" not in answer.headers
+
+
+@pytest.mark.parametrize("target", ["/widget.js", "/page/view-widget.js", "/page/webrtc.js", "/page/base.css"])
+async def test_what_the_widget_is_made_of_may_be_loaded_by_any_page(closed: str, target: str) -> None:
+    answer = await get(closed, target, origin="https://shop.example", sec_fetch_site="cross-site")
+    assert answer.status == 200
+    assert answer.headers["access-control-allow-origin"] == "*"
+    kind = "text/css" if target.endswith("css") else "text/javascript"
+    assert answer.headers["content-type"].startswith(kind)  # with nosniff a browser takes nothing else
+
+
+async def test_the_page_itself_is_for_no_other_page(closed: str) -> None:
+    assert "access-control-allow-origin" not in (await get(closed, "/", origin="https://shop.example")).headers
 
 
 @pytest.mark.parametrize("target", ["/page/../app.py", "/page/%2e%2e/app.py", "/page/..%2fapp.py", "/page//etc/passwd"])

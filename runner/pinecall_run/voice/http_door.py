@@ -29,7 +29,9 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
 }
+_ANYWHERE = {"Access-Control-Allow-Origin": "*"}  # what a page that embeds the widget loads; no secret is in it
 
 
 class HttpDoor:
@@ -44,6 +46,7 @@ class HttpDoor:
         """What is served."""
         return [
             Route("/", _page),
+            Route("/widget.js", _widget),
             Mount("/page", _Page(directory=_PAGE)),
             Route("/healthz", self._health),
             Route("/chat/token", self._chat_token),
@@ -163,8 +166,13 @@ async def _page(request: Request) -> Response:
     return Response((_PAGE / "index.html").read_bytes(), media_type="text/html", headers=_HEADERS)
 
 
+async def _widget(request: Request) -> Response:
+    code = (_PAGE / "widget.js").read_bytes()
+    return Response(code, media_type="text/javascript", headers={**_HEADERS, **_ANYWHERE})
+
+
 class _Page(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
-        response.headers.update(_HEADERS)
+        response.headers.update({**_HEADERS, **_ANYWHERE})
         return response

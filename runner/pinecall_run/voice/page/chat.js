@@ -1,5 +1,7 @@
 // One conversation on the wire: opens the socket, sends what the user writes, tells what the server says.
 
+import { listed, worded } from "./parse.js";
+
 // `state` goes connecting -> open -> closed, never back: to go on, make a new session.
 // Events, all CustomEvent: "state" {state, why, isFault}; "piece" {text}; "answer" {text}; "calls" {calls};
 // "results" {results}; "trouble" {text}. `why` is a sentence, or null when we closed it ourselves; `isFault`
@@ -120,9 +122,3 @@ function parsed(data) {
 }
 
 const because = (reason) => (reason ? `: ${reason}` : "");
-const listed = (value) => (Array.isArray(value) ? value : []);
-
-function worded(value) {
-  if (typeof value === "string") return value;
-  return typeof value?.message === "string" ? value.message : "";
-}

@@ -37,3 +37,14 @@ export function channelLine(kind, channel) {
   const more = refs.length - 2;
   return [kind, refs.slice(0, 2).join(", "), more > 0 ? `and ${more} more` : ""].filter(Boolean).join(" ");
 }
+
+// 0:42 for 42 seconds.
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+// 0.68 s for 680 milliseconds.
+export function secondsOf(milliseconds) {
+  return `${(milliseconds / 1000).toFixed(2)} s`;
+}

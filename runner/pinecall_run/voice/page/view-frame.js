@@ -3,13 +3,22 @@
 import { setText, show } from "./dom.js";
 import { aboutAgent } from "./view-agents.js";
 
-const STATES = { connecting: "connecting", open: "connected", closed: "ended" };
+const STATES = {
+  chat: { connecting: "connecting", open: "connected", closed: "ended" },
+  call: { connecting: "calling", live: "on a call", closed: "ended" },
+};
 
 export class FrameView {
   #element = (id) => document.querySelector(`#${id}`);
 
-  constructor({ onRestart }) {
+  constructor({ onRestart, onCall }) {
     this.#element("restart").addEventListener("click", onRestart);
+    this.#element("call").addEventListener("click", onCall);
+    this.#element("again").addEventListener("click", onCall);
+  }
+
+  place(callView) {
+    this.#element("call-place").append(callView.element);
   }
 
   // On a narrow screen only one of the two is seen.
@@ -40,13 +49,27 @@ export class FrameView {
     show(this.#element("scripted"), agent.scripted === true);
   }
 
-  state({ state, why, isFault }) {
+  // `kind` is what the conversation is: "chat" or "call".
+  state({ state, why, isFault }, kind) {
     const element = this.#element("state");
+    const isCall = kind === "call";
     element.dataset.state = state;
     element.dataset.fault = isFault;
     this.#element("notice").dataset.fault = isFault;
-    setText(element, isFault ? "not connected" : STATES[state]);
+    setText(element, isFault ? "not connected" : STATES[kind][state]);
     setText(this.#element("notice-text"), why ?? "");
+    setText(this.#element("restart"), isCall ? "write instead" : "start again");
+    this.#element("restart").classList.toggle("quiet", isCall);
+    show(this.#element("again"), isCall);
+    show(this.#element("keys-call"), isCall && state !== "closed");
     show(this.#element("notice"), state === "closed");
+  }
+
+  offerCall(isOffered) {
+    show(this.#element("call"), isOffered);
+  }
+
+  focusAgain() {
+    this.#element("again").focus();
   }
 }

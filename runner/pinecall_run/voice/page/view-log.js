@@ -1,22 +1,26 @@
 // Shows the conversation itself: messages, tool calls and notes, in the order they came.
 
 import { Answer } from "./answer.js";
+import { complete, grow, settle } from "./bubble.js";
 import { make } from "./dom.js";
+import { SpokenLine } from "./view-line.js";
 import { ToolRow } from "./view-tool.js";
 
 const NEAR_END_PX = 48;
 
 export class LogView {
-  #log = document.querySelector("#log");
+  #log;
   #answer = new Answer();
   #bubbles = []; // by part of the answer; holes where a part has no text yet
   #tools = new Map();
+  #lines = new WeakMap(); // what is spoken in a call, by its line
   #isAtEnd = true;
   #waiting = make("p", { className: "waiting", text: "waiting for the answer" });
   #awaited = 0; // how many messages have no answer yet
   #isOwed = null; // whether the answer under way is one to a message: a greeting is not; null before it starts
 
-  constructor() {
+  constructor(element) {
+    this.#log = element;
     this.#waiting.setAttribute("aria-hidden", "true");
     this.#log.addEventListener("scroll", () => (this.#isAtEnd = this.#endIsInView()));
     // A notice or a phone's keyboard takes room from the log: its end stays in view.
@@ -41,25 +45,43 @@ export class LogView {
     const shown = this.#answer.parts[index].trimStart();
     if (!shown) return;
     const bubble = this.#bubble(index);
-    // Hidden from screen readers until it is whole: they would speak every piece.
-    this.#follow(() => bubble.replaceChildren(streaming(shown)));
+    this.#follow(() => grow(bubble, shown));
   }
 
   answer(whole) {
     this.#begin();
     this.#follow(() => {
       this.#answer.settle(whole).forEach((text, index) => {
-        if (text) this.#complete(this.#bubble(index), text);
+        if (text) complete(this.#bubble(index), text);
         else this.#bubbles[index]?.remove();
       });
       this.#nextAnswer();
     });
   }
 
+  // A line of a call (captions.js), as far as it has come; one with no text has no place yet, or no longer.
+  line(line) {
+    const known = this.#lines.get(line);
+    if (!line.text) {
+      known?.element.remove();
+      this.#lines.delete(line);
+      return;
+    }
+    const spoken = known ?? new SpokenLine(line);
+    this.#lines.set(line, spoken);
+    this.#follow(() => spoken.update(line));
+    if (!known) this.#put(spoken.element);
+  }
+
+  // A turn of a call has ended: of tools that still seem to run no result will be told.
+  turn() {
+    for (const row of this.#tools.values()) row.finish();
+  }
+
   calls(calls) {
     this.#begin();
     this.#answer.pause();
-    this.#bubbles.forEach((bubble) => this.#settle(bubble, bubble.textContent.trimEnd()));
+    this.#bubbles.forEach((bubble) => settle(bubble, bubble.textContent.trimEnd()));
     for (const call of calls) {
       const row = new ToolRow(call);
       this.#tools.set(call.id, row);
@@ -102,7 +124,7 @@ export class LogView {
 
   #cut() {
     this.#bubbles.forEach((bubble) => {
-      this.#settle(bubble, bubble.textContent.trimEnd());
+      settle(bubble, bubble.textContent.trimEnd());
       bubble.dataset.cut = "true";
     });
     this.#nextAnswer();
@@ -132,17 +154,6 @@ export class LogView {
       this.#put(this.#bubbles[index]);
     }
     return this.#bubbles[index];
-  }
-
-  #complete(bubble, text) {
-    this.#settle(bubble, text);
-    bubble.dataset.done = "true";
-  }
-
-  // A new element, not a new text: only additions are spoken, and each only once.
-  #settle(bubble, text) {
-    if (bubble.querySelector(".settled")?.textContent === text) return;
-    bubble.replaceChildren(make("span", { className: "settled", text }));
   }
 
   #put(element) {
@@ -175,10 +186,4 @@ export class LogView {
     this.#log.scrollTop = this.#log.scrollHeight;
     this.#isAtEnd = true;
   }
-}
-
-function streaming(text) {
-  const span = make("span", { className: "streaming", text });
-  span.setAttribute("aria-hidden", "true");
-  return span;
 }
