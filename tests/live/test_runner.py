@@ -92,6 +92,31 @@ async def test_what_is_said_and_what_goes_wrong_is_told(root: Path) -> None:
         assert run.notices == []
 
 
+async def test_frames_that_nothing_comes_of_are_told(root: Path) -> None:
+    async with voice_server() as server, running(root, server) as run:
+        for name, about, reason in (
+            ("no.such.event", {"agent_id": "desk", "call_id": "CA1"}, "unknown event"),
+            ("turn.end", {"agent_id": "desk", "call_id": "CA1"}, "unknown call"),
+            ("llm.before", {"agent_id": "desk", "call_id": "CA1", "turn": 1}, "unknown call"),
+            ("call.started", {"agent_id": "stranger", "call_id": "CA1"}, "unknown agent"),
+            (
+                "llm.tool_call",
+                {"agent_id": "stranger", "call_id": "1", "msg_id": "m", "tool_calls": []},
+                "unknown agent",
+            ),
+            ("call.ended", {"agent_id": "desk", "call_id": "CA1", "reason": 5}, "malformed"),
+        ):
+            await server.send(name, **about)
+            ignored = await run.told(notices.FrameIgnored)
+            assert (ignored.frame, ignored.reason, ignored.is_first) == (name, reason, True)
+        await server.send("turn.end", agent_id="desk", call_id="CA2")
+        assert not (await run.told(notices.FrameIgnored)).is_first
+        for name in ("call.dialing", "call.rejected", "call.ended", "llm.chat.ended"):  # of calls that never were
+            await server.send(name, agent_id="desk", call_id="CA1")
+        assert await server.settled() == []
+        assert run.notices == []
+
+
 async def test_who_cannot_print_loses_neither_the_link_nor_an_answer(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

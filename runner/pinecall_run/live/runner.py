@@ -17,6 +17,7 @@ from pinecall_run.live.calls import UNKNOWN, Calls, LiveCall
 from pinecall_run.live.dialing import Dialer
 from pinecall_run.live.dispatch import Dispatcher
 from pinecall_run.live.driver import Wire
+from pinecall_run.live.ignored import Ignored
 from pinecall_run.live.journal_file import JournalFile
 from pinecall_run.live.lifespan import LifespanError, Lifespans
 from pinecall_run.live.load import Checked
@@ -96,6 +97,7 @@ class Runner:
         self._dispatcher = Dispatcher(self._link.send, self._notify, clock, self._hide, journal_file)
         self._stopping = asyncio.Event()
         self._call_ended = asyncio.Event()
+        self._ignored = Ignored(self._notify)
         self._leaving: set[str] = set()
         self._standing_by: set[str] = set()
         self._has_left = asyncio.Event()
@@ -252,6 +254,8 @@ class Runner:
                 self._notify(notices.Trouble("too much waits for the server; an answer was dropped", call=call_id))
             case outputs.Refused(sentence):
                 self._refusal = sentence
+            case outputs.Ignored(what):
+                self._ignored.not_understood(what)
 
     def _on_event(self, event: events.Event) -> None:
         if type(event) is events.LlmToolCall:  # nearly all there is where much goes on, and nobody else's concern
@@ -266,6 +270,8 @@ class Runner:
             live.handle(event, time.time())
             self._dispatcher.heard(event, live.call.id)
             self._functions.handle(live, event)
+        elif isinstance(event, events.CallEvent) and not isinstance(event, _OF_NO_CALL):
+            self._note_unknown(event)
         self.dialer.handle(event, is_live=known is not None)
 
     def _call(self, event: events.CallEvent, channel: str, **known: Any) -> LiveCall | None:
@@ -307,6 +313,13 @@ class Runner:
             live = self._call(event, "chat" if event.call_id.startswith("chat-") else UNKNOWN)
         if live is not None:
             self._dispatcher.dispatch(live, event)
+        else:
+            self._note_unknown(event)
+
+    def _note_unknown(self, event: events.CallEvent) -> None:
+        is_ours = self._reloads.for_new_call(event.agent_id) is not None
+        name = str(type(event).__struct_config__.tag)
+        self._ignored.note(name, "unknown call" if is_ours else "unknown agent")
 
     def _revision_of(self, event: events.CallEvent) -> str:
         live = self.calls.get(event.call_id)
@@ -360,6 +373,15 @@ async def _within(seconds: float, work: Awaitable[object]) -> None:
 def _given(value: Any, otherwise: Any) -> Any:
     return otherwise if value is UNSET or value is None else value
 
+
+_OF_NO_CALL = (
+    speech_events.CallRinging,
+    speech_events.CallDialing,
+    speech_events.CallRejected,
+    events.CallEnded,
+    events.ChatEnded,
+)
+"""What a server may say of calls that have not begun, and of those that are over: with some they end twice."""
 
 _EVENTS: dict[type[events.Event], Callable[[Runner, Any], None]] = {
     events.ChatStarted: Runner._on_chat_started,
