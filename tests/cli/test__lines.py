@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -47,6 +48,15 @@ EXAMPLES: list[tuple[Notice, str]] = [
     (notices.CallOver("desk", "c1", "hangup", 12.3, "f00dcafe"), "desk c1@f00dca ended (hangup, 12 s)"),
     (notices.Trouble("quota", "desk", "c1", "f00dcafe"), "desk c1@f00dca error: quota"),
     (notices.Trouble("quota"), "error: quota"),
+    (notices.FrameIgnored("memory.ops", "unknown event", "", True),
+     "the server sends memory.ops, which this version does not know: ignored, and not said again"),
+    (notices.FrameIgnored("memory.ops", "unknown event", "", False), ""),
+    (notices.FrameIgnored("", "malformed", "Input data was truncated", True),
+     "the server sends a message, which cannot be read (Input data was truncated): ignored, and not said again"),
+    (notices.FrameIgnored("turn.end", "unknown agent", "", True),
+     "the server sends turn.end, for an agent that is not ours: ignored, and not said again"),
+    (notices.FrameIgnored("turn.end", "unknown call", "", True),
+     "the server sends turn.end, for a call that is over, or never was: ignored, and not said again"),
     (notices.Reloaded("f00dcafe", [Change("a", "agent removed", "re-register")], {"abc": 2, "def": 1}),
      "reloaded: revision f00dcafe, 2 live calls stay on abc, 1 live call stays on def"),
     (notices.Reloaded("f00dcafe", [], {}, is_postponed=True),
@@ -88,6 +98,11 @@ def test_content_is_told_on_request_only(notice: Notice, sentence: str) -> None:
     has_content = "4111" in repr([getattr(notice, "content", ""), getattr(notice, "failure", "")])
     assert ("4111" in line.say(notice, True)) is has_content
     assert ("4111" in json.dumps(fields(notice, shown=True))) is has_content
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_no_field_takes_the_place_of_what_every_line_has(kind: type[Notice]) -> None:
+    assert not {field.name for field in dataclasses.fields(kind)} & {"time", "level", "event", "message"}
 
 
 def test_fields_are_plain() -> None:

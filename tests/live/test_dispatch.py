@@ -227,7 +227,7 @@ async def test_closing_waits_for_no_function(bench: Bench) -> None:
     await bench.dispatcher.close()
     assert time.monotonic() - started < 0.5
     assert bench.sent == []
-    assert bench.dispatcher._running == set()
+    assert bench.dispatcher.count == 0
 
 
 async def test_what_takes_too_long_is_answered_in_time() -> None:

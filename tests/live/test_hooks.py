@@ -91,7 +91,7 @@ async def test_a_hook_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
     hooks.handle(stage.live, stage.event(events.CallStarted))
     hooks.handle(stage.live, stage.event(events.CallEnded))
     await hooks.join()
-    assert stage.failures() == [("on call.started", "a time-out")]
+    assert stage.failures() == [("on call.started", "a time-out after 0.01 s")]
     assert seen == ["ended"]
 
 

@@ -172,7 +172,9 @@ async def test_a_reload_is_over_when_the_runner_is(root: Path) -> None:
         draining = asyncio.create_task(run.runner.drain(0))
         async with asyncio.timeout(5):
             await asyncio.gather(reloading, draining)
+            assert not reloading.result()
             assert not await run.runner.reload()
+        assert not [told for told in run.notices if isinstance(told, notices.Reloaded)]
 
 
 async def test_a_secret_of_an_older_revision_stays_masked(root: Path) -> None:

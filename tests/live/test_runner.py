@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from tests.live._projects import PATIENCE, voice_server, wire_to, write
-from tests.live._run import CONFIG, Run, call_tool, result_of, running
+from tests.live._run import CONFIG, TOOLS, Run, call_tool, result_of, running
 from tests.voice._door import chat
 from tests.voice._door import server as real_server
 from tests.voice._stage import KEY
 
 from pinecall_run.live import notices, runner
-from pinecall_run.live.journal_file import JournalError
+from pinecall_run.live.journal_file import JournalError, JournalFile
+from pinecall_run.live.lifespan import LifespanError
 from pinecall_run.live.runner import RefusedError
 from pinecall_run.protocol.keepalive import Pace
 
@@ -88,6 +89,31 @@ async def test_what_is_said_and_what_goes_wrong_is_told(root: Path) -> None:
         assert (over.reason, over.revision) == ("hangup", began.revision)
         await server.send("call.ended", agent_id="desk", call_id="CA1", reason="hangup")
         await server.settled()
+        assert run.notices == []
+
+
+async def test_frames_that_nothing_comes_of_are_told(root: Path) -> None:
+    async with voice_server() as server, running(root, server) as run:
+        for name, about, reason in (
+            ("no.such.event", {"agent_id": "desk", "call_id": "CA1"}, "unknown event"),
+            ("turn.end", {"agent_id": "desk", "call_id": "CA1"}, "unknown call"),
+            ("llm.before", {"agent_id": "desk", "call_id": "CA1", "turn": 1}, "unknown call"),
+            ("call.started", {"agent_id": "stranger", "call_id": "CA1"}, "unknown agent"),
+            (
+                "llm.tool_call",
+                {"agent_id": "stranger", "call_id": "1", "msg_id": "m", "tool_calls": []},
+                "unknown agent",
+            ),
+            ("call.ended", {"agent_id": "desk", "call_id": "CA1", "reason": 5}, "malformed"),
+        ):
+            await server.send(name, **about)
+            ignored = await run.told(notices.FrameIgnored)
+            assert (ignored.frame, ignored.reason, ignored.is_first) == (name, reason, True)
+        await server.send("turn.end", agent_id="desk", call_id="CA2")
+        assert not (await run.told(notices.FrameIgnored)).is_first
+        for name in ("call.dialing", "call.rejected", "call.ended", "llm.chat.ended"):  # of calls that never were
+            await server.send(name, agent_id="desk", call_id="CA1")
+        assert await server.settled() == []
         assert run.notices == []
 
 
@@ -177,6 +203,46 @@ async def test_without_its_journal_it_does_not_begin(root: Path) -> None:
         with pytest.raises(JournalError, match=r"cannot be used: there is no folder .*missing"):
             await Run(root, server.url).runner.run()
         assert server.connections == []
+
+
+LIFESPAN = """
+import asyncio
+from contextlib import asynccontextmanager
+
+entering = asyncio.Event()
+
+@asynccontextmanager
+async def opened():
+    entering.set()
+    {enter}
+    yield
+"""
+CLOSE = JournalFile.close
+
+
+@pytest.mark.parametrize(
+    ("enter", "error"),
+    [("raise OSError('no database')", LifespanError), ("await asyncio.Event().wait()", asyncio.CancelledError)],
+)
+async def test_what_it_opened_is_closed_though_it_never_served(
+    root: Path, enter: str, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[JournalFile] = []
+    monkeypatch.setattr(JournalFile, "close", lambda journal: closed.append(journal) or CLOSE(journal))
+    write(root / "runnertools.py", TOOLS + LIFESPAN.format(enter=enter))
+    (root / "pinecall.yaml").write_text(CONFIG + "journal: w.journal\nlifespan: runnertools.opened\n")
+    before = asyncio.all_tasks()
+    task = asyncio.create_task(Run(root, "ws://127.0.0.1:1").runner.run())
+    tools: Any = sys.modules["runnertools"]
+    async with asyncio.timeout(PATIENCE):
+        await tools.entering.wait()
+        if error is asyncio.CancelledError:
+            task.cancel()
+        with pytest.raises(error):
+            await task
+    await asyncio.sleep(0)
+    assert len(closed) == 1
+    assert asyncio.all_tasks() == before
 
 
 async def test_calls_that_the_server_forgot_are_not_kept_for_ever(root: Path) -> None:

@@ -29,7 +29,7 @@ def fails() -> None:
         (lambda: False, "rejected", []),
         (lambda: "busy", "busy", []),
         (lambda: "rejected", "rejected", []),
-        (lambda: "no", "accept", [("on call.ringing", "ValueError")]),
+        (lambda: "no", "accept", [("on call.ringing", "a result that is none of True, False, 'busy' and 'rejected'")]),
         (fails, "accept", [("on call.ringing", "LookupError")]),
         (None, "accept", []),
     ],

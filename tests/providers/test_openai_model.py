@@ -117,6 +117,8 @@ async def test_a_whole_round_with_tools_keeps_the_rules_of_the_api() -> None:
 
 # failures
 
+SAID = "my card is 4111"
+
 
 @pytest.mark.parametrize(
     ("failure", "sentence", "hint"),
@@ -124,12 +126,15 @@ async def test_a_whole_round_with_tools_keeps_the_rules_of_the_api() -> None:
         (fails(401), "OpenAI refused the key", "OPENAI_API_KEY"),
         (fails(404), "the endpoint has no model `gpt-4.1-mini`", "OPENAI_BASE_URL"),
         (fails(429), "OpenAI's rate limit or quota is reached", "try again"),
-        (fails(400, "messages are wrong"), "the model's endpoint answered 400: ", ""),
-        (fails(500, "oops"), "the model's endpoint answered 500: ", ""),
-        (replace(says("x"), stream_error="overloaded"), "the model failed: overloaded", ""),
+        (fails(400, SAID), "the model's endpoint answered 400 (invalid_request_error)", ""),
+        (fails(400, SAID, "context_length_exceeded"),
+         "the model's endpoint answered 400 (context_length_exceeded, invalid_request_error)", ""),
+        (fails(400, SAID, f"it was: {SAID}"), "the model's endpoint answered 400 (invalid_request_error)", ""),
+        (fails(500, SAID), "the model's endpoint answered 500 (", ""),
+        (replace(says("x"), stream_error=SAID), "the model's endpoint broke off (server_error)", ""),
         (replace(says("Hello there, you"), cut_after=2), "the model's endpoint cannot be reached", ""),
     ],
-)
+)  # fmt: skip
 async def test_a_failure_is_a_sentence(failure: Answer, sentence: str, hint: str) -> None:
     async with openai_server([failure] * 3) as server:
         with pytest.raises(ProviderError) as raised:
@@ -137,6 +142,7 @@ async def test_a_failure_is_a_sentence(failure: Answer, sentence: str, hint: str
     assert str(raised.value).startswith(sentence)
     assert hint in raised.value.hint
     assert server.key not in str(raised.value)
+    assert SAID not in f"{raised.value} {raised.value.hint}"
 
 
 async def test_what_the_server_says_about_key_and_model_is_told_apart() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.parser import text_string_to_metric_families
 
 from pinecall_run.live import notices
+from pinecall_run.live.load import Checked
+from pinecall_run.live.project import Project
 from pinecall_run.telemetry.metrics import Metrics
 from pinecall_run.tools.invoke import Failure
 
@@ -70,6 +74,24 @@ def test_reloads_and_the_revision() -> None:
     assert it.value("reloads_total", outcome="applied") == 1
     assert it.value("revision_info", revision="r2") == 1
     assert it.value("revision_info", revision="r1") is None
+
+
+def test_every_way_not_to_be_reloaded_is_refused() -> None:
+    it = Told()
+    checked = Checked(Project.at(Path()))
+    it.tell(notices.ReloadRefused(checked), notices.ReloadRejected([("desk", "4111")]), notices.ReloadFailed("4111"))
+    assert it.value("reloads_total", outcome="refused") == 3
+    assert "4111" not in it.metrics.text().decode()
+
+
+def test_frames_that_nothing_came_of() -> None:
+    it = Told()
+    for is_first in (True, False, False):
+        it.tell(notices.FrameIgnored("x4111", "unknown event", "", is_first))
+    it.tell(notices.FrameIgnored("turn.end", "malformed", "at `$.text`", True))
+    assert it.value("frames_ignored_total", reason="unknown_event") == 3
+    assert it.value("frames_ignored_total", reason="malformed") == 1
+    assert "4111" not in it.metrics.text().decode()
 
 
 def test_stalls() -> None:

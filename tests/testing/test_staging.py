@@ -41,6 +41,42 @@ async def test_a_tool_is_replaced_by_whatever_stands_in_for_it(desk: Path) -> No
             assert (await chat.say("look at x")).results == [result], fake
 
 
+STATEFUL = """
+from contextlib import asynccontextmanager
+
+class Database:
+    name = "orders"
+
+@asynccontextmanager
+async def opened():
+    yield Database()
+
+def look(what: str, database: Database) -> str:
+    "Look at something."
+    return f"{what} in {database.name}"
+"""
+
+
+def _knows_the_state(what: str, database: Any) -> str:
+    return f"{what} with {database.name}"
+
+
+@virtual_time
+async def test_a_tool_with_state_is_replaced_by_what_may_do_without(desk: Path) -> None:
+    kittools, config = desk / "kittools.py", desk / "pinecall.yaml"
+    typed = STATEFUL.replace("def opened():", "def opened() -> AsyncIterator[Database]:")
+    kittools.write_text(f"{kittools.read_text()}\nfrom collections.abc import AsyncIterator\n{typed}")
+    config.write_text(f"{config.read_text()}lifespan: kittools.opened\n")
+    table: list[tuple[Any, Any]] = [
+        ("value", "value"),
+        (lambda what: what * 2, "xx"),
+        (_knows_the_state, "x with orders"),
+    ]
+    for fake, result in table:
+        async with talking_to(desk, model=MODEL, tools={"look": fake}) as chat:
+            assert (await chat.say("look at x")).results == [result], fake
+
+
 @virtual_time
 async def test_the_model_still_has_to_call_it_rightly(desk: Path) -> None:
     wrong = [{"call": {"look": {"wat": "x"}}, "reply": "{{ look }}"}]

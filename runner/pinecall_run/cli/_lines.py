@@ -157,6 +157,21 @@ def _trouble(notice: notices.Trouble, _: bool) -> str:
     return f"{_where(notice)} error: {notice.text}".lstrip()
 
 
+_IGNORED = {
+    "unknown event": "which this version does not know",
+    "malformed": "which cannot be read",
+    "unknown agent": "for an agent that is not ours",
+    "unknown call": "for a call that is over, or never was",
+}
+
+
+def _ignored(notice: notices.FrameIgnored, _: bool) -> str:
+    if not notice.is_first:
+        return ""
+    why = _IGNORED[notice.reason] + (f" ({notice.detail})" if notice.detail else "")
+    return f"the server sends {notice.frame or 'a message'}, {why}: ignored, and not said again"
+
+
 def _reloaded(notice: notices.Reloaded, _: bool) -> str:
     when = "; there is no connection, so the server hears of it with the next one" if notice.is_postponed else ""
     return f"reloaded: revision {notice.revision}, {_calls(notice.older)}{when}"
@@ -218,6 +233,7 @@ LINES: Mapping[type[notices.Notice], Line] = {
     notices.FunctionFailed: Line("function_failed", "error", _function),
     notices.CallOver: Line("call_ended", "info", _over),
     notices.Trouble: Line("trouble", "error", _trouble),
+    notices.FrameIgnored: Line("frame_ignored", "warning", _ignored),
     notices.Reloaded: Line("reloaded", "info", _reloaded, _changes),
     notices.ReloadRejected: Line(
         "reload_rejected",

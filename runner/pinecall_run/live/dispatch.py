@@ -10,7 +10,7 @@ from pinecall_run.config.model import Tool
 from pinecall_run.live.calls import LiveCall
 from pinecall_run.live.journal_file import JournalFile
 from pinecall_run.live.notices import Notice, ToolBegan, ToolRan
-from pinecall_run.live.tasks import start
+from pinecall_run.live.tasks import Tasks
 from pinecall_run.live.tool_runs import Outcome, ToolRuns
 from pinecall_run.tools import policy
 from pinecall_run.tools.invoke import Answer, Failure, unknown_tool
@@ -40,7 +40,7 @@ class Dispatcher:
         self._clock = clock
         self._hide = hide
         self._runs = ToolRuns(notify, clock, lambda answer: self._discreet(_fitting(answer)), journal)
-        self._running: set[asyncio.Task[None]] = set()
+        self._running = Tasks()
 
     async def open(self) -> None:
         """Open the journal, if there is one.
@@ -59,16 +59,7 @@ class Dispatcher:
             return
         live.answered[request.msg_id] = None
         live.state.hold()
-        task = start(self._answer(live, request))
-        if task.done():
-            self._done(task, live)
-            return
-        self._running.add(task)
-        task.add_done_callback(lambda task: self._done(task, live))
-
-    def _done(self, task: asyncio.Task[None], live: LiveCall) -> None:
-        self._running.discard(task)
-        live.state.release()
+        self._running.add(self._answer(live, request), lambda task: live.state.release(), at_once=True)
 
     def heard(self, event: Event, call_id: str) -> None:
         """An event of a call: what the person does may end tools that ask for it."""
@@ -82,14 +73,11 @@ class Dispatcher:
 
     async def join(self) -> None:
         """Wait until no tool runs."""
-        while self._running:
-            await asyncio.wait(self._running)
+        await self._running.join()
 
     async def close(self) -> None:
         """Cancel what still runs. Threads cannot be stopped; they are left behind."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._running.close()
         await self._runs.close()
 
     async def _answer(self, live: LiveCall, request: LlmToolCall) -> None:

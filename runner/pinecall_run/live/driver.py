@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from pinecall_run.live.promises import Promise
+from pinecall_run.live.tasks import Tasks
 from pinecall_run.tools.call import Call, CallError, ReplyStream, Utterance
 from pinecall_run.wire import commands, events, speech_events
 
@@ -34,7 +35,7 @@ class Wire:
     def __init__(self, send: Callable[[commands.Command], bool], dial: Dial | None = None) -> None:
         self.send = send
         self._dial = dial
-        self._dials: set[asyncio.Task[Call]] = set()
+        self._dials = Tasks()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
 
@@ -62,22 +63,17 @@ class Wire:
             return
 
         def settle(task: asyncio.Task[Call]) -> None:
-            self._dials.discard(task)
             error = CallError("the runner stopped") if task.cancelled() else task.exception()
             if isinstance(error, Exception):
                 promise.fail(error)
             else:
                 promise.settle(task.result())
 
-        task = asyncio.create_task(self._dial(agent, to, **options))
-        self._dials.add(task)
-        task.add_done_callback(settle)
+        self._dials.add(self._dial(agent, to, **options), settle)
 
     async def close(self) -> None:
         """Give up the calls that are being placed."""
-        for task in self._dials:
-            task.cancel()
-        await asyncio.gather(*self._dials, return_exceptions=True)
+        await self._dials.close()
 
 
 class CallDriver:

@@ -6,14 +6,16 @@ import asyncio
 import contextvars
 import functools
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 from pinecall_run.live.threads import Threads
 from pinecall_run.tools.binding import annotated
 from pinecall_run.tools.given import Given
 from pinecall_run.tools.hook import Hook
 from pinecall_run.tools.invoke import Failure, failure_of
+
+T = TypeVar("T")
 
 
 class UnusableError(Exception):
@@ -24,11 +26,27 @@ class UnusableError(Exception):
         self.kind = kind
 
 
-def failure(error: BaseException, hook: Hook) -> Failure:
+async def attempt(work: Awaitable[T], seconds: float, hook: Hook | None) -> T | Failure:
+    """What came of some work of a function of the user's within so many seconds: its value, or why there is none.
+
+    ``hook`` is the function, where there is one. Raises only the cancellation of the task that waits.
+    """
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await work
+    except BaseException as error:
+        if is_ending(error):
+            raise
+        if limit.expired():
+            return Failure(f"a time-out after {seconds:g} s", f"it took longer than {seconds:g} s")
+        return failure(error, hook)
+
+
+def failure(error: BaseException, hook: Hook | None) -> Failure:
     """What to tell of a function that failed, or gave what cannot be used."""
     if not isinstance(error, UnusableError):
         return failure_of(error)
-    code = getattr(inspect.unwrap(annotated(hook.function)), "__code__", None)
+    code = getattr(inspect.unwrap(annotated(hook.function)), "__code__", None) if hook is not None else None
     file, line = (code.co_filename, code.co_firstlineno) if code is not None else ("", 0)
     return Failure(error.kind, str(error), file, line)
 

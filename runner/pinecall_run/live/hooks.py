@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
 from pinecall_run.live.calls import LiveCall
-from pinecall_run.live.functions import call_hook, is_ending
+from pinecall_run.live.functions import attempt, call_hook
 from pinecall_run.live.notices import FunctionFailed, Notice, Trouble
+from pinecall_run.live.tasks import Tasks
 from pinecall_run.live.threads import Threads
 from pinecall_run.tools.given import Given
 from pinecall_run.tools.hook import Hook
-from pinecall_run.tools.invoke import Failure, failure_of
+from pinecall_run.tools.invoke import Failure
 from pinecall_run.wire import events
 
 HOOK_SECONDS = 30.0
@@ -45,7 +45,7 @@ class Hooks:
         self._notify = notify
         self._waiting: dict[str, deque[_Due]] = {}
         """By call."""
-        self._running: set[asyncio.Task[None]] = set()
+        self._running = Tasks()
 
     def handle(self, live: LiveCall, event: events.Event) -> None:
         """Run what is bound to an event of a call, after what was due before it."""
@@ -60,9 +60,7 @@ class Hooks:
         if waiting is None:
             self._waiting[live.call.id] = deque([due])
             live.state.hold()
-            task = asyncio.create_task(self._work(live))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._running.add(self._work(live))
         elif len(waiting) < WAITING or name == "call.ended":
             waiting.append(due)
             if len(waiting) == WAITING:
@@ -78,14 +76,11 @@ class Hooks:
 
     async def join(self) -> None:
         """Until none is due."""
-        while self._running:
-            await asyncio.wait(self._running)
+        await self._running.join()
 
     async def close(self) -> None:
         """Cancel what still runs."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._running.close()
 
     async def _work(self, live: LiveCall) -> None:
         waiting = self._waiting[live.call.id]
@@ -98,16 +93,7 @@ class Hooks:
 
     async def _run(self, live: LiveCall, due: _Due) -> None:
         values = {Given.CALL: live.call, Given.EVENT: due.event, Given.STATE: live.state.value}
-        try:
-            async with asyncio.timeout(HOOK_SECONDS) as limit:
-                await call_hook(due.hook, values, self._pool)
-            return
-        except BaseException as error:
-            if is_ending(error):
-                raise
-            is_late = limit.expired()
-            late = Failure("a time-out", f"it took longer than {HOOK_SECONDS:g} s")
-            failure = late if is_late else failure_of(error)
-        self._notify(
-            FunctionFailed(live.call.agent, live.call.id, f"on {due.name}", due.hook.path, failure, live.call.revision)
-        )
+        outcome = await attempt(call_hook(due.hook, values, self._pool), HOOK_SECONDS, due.hook)
+        if isinstance(outcome, Failure):
+            told = live.call
+            self._notify(FunctionFailed(told.agent, told.id, f"on {due.name}", due.hook.path, outcome, told.revision))

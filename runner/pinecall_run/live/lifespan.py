@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pinecall_run.live.functions import is_ending
+from pinecall_run.live.tasks import Tasks
 from pinecall_run.tools.hook import Lifespan
 from pinecall_run.tools.invoke import Failure, failure_of
 
@@ -107,7 +108,7 @@ class Lifespans:
     def __init__(self, fail: Callable[[LifespanError], None]) -> None:
         self._fail = fail
         self._open: list[State] = []
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._leaving = Tasks()
 
     async def open(self, lifespan: Lifespan | None) -> State:
         """The open lifespan, opened now unless it is open already.
@@ -127,15 +128,11 @@ class Lifespans:
         """Leave the others, each when the last call that has it is over."""
         for state in [each for each in self._open if each not in needed]:
             self._open.remove(state)
-            task = asyncio.create_task(self._leave(state, when_idle=True))
-            self._leaving.add(task)
-            task.add_done_callback(self._leaving.discard)
+            self._leaving.add(self._leave(state, when_idle=True))
 
     async def close(self) -> None:
         """Leave them all, the latest first."""
-        for task in self._leaving:
-            task.cancel()
-        await asyncio.gather(*self._leaving, return_exceptions=True)
+        await self._leaving.close()
         while self._open:
             await self._leave(self._open.pop())
 

@@ -178,6 +178,17 @@ class Trouble(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class FrameIgnored(Notice):
+    """The server sent a message that nothing comes of. ``frame`` is its name, empty where it has none; ``detail`` says
+    more than ``reason`` and quotes nothing; ``is_first`` is the first with that name and reason: worth a word."""
+
+    frame: str
+    reason: str
+    detail: str
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reloaded(Notice):
     """A changed project is live. ``older`` counts the calls that go on with each older revision; ``is_postponed`` when
     there is no connection, so that the server takes it with the next one."""

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pinecall_run.live.calls import LiveCall
-from pinecall_run.live.functions import UnusableError, call_hook, failure, is_ending
+from pinecall_run.live.functions import UnusableError, attempt, call_hook
 from pinecall_run.live.notices import FunctionFailed, Notice, Trouble
+from pinecall_run.live.tasks import Tasks
 from pinecall_run.live.threads import Threads
 from pinecall_run.prompts.prompt import Prompt
 from pinecall_run.tools.call import Call, CallError
 from pinecall_run.tools.given import Given
-from pinecall_run.tools.invoke import Failure, failure_of
+from pinecall_run.tools.invoke import Failure
 from pinecall_run.wire.commands import Command, HistorySetInstructions, LlmReady
 from pinecall_run.wire.events import LlmBefore
 
@@ -28,7 +29,7 @@ class Preparer:
         self._notify = notify
         self._running: dict[str, asyncio.Task[None]] = {}
         """By call."""
-        self._told: set[asyncio.Task[None]] = set()
+        self._told = Tasks()
 
     def begin(self, live: LiveCall) -> None:
         """A call began, or its server tells of it again: a prompt that was lost on its way is sent again."""
@@ -62,28 +63,21 @@ class Preparer:
 
     async def close(self) -> None:
         """Cancel what still runs."""
-        running = [*self._running.values(), *self._told]
+        running = list(self._running.values())
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        await self._told.close()
 
     async def _prepare(self, live: LiveCall, template: Prompt) -> None:
         seconds, context = live.agent.preparing_seconds, live.agent.context
         path = context.path if context is not None else "the prompt"
-        try:
-            async with asyncio.timeout(seconds) as limit:
-                variables = await self._variables(live)
-                prompt = await self._rendered(template, live.call, variables)
-        except BaseException as error:
-            if is_ending(error):
-                raise
-            is_late = limit.expired()
-            late = Failure(f"a time-out after {seconds:g} s", f"it took longer than {seconds:g} s")
-            told = failure_of(error) if context is None else failure(error, context)
-            told = late if is_late else told
-            self._notify(FunctionFailed(live.call.agent, live.call.id, "context", path, told, live.call.revision))
+        made = await attempt(self._made(live, template), seconds, context)
+        if isinstance(made, Failure):
+            self._notify(FunctionFailed(live.call.agent, live.call.id, "context", path, made, live.call.revision))
             live.is_prepared = True
             return
+        variables, prompt = made
         if live.is_over:
             return
         live.call.vars.update(variables)
@@ -95,9 +89,11 @@ class Preparer:
         await asyncio.sleep(0)  # so that it is on its way before we say that we are ready
 
     def _tell_soon(self, live: LiveCall, prompt: str) -> None:
-        task = asyncio.create_task(self._tell(live, prompt))
-        self._told.add(task)
-        task.add_done_callback(self._told.discard)
+        self._told.add(self._tell(live, prompt))
+
+    async def _made(self, live: LiveCall, template: Prompt) -> tuple[Mapping[str, Any], str]:
+        variables = await self._variables(live)
+        return variables, await self._rendered(template, live.call, variables)
 
     async def _variables(self, live: LiveCall) -> Mapping[str, Any]:
         context = live.agent.context

@@ -187,6 +187,8 @@ class Reloads:
         if isinstance(settled, Settled) and settled.refusals:
             await self._put_back(settled)
             return False
+        if self._is_over:
+            return False  # nobody hears of it any more
         self._tell(found, is_postponed=isinstance(settled, Postponed))
         return True
 

@@ -17,16 +17,14 @@ from pinecall_run.live.calls import UNKNOWN, Calls, LiveCall
 from pinecall_run.live.dialing import Dialer
 from pinecall_run.live.dispatch import Dispatcher
 from pinecall_run.live.driver import Wire
-from pinecall_run.live.hooks import Hooks
+from pinecall_run.live.ignored import Ignored
 from pinecall_run.live.journal_file import JournalFile
 from pinecall_run.live.lifespan import LifespanError, Lifespans
 from pinecall_run.live.load import Checked
-from pinecall_run.live.preparing import Preparer
 from pinecall_run.live.reload import Reloads
-from pinecall_run.live.responder import Responder
-from pinecall_run.live.screening import RINGING, Screening
+from pinecall_run.live.screening import RINGING
 from pinecall_run.live.stalls import StallWatch
-from pinecall_run.live.threads import Threads
+from pinecall_run.live.user_functions import UserFunctions
 from pinecall_run.protocol import outputs
 from pinecall_run.protocol.client import ClientPeer
 from pinecall_run.protocol.keepalive import PACE, Pace
@@ -41,8 +39,6 @@ DRAIN_SECONDS = 45.0
 """How long live calls may go on when the process is asked to end."""
 TOOL_SECONDS = 30.0
 """How long tools may run then, after their calls, too: what they began to write they should finish."""
-HOOK_THREADS = 32
-"""Plain functions other than tools that may run at once; more wait for a thread."""
 LEAVE_SECONDS = 1.0
 """How long the server may take to confirm that our agents are off it: a call may have begun until then. Not all do."""
 
@@ -84,11 +80,7 @@ class Runner:
         self.dialer = Dialer(self._link.send, lambda: self.calls, lambda: self.deployment.agents)
         self._wire = Wire(self._link.send, self.dialer.place)
         self.calls = Calls(self._wire)
-        self._pool = Threads(HOOK_THREADS)
-        self._hooks = Hooks(self._pool, self._notify)
-        self._preparer = Preparer(self._link.send, self._pool, self._notify)
-        self._responder = Responder(self._pool, self._notify, self._preparer.running)
-        self._screening = Screening(self._link.send, self._pool, self._notify)
+        self._functions = UserFunctions(self._link.send, self._notify)
         self._lifespans = Lifespans(self._lifespan_failed)
         self._reloads = Reloads(
             checked,
@@ -105,6 +97,7 @@ class Runner:
         self._dispatcher = Dispatcher(self._link.send, self._notify, clock, self._hide, journal_file)
         self._stopping = asyncio.Event()
         self._call_ended = asyncio.Event()
+        self._ignored = Ignored(self._notify)
         self._leaving: set[str] = set()
         self._standing_by: set[str] = set()
         self._has_left = asyncio.Event()
@@ -123,10 +116,17 @@ class Runner:
             RefusedError: the key is wrong, or another process took the agents over or keeps them.
             JournalError: the journal cannot be used.
         """
-        await self._dispatcher.open()
         self._wire.attach()
-        if not await self._until_stopped(self._reloads.open()):
-            return
+        try:
+            await self._dispatcher.open()
+            if await self._until_stopped(self._reloads.open()):
+                await self._serve()
+        finally:
+            await self._end()
+        if self._refusal is not None:
+            raise RefusedError(self._refusal)
+
+    async def _serve(self) -> None:
         reloading = asyncio.create_task(self._reloads.run(self._stopping))
         try:
             with StallWatch(lambda *stall: self._notify(notices.LoopBlocked(*stall))):
@@ -135,27 +135,24 @@ class Runner:
             self._end_reloads()
             self.dialer.disconnected()
             await reloading
-            await self._end()
-        if self._refusal is not None:
-            raise RefusedError(self._refusal)
 
     async def _until_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
         """Whether some work was done before :meth:`stop`."""
         working, stopping = asyncio.create_task(work), asyncio.create_task(self._stopping.wait())
-        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
+        try:
+            await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            working.cancel()  # says nothing to what is done
         if not working.done():
-            working.cancel()
             return False
         await working
         return True
 
     async def _end(self) -> None:
         """End what runs of the user's, what it stands on last."""
-        for part in (self._wire, self._screening, self._responder, self._preparer, self._hooks, self._dispatcher):
+        for part in (self._wire, self._functions, self._dispatcher, self._lifespans):
             await part.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        await self._lifespans.close()
 
     def _lifespan_failed(self, error: LifespanError) -> None:
         self._notify(notices.Trouble(self._hide(str(error))))
@@ -180,7 +177,7 @@ class Runner:
         begun = self._clock()
         await _within(LEAVE_SECONDS, self._has_left.wait())
         await _within(seconds, self._wait_for_calls())
-        for part in (self._dispatcher, self._hooks):
+        for part in (self._dispatcher, self._functions):
             await _within(max(begun + TOOL_SECONDS - self._clock(), 0.0), part.join())
         self.stop()
 
@@ -230,7 +227,7 @@ class Runner:
                 self._notify(notices.Disconnected(reason, retry_in))
                 self._call_ended.set()
                 self.dialer.disconnected()
-                self._responder.disconnected()
+                self._functions.disconnected()
                 for live in self.calls.disconnected(was_steady=was_steady):
                     seconds = time.time() - live.call.started_at
                     over = events.CallEnded(
@@ -240,8 +237,7 @@ class Runner:
                         duration_seconds=seconds,
                     )
                     self._notify(_over(live, over.reason, seconds))
-                    self._hooks.handle(live, over)
-                    self._responder.handle(live, over)
+                    self._functions.handle(live, over)
             case outputs.AgentChanged() | outputs.Settled() | outputs.Postponed():
                 self._reloads.handle(output)
             case outputs.AgentReady(agent_id):
@@ -258,6 +254,8 @@ class Runner:
                 self._notify(notices.Trouble("too much waits for the server; an answer was dropped", call=call_id))
             case outputs.Refused(sentence):
                 self._refusal = sentence
+            case outputs.Ignored(what):
+                self._ignored.not_understood(what)
 
     def _on_event(self, event: events.Event) -> None:
         if type(event) is events.LlmToolCall:  # nearly all there is where much goes on, and nobody else's concern
@@ -271,11 +269,9 @@ class Runner:
         if live is not None:
             live.handle(event, time.time())
             self._dispatcher.heard(event, live.call.id)
-            is_beginning = isinstance(event, events.CallStarted | events.ChatStarted)
-            if not (is_beginning and live.is_announced):  # else it is told again
-                self._hooks.handle(live, event)
-            live.is_announced |= is_beginning
-            self._responder.handle(live, event)
+            self._functions.handle(live, event)
+        elif isinstance(event, events.CallEvent) and not isinstance(event, _OF_NO_CALL):
+            self._note_unknown(event)
         self.dialer.handle(event, is_live=known is not None)
 
     def _call(self, event: events.CallEvent, channel: str, **known: Any) -> LiveCall | None:
@@ -286,8 +282,6 @@ class Runner:
         agent, revision, state = found
         known.setdefault("started_at", time.time())
         live, is_new = self.calls.begin(event.call_id, agent, revision, state, channel=channel, **known)
-        if isinstance(event, events.CallStarted | events.ChatStarted):
-            self._preparer.begin(live)
         if is_new:
             self._notify(notices.CallBegan(event.agent_id, event.call_id, channel, revision))
         return live
@@ -305,18 +299,13 @@ class Runner:
             to=_given(event.to, ""),
         )
 
-    def _on_before(self, event: events.LlmBefore) -> None:
-        live = self.calls.get(event.call_id)
-        if live is not None:
-            self._preparer.before(live, event)
-
     def _on_ringing(self, event: speech_events.CallRinging) -> None:
         found = self._reloads.for_new_call(event.agent_id)
         if found is not None:
             agent, revision, state = found
             ends = {"from_": _given(event.from_, ""), "to": _given(event.to, "")}
             call = self.calls.before(event.call_id, agent, revision, channel="phone", **ends)
-            self._screening.handle(event, call, agent.on.get(RINGING), state.value)
+            self._functions.screening.handle(event, call, agent.on.get(RINGING), state.value)
 
     def _on_tool_call(self, event: events.LlmToolCall) -> None:
         live = self.calls.again(event.call_id)
@@ -324,6 +313,13 @@ class Runner:
             live = self._call(event, "chat" if event.call_id.startswith("chat-") else UNKNOWN)
         if live is not None:
             self._dispatcher.dispatch(live, event)
+        else:
+            self._note_unknown(event)
+
+    def _note_unknown(self, event: events.CallEvent) -> None:
+        is_ours = self._reloads.for_new_call(event.agent_id) is not None
+        name = str(type(event).__struct_config__.tag)
+        self._ignored.note(name, "unknown call" if is_ours else "unknown agent")
 
     def _revision_of(self, event: events.CallEvent) -> str:
         live = self.calls.get(event.call_id)
@@ -378,11 +374,19 @@ def _given(value: Any, otherwise: Any) -> Any:
     return otherwise if value is UNSET or value is None else value
 
 
+_OF_NO_CALL = (
+    speech_events.CallRinging,
+    speech_events.CallDialing,
+    speech_events.CallRejected,
+    events.CallEnded,
+    events.ChatEnded,
+)
+"""What a server may say of calls that have not begun, and of those that are over: with some they end twice."""
+
 _EVENTS: dict[type[events.Event], Callable[[Runner, Any], None]] = {
     events.ChatStarted: Runner._on_chat_started,
     events.CallStarted: Runner._on_call_started,
     speech_events.CallRinging: Runner._on_ringing,
-    events.LlmBefore: Runner._on_before,
     events.ChatMessage: Runner._on_chat_message,
     events.ChatResponse: Runner._on_chat_response,
     events.ChatEnded: Runner._on_ended,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
-from pinecall_run.live.functions import call_hook, is_ending
+from pinecall_run.live.functions import UnusableError, attempt, call_hook
 from pinecall_run.live.notices import FunctionFailed, Notice
+from pinecall_run.live.tasks import Tasks
 from pinecall_run.live.threads import Threads
 from pinecall_run.tools.call import Call
 from pinecall_run.tools.given import Given
 from pinecall_run.tools.hook import Hook
-from pinecall_run.tools.invoke import Failure, failure_of
+from pinecall_run.tools.invoke import Failure
 from pinecall_run.wire.call_commands import CallAccept, CallReject
 from pinecall_run.wire.commands import Command
 from pinecall_run.wire.speech_events import CallRinging
@@ -31,39 +31,32 @@ class Screening:
         self._send = send
         self._pool = pool
         self._notify = notify
-        self._running: set[asyncio.Task[None]] = set()
+        self._running = Tasks()
 
     def handle(self, event: CallRinging, call: Call, hook: Hook | None, state: object) -> None:
         """A call rings. ``state`` is what the lifespan yielded."""
         if hook is None:  # the server has not heard yet that nobody asks any more
             self._send(CallAccept(call_id=call.id, agent_id=call.agent))
             return
-        task = asyncio.create_task(self._ask(event, call, hook, state))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._running.add(self._ask(event, call, hook, state))
 
     async def close(self) -> None:
         """Cancel what still runs."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._running.close()
 
     async def _ask(self, event: CallRinging, call: Call, hook: Hook, state: object) -> None:
         values = {Given.CALL: call, Given.EVENT: event, Given.STATE: state}
-        reason = None
-        try:
-            async with asyncio.timeout(SECONDS) as limit:
-                reason = _reason(await call_hook(hook, values, self._pool))
-        except BaseException as error:
-            if is_ending(error):
-                raise
-            late = Failure(f"a time-out after {SECONDS:g} s", f"it took longer than {SECONDS:g} s")
-            failure = late if limit.expired() else failure_of(error)
-            self._notify(FunctionFailed(call.agent, call.id, f"on {RINGING}", hook.path, failure, call.revision))
+        reason = await attempt(self._verdict(hook, values), SECONDS, hook)
+        if isinstance(reason, Failure):
+            self._notify(FunctionFailed(call.agent, call.id, f"on {RINGING}", hook.path, reason, call.revision))
+            reason = None
         if reason is None:
             self._send(CallAccept(call_id=call.id, agent_id=call.agent))
         else:
             self._send(CallReject(call_id=call.id, agent_id=call.agent, reason=reason))
+
+    async def _verdict(self, hook: Hook, values: Mapping[Given, Any]) -> Literal["busy", "rejected"] | None:
+        return _reason(await call_hook(hook, values, self._pool))
 
 
 def _reason(verdict: object) -> Literal["busy", "rejected"] | None:
@@ -75,4 +68,4 @@ def _reason(verdict: object) -> Literal["busy", "rejected"] | None:
             return "rejected"
         case "busy":
             return "busy"
-    raise ValueError(f"it returned {verdict!r:.40}, and may return True, False, 'busy' or 'rejected'")
+    raise UnusableError("a result that is none of True, False, 'busy' and 'rejected'")

@@ -7,6 +7,7 @@ https://platform.openai.com/docs/api-reference/chat-streaming.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -28,6 +29,9 @@ _CLIENTS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str | Non
     WeakKeyDictionary()
 )
 """One client for each key and endpoint, so that conversations share its connections. These belong to an event loop."""
+
+_NAME = re.compile(r"[A-Za-z][\w.\[\]-]{0,59}", re.ASCII)
+"""``invalid_request_error``, ``messages[0].content``."""
 
 _OPTIONS = ("temperature", "max_tokens")
 
@@ -115,6 +119,15 @@ def _explained(error: Exception, model: str) -> ProviderError:
         case openai.APIConnectionError():
             return ProviderError("the model's endpoint cannot be reached", "check the network and OPENAI_BASE_URL")
         case openai.APIStatusError():
-            return ProviderError(f"the model's endpoint answered {error.status_code}: {error.message}")
+            return ProviderError(f"the model's endpoint answered {error.status_code}{_named(error)}")
+        case openai.APIError():
+            return ProviderError(f"the model's endpoint broke off{_named(error)}")
         case _:
-            return ProviderError(f"the model failed: {error}")
+            return ProviderError(f"the model failed with {type(error).__name__}")
+
+
+def _named(error: openai.APIError) -> str:
+    """What an endpoint calls an error. Not its message, which may quote what was said, nor anything that is a sentence:
+    an endpoint of another make may put one anywhere."""
+    names = [name for name in (error.code, error.type, error.param) if isinstance(name, str) and _NAME.fullmatch(name)]
+    return f" ({', '.join(names)})" if names else ""

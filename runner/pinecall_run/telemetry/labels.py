@@ -17,6 +17,9 @@ OUTCOMES = {
     "timed out": "timed_out",
     "bad arguments": "bad_arguments",
     "unknown tool": "unknown_tool",
+    "cancelled": "cancelled",
+    "not journaled": "not_journaled",
+    "outcome unknown": "outcome_unknown",
     "result is not JSON": "bad_result",
     "result is too large": "bad_result",
 }

@@ -53,6 +53,8 @@ class Metrics:
         sentence = "Answers to tool calls that the voice server has not shown to have."
         named(Gauge, "results_waiting", sentence).set_function(waiting)
         self._reloads = named(Counter, "reloads", "Changed projects, by what came of them.", "outcome")
+        sentence = "Frames of the voice server that nothing came of."
+        self._ignored = named(Counter, "frames_ignored", sentence, "reason")
         self._revision = named(Info, "revision", "The revision that new calls begin with.")
         sentence = "Time for which a line of the project's code kept the event loop from turning, if 0.5 s or more."
         self._blocked = named(Counter, "event_loop_blocked_seconds", sentence)
@@ -96,8 +98,11 @@ class Metrics:
         self._reloads.labels("applied").inc()
         self._revision.info({"revision": notice.revision})
 
-    def _on_refused(self, notice: notices.ReloadRefused) -> None:
+    def _on_refused(self, notice: notices.Notice) -> None:
         self._reloads.labels("refused").inc()
+
+    def _on_ignored(self, notice: notices.FrameIgnored) -> None:
+        self._ignored.labels(notice.reason.replace(" ", "_")).inc()
 
     def _on_blocked(self, notice: notices.LoopBlocked) -> None:
         self._blocked.inc(notice.seconds)
@@ -111,5 +116,8 @@ _HANDLERS: Mapping[type[notices.Notice], Callable[[Metrics, Any], None]] = {
     notices.ToolRan: Metrics._on_tool,
     notices.Reloaded: Metrics._on_reloaded,
     notices.ReloadRefused: Metrics._on_refused,
+    notices.ReloadRejected: Metrics._on_refused,
+    notices.ReloadFailed: Metrics._on_refused,
+    notices.FrameIgnored: Metrics._on_ignored,
     notices.LoopBlocked: Metrics._on_blocked,
 }

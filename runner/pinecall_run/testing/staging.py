@@ -82,12 +82,12 @@ def _faked(agent: DeployedAgent, fakes: Fakes) -> DeployedAgent:
 def _fake(tool: Binding, fake: Any) -> Binding:
     function = fake if callable(fake) and not isinstance(fake, type) else _constant(fake)
     takes = inspect.signature(function).parameters
-    wants_call = tool.call_parameter in takes
     return replace(
         tool,
         function=function,
         is_async=inspect.iscoroutinefunction(function),
-        call_parameter=tool.call_parameter if wants_call else None,
+        call_parameter=tool.call_parameter if tool.call_parameter in takes else None,
+        state_parameter=tool.state_parameter if tool.state_parameter in takes else None,
     )
 
 
