@@ -92,6 +92,35 @@ async def test_what_is_said_and_what_goes_wrong_is_told(root: Path) -> None:
         assert run.notices == []
 
 
+async def test_what_is_spoken_is_told_with_how_soon_it_was_answered_and_who_failed(root: Path) -> None:
+    async with voice_server() as server, running(root, server) as run:
+        call = {"agent_id": "desk", "call_id": "CA1"}
+        await server.send("call.started", **call, transport="webrtc")
+        revision = (await run.told(notices.CallBegan)).revision
+        await server.send("user.message", **call, message_id="u1", text="where is it?")
+        said = await run.told(notices.Said)
+        assert (said.who, said.content, said.revision) == ("person", "where is it?", revision)
+        await server.send("turn.metrics", **call, turn_id=1, decided_ms=310.0, heard_ms=640.5)
+        assert (await run.told(notices.TurnAnswered)).stages == {"decided": 310.0, "heard": 640.5}
+        await server.send("message.confirmed", **call, message_id="m1", text="It is here.")
+        assert (await run.told(notices.Said)).who == "agent"
+        await server.send("message.confirmed", **call, message_id="m2", text="")
+        await server.send("provider.failed", **call, stage="stt", provider="gladia", error="it broke", next="local")
+        failed = await run.told(notices.ProviderFailed)
+        assert (failed.stage, failed.provider, failed.text, failed.next) == ("stt", "gladia", "it broke", "local")
+
+
+async def test_a_typed_message_is_told_once(root: Path) -> None:
+    async with voice_server() as server, running(root, server) as run:
+        call = {"agent_id": "desk", "call_id": "chat-1"}
+        await server.send("llm.chat.started", **call)
+        await run.told(notices.CallBegan)
+        await server.send("chat.message", **call, text="hi", message_id="u1")
+        await server.send("user.message", **call, text="hi", message_id="u1")
+        await server.settled()
+        assert [type(notice) for notice in run.notices] == [notices.Said]
+
+
 async def test_frames_that_nothing_comes_of_are_told(root: Path) -> None:
     async with voice_server() as server, running(root, server) as run:
         for name, about, reason in (

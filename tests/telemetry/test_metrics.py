@@ -55,6 +55,15 @@ def test_calls() -> None:
     assert it.value("call_duration_seconds_bucket", agent="desk", le="5.0") == 1
 
 
+def test_turns_and_vendors() -> None:
+    it = Told()
+    it.tell(notices.TurnAnswered("desk", "1", {"decided": 300.0, "heard": 640.0}))
+    it.tell(notices.ProviderFailed("desk", "1", "stt", "gladia", "it ended the stream", "local"))
+    assert it.value("turn_seconds_sum", agent="desk", stage="heard") == 0.64
+    assert it.value("turn_seconds_bucket", agent="desk", stage="decided", le="0.3") == 1
+    assert it.value("provider_failures_total", stage="stt", provider="gladia") == 1
+
+
 def test_tools() -> None:
     it = Told()
     it.tell(notices.ToolRan("desk", "1", "look", 20.0, None, "{}"))

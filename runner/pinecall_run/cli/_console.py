@@ -11,6 +11,7 @@ from pinecall_run.cli._lines import LINES, fields
 from pinecall_run.cli._log import Log
 from pinecall_run.deploy.deployment import DeployedAgent, Deployment
 from pinecall_run.live import notices
+from pinecall_run.live.settling import Settling
 
 
 class Console:
@@ -46,19 +47,19 @@ class Console:
         deployment: Deployment,
         environment: str | None,
         places: Mapping[str, str],
-        unserved: Mapping[str, list[str]],
+        settled: Settling,
         version: str,
     ) -> None:
         """Say what runs, and at which ``places``, by name: as a banner, or as one event."""
         if not self._log.is_json:
-            click.echo(banner(deployment, environment, places, unserved, version))
+            click.echo(banner(deployment, environment, places, settled, version))
             return
         facts: dict[str, Any] = {
             "version": version,
             "environment": environment,
             **places,
             "agents": list(deployment.agents),
-            "unserved": dict(unserved),
+            "unserved": dict(settled.unserved),
         }
         self._log.write("info", "started", f"pinecall-run {version} runs", self._about() | facts)
 
@@ -70,26 +71,28 @@ def banner(
     deployment: Deployment,
     environment: str | None,
     places: Mapping[str, str],
-    unserved: Mapping[str, list[str]],
+    settled: Settling,
     version: str,
 ) -> str:
-    """What runs, for the beginning. ``unserved`` names, by agent, the channels without a transport."""
+    """What runs, for the beginning, and what the server said of it."""
     where = f", environment {environment}" if environment is not None else ""
     lines = [f"pinecall-run {version}, revision {deployment.revision}{where}"]
     lines += [f"  {name:<8} {place}" for name, place in places.items()]
     for agent in deployment.agents.values():
-        lines += _agent_lines(agent, unserved.get(agent.config.name, []))
+        name = agent.config.name
+        lines += _agent_lines(agent, settled.unserved.get(name, []), settled.notes.get(name, []))
     lines.append("  A changed pinecall.yaml, prompt or tool takes effect with the next conversation. Ctrl-C ends it.")
     return "\n".join(lines)
 
 
-def _agent_lines(agent: DeployedAgent, unserved: list[str]) -> list[str]:
+def _agent_lines(agent: DeployedAgent, unserved: list[str], notes: list[str]) -> list[str]:
     channels = [channel.ref for channel in agent.config.channels]
     served = [str(channel) for channel in channels if (channel.ref or channel.kind) not in unserved]
     waiting = [str(channel) for channel in channels if (channel.ref or channel.kind) in unserved]
     lines = [f"  agent    {agent.config.name}: {', '.join(served) or 'no channel is served here'}"]
     if waiting:
         lines.append(f"           registered, but this server has no transport for it yet: {', '.join(waiting)}")
+    lines += [f"           {note}" for note in notes]
     lines.append(f"           model {_model(agent)}")
     for name, tool in agent.config.tools.items():
         lines.append(f"           tool {name} → {tool.function}")

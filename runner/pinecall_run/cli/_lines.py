@@ -105,8 +105,11 @@ def _stands_by(notice: notices.StandingBy, _: bool) -> str:
 
 
 def _channel_up(notice: notices.ChannelUp, _: bool) -> str:
-    without = "" if notice.served else ", for which this server has no transport"
-    return f"{notice.agent}: {notice.ref or notice.type} is registered{without}"
+    name = f"{notice.agent}: {notice.ref or notice.type}"
+    notes = "".join(f"; {note}" for note in notice.notes)
+    if notice.served:
+        return f"{name} is registered{notes}"
+    return f"{name} is registered, {f'but not served{notes}' if notes else 'for which this server has no transport'}"
 
 
 def _channel_refused(notice: notices.ChannelRefused, _: bool) -> str:
@@ -123,6 +126,16 @@ def _began(notice: notices.CallBegan, _: bool) -> str:
 
 def _said(notice: notices.Said, shown: bool) -> str:
     return f"{_where(notice)} {notice.who}: {notice.content}" if shown else ""
+
+
+def _answered(notice: notices.TurnAnswered, _: bool) -> str:
+    stages = ", ".join(f"{name.replace('_', ' ')} {value:.0f}" for name, value in notice.stages.items())
+    return f"{_where(notice)} answered; ms since the caller's last sound: {stages}"
+
+
+def _provider_failed(notice: notices.ProviderFailed, _: bool) -> str:
+    then = f"; {notice.next} goes on" if notice.next else ""
+    return f"{_where(notice)} {notice.stage} {notice.provider} failed: {notice.text}{then}"
 
 
 def _tool(notice: notices.ToolRan, shown: bool) -> str:
@@ -227,6 +240,8 @@ LINES: Mapping[type[notices.Notice], Line] = {
     notices.ChannelRefused: Line("channel_refused", "error", _channel_refused),
     notices.CallBegan: Line("call_started", "info", _began),
     notices.Said: Line("said", "info", _said),
+    notices.TurnAnswered: Line("turn_answered", "info", _answered, is_for_machines=_always),
+    notices.ProviderFailed: Line("provider_failed", "warning", _provider_failed),
     notices.ToolBegan: Line("tool_started", "debug", lambda notice, _: f"{_where(notice)} tool {notice.tool} began"),
     notices.ToolRan: Line("tool_ended", lambda notice: "info" if notice.failure is None else "error", _tool),
     notices.ToolRetried: Line("tool_retried", "warning", _retried),

@@ -125,4 +125,4 @@ async def _greet(
     settling: Settling, checked: Checked, deployment: Deployment, places: dict[str, str], console: Console
 ) -> None:
     await settling.wait()
-    console.greet(deployment, checked.project.environment, places, settling.unserved, version("pinecall-run"))
+    console.greet(deployment, checked.project.environment, places, settling, version("pinecall-run"))

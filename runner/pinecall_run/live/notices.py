@@ -59,12 +59,14 @@ class StandingBy(Notice):
 
 @dataclass(frozen=True, slots=True)
 class ChannelUp(Notice):
-    """A channel is open; not ``served`` means that this server keeps it without a transport."""
+    """A channel is open; not ``served`` means that this server keeps it without a transport. ``notes`` say how its calls
+    will be heard and spoken."""
 
     agent: str
     type: str
     ref: str
     served: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,29 @@ class Said(Notice):
     call: str
     who: str
     content: str = field(repr=False)
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAnswered(Notice):
+    """A caller began to hear the answer to a turn: milliseconds since the end of their voice, by stage."""
+
+    agent: str
+    call: str
+    stages: Mapping[str, float]
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFailed(Notice):
+    """A vendor of ``stage`` failed in a call; ``next`` goes on in its place, nobody where that is empty."""
+
+    agent: str
+    call: str
+    stage: str
+    provider: str
+    text: str
+    next: str
     revision: str = ""
 
 

@@ -335,6 +335,21 @@ class Runner:
             notices.Said(event.agent_id, event.call_id, "agent", event.text, revision=self._revision_of(event))
         )
 
+    def _on_spoken(self, event: events.UserMessage | speech_events.MessageConfirmed) -> None:
+        live = self.calls.get(event.call_id)
+        if live is not None and live.call.channel != "chat" and event.text:  # a typed one has frames of its own
+            who = "person" if isinstance(event, events.UserMessage) else "agent"
+            self._notify(notices.Said(event.agent_id, event.call_id, who, event.text, revision=live.call.revision))
+
+    def _on_turn_metrics(self, event: speech_events.TurnMetrics) -> None:
+        told = ((stage, _given(getattr(event, f"{stage}_ms"), None)) for stage in STAGES)
+        stages = {stage: value for stage, value in told if value is not None}
+        self._notify(notices.TurnAnswered(event.agent_id, event.call_id, stages, self._revision_of(event)))
+
+    def _on_provider_failed(self, event: speech_events.ProviderFailed) -> None:
+        what = (event.stage, event.provider, event.error, event.next)
+        self._notify(notices.ProviderFailed(event.agent_id, event.call_id, *what, self._revision_of(event)))
+
     def _on_ended(self, event: events.CallEnded | events.ChatEnded) -> None:
         self._call_ended.set()
         live = self.calls.end(event.call_id, event.reason)
@@ -355,7 +370,8 @@ class Runner:
 
     def _on_channel(self, event: events.ChannelAdded) -> None:
         ref = event.ref if isinstance(event.ref, str) else ""
-        self._notify(notices.ChannelUp(event.agent_id, event.type, ref, event.served))
+        notes = tuple(_given(event.notes, ()))
+        self._notify(notices.ChannelUp(event.agent_id, event.type, ref, event.served, notes))
 
 
 def _over(live: LiveCall, reason: str, seconds: float) -> notices.CallOver:
@@ -383,12 +399,18 @@ _OF_NO_CALL = (
 )
 """What a server may say of calls that have not begun, and of those that are over: with some they end twice."""
 
+STAGES = ("transcript", "decided", "first_token", "first_audio", "heard")
+
 _EVENTS: dict[type[events.Event], Callable[[Runner, Any], None]] = {
     events.ChatStarted: Runner._on_chat_started,
     events.CallStarted: Runner._on_call_started,
     speech_events.CallRinging: Runner._on_ringing,
     events.ChatMessage: Runner._on_chat_message,
     events.ChatResponse: Runner._on_chat_response,
+    events.UserMessage: Runner._on_spoken,
+    speech_events.MessageConfirmed: Runner._on_spoken,
+    speech_events.TurnMetrics: Runner._on_turn_metrics,
+    speech_events.ProviderFailed: Runner._on_provider_failed,
     events.ChatEnded: Runner._on_ended,
     events.CallEnded: Runner._on_ended,
     events.LlmError: Runner._on_model_error,

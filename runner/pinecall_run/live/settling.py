@@ -17,6 +17,8 @@ class Settling:
 
     def __init__(self, deployment: Deployment, then: Callable[[notices.Notice], None]) -> None:
         self.unserved: dict[str, list[str]] = {}
+        self.notes: dict[str, list[str]] = {}
+        """By agent, what the server says of how its calls will be heard and spoken; each sentence once."""
         self.refused: list[str] = []
         self.done = asyncio.Event()
         self._then = then
@@ -25,8 +27,10 @@ class Settling:
     def __call__(self, notice: notices.Notice) -> None:
         """Take note, and pass it on."""
         match notice:
-            case notices.ChannelUp(agent, type, ref, served):
+            case notices.ChannelUp(agent, type, ref, served, notes):
                 self._channels[agent] = self._channels.get(agent, 0) - 1
+                known = self.notes.setdefault(agent, [])
+                known += [note for note in notes if note not in known]
                 if not served:
                     self.unserved.setdefault(agent, []).append(ref or type)
             case notices.ChannelRefused(agent):

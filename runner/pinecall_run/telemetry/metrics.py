@@ -17,6 +17,7 @@ from pinecall_run.telemetry.labels import end_reason, outcome, tool_label
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 CALL_SECONDS = (5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)
+TURN_SECONDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1, 1.25, 1.5, 2, 3, 5, 10)
 TOOL_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -52,6 +53,10 @@ class Metrics:
         self._tool_seconds = named(Histogram, "tool_duration_seconds", sentence, "agent", "tool", buckets=TOOL_SECONDS)
         sentence = "Answers to tool calls that the voice server has not shown to have."
         named(Gauge, "results_waiting", sentence).set_function(waiting)
+        sentence = "From the end of the caller's voice to each stage of the answer; `heard` is what they wait."
+        self._turns = named(Histogram, "turn_seconds", sentence, "agent", "stage", buckets=TURN_SECONDS)
+        sentence = "Vendors that failed in a call."
+        self._failed = named(Counter, "provider_failures", sentence, "stage", "provider")
         self._reloads = named(Counter, "reloads", "Changed projects, by what came of them.", "outcome")
         sentence = "Frames of the voice server that nothing came of."
         self._ignored = named(Counter, "frames_ignored", sentence, "reason")
@@ -104,6 +109,13 @@ class Metrics:
     def _on_ignored(self, notice: notices.FrameIgnored) -> None:
         self._ignored.labels(notice.reason.replace(" ", "_")).inc()
 
+    def _on_answered(self, notice: notices.TurnAnswered) -> None:
+        for stage, milliseconds in notice.stages.items():
+            self._turns.labels(notice.agent, stage).observe(milliseconds / 1000)
+
+    def _on_provider_failed(self, notice: notices.ProviderFailed) -> None:
+        self._failed.labels(notice.stage, notice.provider).inc()
+
     def _on_blocked(self, notice: notices.LoopBlocked) -> None:
         self._blocked.inc(notice.seconds)
 
@@ -114,6 +126,8 @@ _HANDLERS: Mapping[type[notices.Notice], Callable[[Metrics, Any], None]] = {
     notices.CallBegan: Metrics._on_began,
     notices.CallOver: Metrics._on_over,
     notices.ToolRan: Metrics._on_tool,
+    notices.TurnAnswered: Metrics._on_answered,
+    notices.ProviderFailed: Metrics._on_provider_failed,
     notices.Reloaded: Metrics._on_reloaded,
     notices.ReloadRefused: Metrics._on_refused,
     notices.ReloadRejected: Metrics._on_refused,

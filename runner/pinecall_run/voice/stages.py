@@ -17,6 +17,12 @@ _T = TypeVar("_T")
 DEFAULT = SpeechSpec("local")
 """Hears and speaks for an agent that names nobody."""
 
+_OFFLINE = (
+    "calls are heard by pocketsphinx, offline: demo grade, English only",
+    "calls are spoken by espeak-ng, offline: demo grade",
+)
+"""What is to be said of the ear and of the voice that need no vendor."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stages:
@@ -43,11 +49,9 @@ def open_stages(configuration: Mapping[str, Any], environ: Mapping[str, str]) ->
     voices, mute = _opened(
         parse_voice(configuration.get("voice"), language), lambda spec: open_tts(spec, environ), language
     )
-    return Stages(
-        [Recognizer(name, stt) for name, stt in ears],
-        [Voice(name, tts) for name, tts in voices],
-        [*_notes("stt", deaf, ears[0][0]), *_notes("voice", mute, voices[0][0])],
-    )
+    notes = [*_notes("stt", deaf, ears[0][0]), *_notes("voice", mute, voices[0][0])]
+    notes += [sentence for name, sentence in zip((ears[0][0], voices[0][0]), _OFFLINE, strict=True) if name == "local"]
+    return Stages([Recognizer(name, stt) for name, stt in ears], [Voice(name, tts) for name, tts in voices], notes)
 
 
 def _opened(
