@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import fractions
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import random
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -99,6 +100,8 @@ async def calls(reception: Reception) -> AsyncIterator[Calls]:
         yield it
     finally:
         await it.close()
+        while Phone.all:
+            await Phone.all.pop().hang_up()
 
 
 class Microphone(MediaStreamTrack):
@@ -124,8 +127,11 @@ class Microphone(MediaStreamTrack):
 class Phone:
     """A browser's part, by aiortc: microphone, loudspeaker, and the channel."""
 
+    all: ClassVar[list[Phone]] = []
+
     def __init__(self, samples: Samples | None = None, *, has_channel: bool = True) -> None:
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.all.append(self)
         self.peer.addTrack(Microphone(tone(440, 1, 48_000) if samples is None else samples))
         self.messages: list[str] = []
         self.frames: list[npt.NDArray[Any]] = []
@@ -160,6 +166,24 @@ class Phone:
             task.cancel()
         await asyncio.gather(*self._listening, return_exceptions=True)
 
+    def spoil(self, loss: float, jitter: float) -> None:
+        """From now on its sound goes over a bad line."""
+        transport = self.peer.getTransceivers()[0].receiver.transport.transport
+        send, chance, loop = transport._connection.send, random.Random(3), asyncio.get_running_loop()
+
+        def late(data: bytes) -> None:
+            pair = transport._connection._nominated.get(1)
+            if pair:
+                pair.protocol.transport.sendto(data, pair.remote_addr)
+
+        async def lossy(data: bytes) -> None:
+            if not 127 < data[0] < 192:
+                await send(data)
+            elif chance.random() >= loss:
+                loop.call_later(chance.random() * jitter, late, data)
+
+        transport._send = lossy
+
     async def vanish(self) -> None:
         """No goodbye: the sockets are gone."""
         for transceiver in self.peer.getTransceivers():
@@ -171,8 +195,3 @@ class Phone:
 def on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """aiortc's peers, too, offer nothing but 127.0.0.1."""
     monkeypatch.setattr("aioice.ice.get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
-
-
-@pytest.fixture
-def phones() -> Iterator[Callable[..., Phone]]:
-    yield Phone

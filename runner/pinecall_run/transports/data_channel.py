@@ -28,7 +28,8 @@ EARLY = 1_000
 MAX_BUFFERED = 1_000_000
 """Bytes waiting for a page that does not read; beyond that its call ends."""
 
-CLOSE_SECONDS = 1.0
+CLOSE_SECONDS = 1.5
+"""Long enough for what was lost to be sent a second time (SCTP waits for a second at first)."""
 
 MAY_CONFIGURE = frozenset({"voice", "language", "stt", "tts", "greeting", "flash"})
 """What a page may set, at the offer and later."""

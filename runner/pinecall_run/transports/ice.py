@@ -23,8 +23,6 @@ def media_addresses(host: str, *, is_caller_here: bool) -> list[str]:
 
     aioice leaves loopback out (RFC 8445, 5.1.1.1); it is what a browser on this machine is sure to reach.
     """
-    if host == "localhost":
-        return [IPV4_LOOPBACK]
     if not ipaddress.ip_address(host).is_unspecified:
         return [host]
     has_ipv6 = ":" in host

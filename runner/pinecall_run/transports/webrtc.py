@@ -72,7 +72,7 @@ class Calls:
         self._host = host
         self._ice_servers = ice_servers
         self._metronome = Metronome()
-        self._calls: dict[asyncio.Task[None], Call] = {}
+        self._calls: dict[Call, asyncio.Task[None]] = {}
         self._is_closed = False
 
     async def answer(self, request: Request) -> Answer:
@@ -84,7 +84,7 @@ class Calls:
             BusyError: too many others wait for their media.
         """
         offer = read_offer(request.sdp)
-        if self._is_closed or sum(not call.is_connected for call in self._calls.values()) >= MAX_WAITING:
+        if self._is_closed or sum(not call.is_connected for call in self._calls) >= MAX_WAITING:
             raise BusyError("too many calls begin at once; try again in a moment")
         clock = asyncio.get_running_loop().time
         addresses = media_addresses(self._host, is_caller_here=request.is_here)
@@ -93,18 +93,16 @@ class Calls:
         admitted = self._reception.open_call("webrtc", request.token, call, caller)
         call.begin(admitted)
         prepared: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(call.run(prepared))
-        self._calls[task] = call
-        task.add_done_callback(self._calls.pop)
+        self._calls[call] = asyncio.create_task(call.run(prepared))
+        self._calls[call].add_done_callback(lambda _: self._calls.pop(call))
         return Answer(await prepared, secrets.token_hex(8), admitted.session.id)
 
     async def close(self) -> None:
         """End every call in good order."""
         self._is_closed = True
-        tasks = list(self._calls)
-        for call in self._calls.values():
+        for call in self._calls:
             call.leave(STOPPED)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._calls.values(), return_exceptions=True)
 
 
 class Call:
@@ -243,7 +241,8 @@ class Call:
         assert self._session is not None
         if not self._is_ended:
             self._session.end(self._reason)
-        await self._channel.close()
+        if self._reason != DISCONNECTED and self._dtls.state == "connected":
+            await self._channel.close()
         self._ice.on_media = None
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(CLOSE_SECONDS):
