@@ -127,16 +127,17 @@ class Answer:
         return json.loads(self.body)
 
 
-async def get(address: str, target: str, *, method: str = "GET", **headers: str) -> Answer:
+async def get(address: str, target: str, *, method: str = "GET", body: bytes = b"", **headers: str) -> Answer:
     """One HTTP request; ``sec_fetch_site="none"`` is the header Sec-Fetch-Site."""
     reader, writer = await asyncio.open_connection(*address.split(":"))
     lines = {
         "host": address,
         "connection": "close",
+        **({"content-length": str(len(body))} if body else {}),
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    writer.write(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode())
+    writer.write(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode() + body)
     async with asyncio.timeout(PATIENCE):
         answer = await reader.read()
     writer.close()

@@ -9,12 +9,17 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import click
 
 from pinecall_run.cli._log import Format, Log, log_format_option, log_modules_to
 from pinecall_run.voice.app import Settings
+from pinecall_run.voice.ice_servers import BadIceServersError, read_ice_servers
 from pinecall_run.voice.serving import Listening, listen, serve
+
+ICE_SERVERS = "PINECALL_ICE_SERVERS"
+"""The variable with STUN and TURN servers, as JSON. None are used that it does not name."""
 
 
 @click.command("serve")
@@ -46,8 +51,16 @@ def command(host: str, port: int, key: str | None, closed: bool, log_format: For
         key or secrets.token_urlsafe(24),
         open_on_loopback=host in ("127.0.0.1", "::1", "localhost") and not closed,
         environ=os.environ,
+        ice_servers=_ice_servers(),
     )
     asyncio.run(_until_signal(settings, listening, lambda: _greet(listening, settings, log, is_fresh=is_fresh)))
+
+
+def _ice_servers() -> list[dict[str, Any]]:
+    try:
+        return read_ice_servers(os.environ.get(ICE_SERVERS, ""))
+    except BadIceServersError as error:
+        raise click.ClickException(f"{ICE_SERVERS}: {error}") from error
 
 
 def _greet(listening: Listening, settings: Settings, log: Log, *, is_fresh: bool) -> None:
@@ -83,7 +96,13 @@ def _serve_as_child() -> None:
     except OSError as error:
         message = f"cannot listen on 127.0.0.1:{order['ports'][0]}: {error.strerror or error}"
         raise click.ClickException(message) from error
-    settings = Settings(order["key"], open_on_loopback=True, environ=os.environ, project=order["project"])
+    settings = Settings(
+        order["key"],
+        open_on_loopback=True,
+        environ=os.environ,
+        project=order["project"],
+        ice_servers=_ice_servers(),
+    )
 
     def ready() -> None:
         click.echo(json.dumps({"url": listening.url}))

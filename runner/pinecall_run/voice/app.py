@@ -6,10 +6,10 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import Any
 
 from importlib_metadata import version
 from starlette.applications import Starlette
@@ -19,15 +19,15 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from pinecall_run.protocol.keepalive import PACE, Pace
 from pinecall_run.providers.catalogue import close_models
 from pinecall_run.transports.chat import serve_chat
+from pinecall_run.transports.contract import CallReception
 from pinecall_run.voice.admission import Policy
 from pinecall_run.voice.client_door import serve_client
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.http_door import HttpDoor
 from pinecall_run.voice.hub import Hub
+from pinecall_run.voice.token_door import TokenDoor
 from pinecall_run.voice.tokens import TokenMint
-
-if TYPE_CHECKING:
-    from pinecall_run.transports.contract import CallReception
+from pinecall_run.voice.webrtc_door import WebRtcDoor
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
@@ -47,6 +47,10 @@ class Settings:
         environ: the vendors' keys and endpoints.
         project: a mark by which a program on this machine recognises its own project's server.
         pace: how soon a runner that went silent is noticed.
+        host: the IP address that is listened on, where the sound of calls arrives, too; ``0.0.0.0`` is each of this
+            machine's. ``serve`` knows it.
+        ice_servers: STUN and TURN servers for callers elsewhere, given to every browser that asks, in the form of
+            RTCConfiguration's ``iceServers``.
     """
 
     key: str
@@ -55,6 +59,8 @@ class Settings:
     project: str = ""
     tool_timeout: float = 30.0
     pace: Pace = PACE
+    host: str = "127.0.0.1"
+    ice_servers: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -73,7 +79,9 @@ def create_app(settings: Settings) -> Starlette:
         tool_timeout=settings.tool_timeout,
         pace=settings.pace,
     )
-    door = HttpDoor(hub, policy, project=settings.project, version=version("pinecall-run"))
+    tokens = TokenDoor(hub, policy)
+    door = HttpDoor(hub, policy, tokens, project=settings.project, version=version("pinecall-run"))
+    calls = WebRtcDoor(hub.calls, tokens, host=settings.host, ice_servers=settings.ice_servers)
 
     async def client(socket: WebSocket) -> None:
         await _guarded(serve_client(socket, hub))
@@ -82,7 +90,7 @@ def create_app(settings: Settings) -> Starlette:
         await _guarded(serve_chat(socket, hub))
 
     async def audio(socket: WebSocket) -> None:
-        await _guarded(_serve_audio(socket, cast("CallReception", hub)))
+        await _guarded(_serve_audio(socket, hub.calls))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -92,11 +100,12 @@ def create_app(settings: Settings) -> Starlette:
         finally:
             sweeping.cancel()
             await hub.close()
+            await calls.close()
             await close_models()
 
     sockets = {"/client": client, "/chat/ws": chat, "/audio/ws": audio}
     routes = [WebSocketRoute(path, serve) for path, serve in sockets.items()]
-    app = Starlette(routes=[*routes, *door.routes()], lifespan=lifespan)
+    app = Starlette(routes=[*routes, *calls.routes(), *door.routes()], lifespan=lifespan)
     app.state.hub = hub
     return app
 

@@ -1,4 +1,4 @@
-"""HTTP: tokens for browsers, the list of agents, health, and the page."""
+"""HTTP: the list of agents, health, tokens for chat, and the page."""
 
 from __future__ import annotations
 
@@ -13,15 +13,11 @@ from starlette.types import Scope
 
 from pinecall_run.protocol.registry import Agent
 from pinecall_run.providers.catalogue import parse_model
-from pinecall_run.voice.admission import Access, Policy, Visitor
+from pinecall_run.voice.admission import Access, Policy
 from pinecall_run.voice.hub import Hub
-from pinecall_run.voice.tokens import LIFETIME_SECONDS
-from pinecall_run.wire.codec import object_from_json
+from pinecall_run.voice.token_door import TokenDoor, refusal, visitor
 from pinecall_run.wire.commands import ONLY_ADDED
 from pinecall_run.wire.digest import digest
-
-MAX_METADATA = 2048
-"""Characters of JSON that a token may seal."""
 
 _PAGE = Path(__file__).parent / "page"
 _HEADERS = {
@@ -37,9 +33,10 @@ _ANYWHERE = {"Access-Control-Allow-Origin": "*"}  # what a page that embeds the 
 class HttpDoor:
     """The routes of one server. ``project`` tells a program on this machine whose server this is."""
 
-    def __init__(self, hub: Hub, policy: Policy, *, project: str, version: str) -> None:
+    def __init__(self, hub: Hub, policy: Policy, tokens: TokenDoor, *, project: str, version: str) -> None:
         self._hub = hub
         self._policy = policy
+        self._tokens = tokens
         self._about = {"ok": True, "project": project, "version": version}
 
     def routes(self) -> list[BaseRoute]:
@@ -58,8 +55,8 @@ class HttpDoor:
         return JSONResponse(self._about)
 
     async def _agents(self, request: Request) -> Response:
-        if self._policy.access(_visitor(request)) is not Access.DEVELOPER:
-            return _refusal(401, "the server's key is needed: Authorization: Bearer KEY")
+        if self._policy.access(visitor(request)) is not Access.DEVELOPER:
+            return refusal(401, "the server's key is needed: Authorization: Bearer KEY")
         has_config = request.query_params.get("include_config") == "1"
         agents = [
             {**self._describe(agent), **(_digests(agent) if has_config else {})}
@@ -93,31 +90,15 @@ class HttpDoor:
         }
 
     async def _kick(self, request: Request) -> Response:
-        if self._policy.access(_visitor(request)) is not Access.DEVELOPER:
-            return _refusal(401, "the server's key is needed: Authorization: Bearer KEY")
+        if self._policy.access(visitor(request)) is not Access.DEVELOPER:
+            return refusal(401, "the server's key is needed: Authorization: Bearer KEY")
         slug = request.path_params["slug"]
         if not self._hub.kick(slug):
-            return _refusal(404, f"Agent '{slug}' is not online")
+            return refusal(404, f"Agent '{slug}' is not online")
         return JSONResponse({"success": True, "displaced": slug, "org_id": "local"})
 
     async def _chat_token(self, request: Request) -> Response:
-        agent = self._hub.registry.agents.get(request.query_params.get("agent_id", ""))
-        origins = (agent.configuration.get("allowed_origins") or ()) if agent else ()
-        access = self._policy.access(_visitor(request), origins)
-        if access is Access.NONE:
-            return _refusal(401, "a key is needed, or an origin that the agent allows")
-        if agent is None:
-            return _refusal(404, f"Agent '{request.query_params.get('agent_id', '')}' is not online")
-        headers = {}
-        if access is Access.ORIGIN:
-            headers = {"Access-Control-Allow-Origin": request.headers["origin"], "Vary": "Origin"}
-        metadata, problem = _metadata(request, access)
-        if problem:
-            return _refusal(400, problem)
-        wants_more = access is Access.DEVELOPER and request.query_params.get("scope") == "supervise"
-        scope = "supervise" if wants_more else "participate"
-        token = self._hub.tokens.mint("chat", agent.agent_id, self._hub.clock(), scope=scope, metadata=metadata)
-        return JSONResponse({"token": token, "expires_in": int(LIFETIME_SECONDS)}, headers=headers)
+        return self._tokens.give("chat", request)
 
 
 def _digests(agent: Agent) -> dict[str, Any]:
@@ -133,33 +114,6 @@ def _digests(agent: Agent) -> dict[str, Any]:
     return {
         "config": {"keys": {key: digest(value) for key, value in agent.configuration.items()}, "channels": channels}
     }
-
-
-def _metadata(request: Request, access: Access) -> tuple[dict[str, Any], str]:
-    written = request.query_params.get("metadata")
-    if written is None:
-        return {}, ""
-    if access is not Access.DEVELOPER:
-        return {}, "metadata is sealed only for the key's holder"
-    if len(written) > MAX_METADATA:
-        return {}, f"metadata has more than {MAX_METADATA} characters"
-    value = object_from_json(written)
-    return ({}, "metadata is not a JSON object") if value is None else (value, "")
-
-
-def _visitor(request: Request) -> Visitor:
-    headers = request.headers
-    return Visitor(
-        peer=request.client.host if request.client else "",
-        host=headers.get("host", ""),
-        origin=headers.get("origin"),
-        fetch_site=headers.get("sec-fetch-site"),
-        authorization=headers.get("authorization"),
-    )
-
-
-def _refusal(status: int, detail: str) -> Response:
-    return JSONResponse({"detail": detail}, status_code=status)
 
 
 async def _page(request: Request) -> Response:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import uvicorn
 
@@ -53,7 +53,7 @@ async def serve(
     settings: Settings, listening: Listening, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None
 ) -> None:
     """Serve until ``stop`` is set, then end conversations and connections in good order."""
-    app = create_app(settings)
+    app = create_app(replace(settings, host=listening.socket.getsockname()[0]))
     config = uvicorn.Config(
         app,
         log_config=None,

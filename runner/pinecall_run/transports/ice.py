@@ -1,0 +1,87 @@
+"""The way to a browser (ICE, RFC 8445) on the addresses that fit where the server listens."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from aioice.candidate import Candidate
+from aioice.ice import Connection, StunProtocol, get_host_addresses
+from aioice.stun import Message
+from aiortc.rtcconfiguration import RTCIceServer
+from aiortc.rtcicetransport import connection_kwargs
+
+MAX_CANDIDATES = 40
+"""Of one offer; each costs checks."""
+
+IPV4_LOOPBACK, IPV6_LOOPBACK = "127.0.0.1", "::1"
+
+
+def media_addresses(host: str, *, is_caller_here: bool) -> list[str]:
+    """Where media of a server that listens on ``host`` may arrive: there, or on all of this machine's addresses.
+
+    aioice leaves loopback out (RFC 8445, 5.1.1.1); it is what a browser on this machine is sure to reach.
+    """
+    if not ipaddress.ip_address(host).is_unspecified:
+        return [host]
+    has_ipv6 = ":" in host
+    loopback = [IPV4_LOOPBACK, *([IPV6_LOOPBACK] if has_ipv6 else [])] if is_caller_here else []
+    return [*loopback, *get_host_addresses(use_ipv4=True, use_ipv6=has_ipv6)]
+
+
+class IceConnection(Connection):
+    """A path for datagrams. Once ``on_media`` is set, what looks like RTP or RTCP goes there at once, past the queue
+    and the tasks that wait for it."""
+
+    def __init__(
+        self, addresses: Sequence[str], servers: Iterable[Mapping[str, Any]], clock: Callable[[], float]
+    ) -> None:
+        given = connection_kwargs([RTCIceServer(**server) for server in servers])
+        if all(ipaddress.ip_address(address).is_loopback for address in addresses):
+            given.pop("stun_server", None)  # cannot be reached from there
+        super().__init__(ice_controlling=False, **given)
+        self.on_media: Callable[[bytes], None] | None = None
+        self.last_heard = clock()
+        self._addresses = list(addresses)
+        self._clock = clock
+
+    async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[Candidate]:
+        """Ours instead of every address of the machine."""
+        return await super().get_component_candidates(component, self._addresses, timeout)
+
+    async def offer(self, candidates: Sequence[Candidate]) -> None:
+        """The browser's candidates. Their end is not told: checks of its own may arrive from addresses that it kept to
+        itself. Names of mDNS are such addresses; to ask for them would be traffic that nobody asked for."""
+        for candidate in candidates[:MAX_CANDIDATES]:
+            if not candidate.host.endswith(".local"):
+                await self.add_remote_candidate(candidate)
+
+    def data_received(self, data: bytes, component: int) -> None:
+        """A datagram that is not STUN (RFC 7983)."""
+        self.last_heard = self._clock()
+        if self.on_media is not None and len(data) > 1 and 127 < data[0] < 192:
+            self.on_media(data)
+        elif data:  # aiortc trips over one without bytes
+            super().data_received(data, component)
+
+    def request_received(self, message: Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
+        """A check of the other side, which also says that it is there."""
+        self.last_heard = self._clock()
+        super().request_received(message, addr, protocol)
+
+    def send_now(self, data: bytes) -> None:
+        """Like ``send``, without a coroutine; dropped when there is no way."""
+        pair = self._nominated.get(1)
+        if pair is not None:
+            pair.protocol.transport.sendto(data, pair.remote_addr)
+
+
+class IcePort:
+    """What aiortc's DTLS wants of its transport. DTLS takes the server's part where ICE is ``controlling``, so
+    ``is_dtls_server`` is said that way."""
+
+    def __init__(self, connection: IceConnection, *, is_dtls_server: bool) -> None:
+        self.role = "controlling" if is_dtls_server else "controlled"
+        self._recv = connection.recv
+        self._send = connection.send

@@ -1,0 +1,167 @@
+"""Puts packets of sound back into the order and the pace in which they were spoken. No clock: time is an argument."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+CLOCK_RATE = 48_000
+"""RTP timestamps a second, whatever Opus carries (RFC 7587, 4.1)."""
+
+FRAME = 960
+"""Timestamps of 20 ms."""
+
+MIN_DELAY, MAX_DELAY = 0.04, 0.2
+"""Seconds that a packet waits for those before it."""
+
+CONCEALED = 3
+"""Frames that are made up while nothing comes, before it is taken for a pause."""
+
+MOST = 100
+"""Packets kept: two seconds."""
+
+QUANTILE = 0.96
+STEP = 0.02
+STEPS = 11
+FORGET_AFTER = 500
+"""Packets after which the oldest observations count half."""
+
+WINDOW_SECONDS = 10.0
+JUMP_SECONDS = 2.0
+"""A timestamp further off than this is another stream: a sender that began anew."""
+
+
+class Due(Enum):
+    """What is due where no packet is."""
+
+    LOST = 0
+    """Something was said, and is to be made up."""
+    NOTHING = 1
+    """Silence."""
+
+
+class JitterBuffer:
+    """Packets by timestamp, and the moment at which each is due.
+
+    A packet is due ``delay`` after the fastest one of the last seconds would have come; ``delay`` follows how late
+    96 % of them are. Time passes with :meth:`next`, once for each frame played.
+    """
+
+    def __init__(self) -> None:
+        self.delay = MIN_DELAY
+        self.late = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._packets: dict[int, bytes] = {}
+        self._last: int | None = None
+        self._at: int | None = None
+        self._floor: int | None = None
+        self._missed = 0
+        self._fastest = self._fastest_before = float("inf")
+        self._window_ends = 0.0
+        self._lateness = [0.0] * STEPS
+        self._observed = 0.0
+
+    def put(self, timestamp: int, payload: bytes, now: float) -> None:
+        """A packet arrived; ``timestamp`` is RTP's, 32 bits."""
+        at = self._unwrapped(timestamp)
+        transit = now - at / CLOCK_RATE
+        if self._last is not None and abs(transit - self._fastest_lately) > JUMP_SECONDS:
+            self._forget()
+        self._last = at if self._last is None else max(at, self._last)
+        self._observe(transit, now)
+        if self._floor is not None and at < self._floor:
+            self.late += 1
+            return
+        self._packets[at] = payload
+        if len(self._packets) > MOST:
+            del self._packets[min(self._packets)]
+
+    def next(self, now: float) -> bytes | Due:
+        """The payload that is due, or what is instead of it: 20 ms."""
+        plan = self._plan(now)
+        if self._at is None:
+            if not self._packets or plan < min(self._packets):
+                return Due.NOTHING
+            self._at = min(self._packets)
+        payload = self._packets.pop(self._at, None)
+        if payload is not None:
+            self._missed = 0
+            self._move(self._at + duration(payload))
+            return payload
+        return self._missing(self._at, plan)
+
+    def is_behind(self, now: float, by: float = STEP / 2) -> bool:
+        """Whether what is due next has waited longer than it need: a frame may be left out."""
+        return self._at is not None and self._plan(now) - self._at >= by * CLOCK_RATE
+
+    def _missing(self, at: int, plan: int) -> Due:
+        self._missed += 1
+        if not self._packets:  # late, or a pause: whichever, time stands still until something comes
+            if self._missed > CONCEALED:
+                self._at = None
+                return Due.NOTHING
+            return Due.LOST
+        gap = min(self._packets) - at
+        if gap > CONCEALED * FRAME and self._missed == 1:  # nothing was sent: the others are not due yet
+            self._floor, self._at = at, None
+            return Due.NOTHING
+        if plan >= at - FRAME // 2:
+            self._move(at + min(FRAME, gap))
+        return Due.LOST  # or, ahead of the plan: it may still come
+
+    def _move(self, at: int) -> None:
+        self._at = self._floor = at
+        for stale in [each for each in self._packets if each < at]:
+            del self._packets[stale]
+
+    def _plan(self, now: float) -> int:
+        return int((now - self._fastest_lately - self.delay) * CLOCK_RATE) if self._last is not None else 0
+
+    @property
+    def _fastest_lately(self) -> float:
+        return min(self._fastest, self._fastest_before)
+
+    def _observe(self, transit: float, now: float) -> None:
+        if now >= self._window_ends:
+            self._fastest_before, self._fastest = self._fastest, transit
+            self._window_ends = now + WINDOW_SECONDS
+        self._fastest = min(self._fastest, transit)
+        step = min(int((transit - self._fastest_lately) / STEP), STEPS - 1)
+        self._lateness[step] += 1
+        self._observed += 1
+        if self._observed >= FORGET_AFTER:
+            self._lateness = [each / 2 for each in self._lateness]
+            self._observed /= 2
+        if step or self._lateness[0] < self._observed:
+            self.delay = self._wanted()
+
+    def _wanted(self) -> float:
+        rest = self._observed * QUANTILE
+        for step, count in enumerate(self._lateness):
+            rest -= count
+            if rest <= 0:
+                return min(max((step + 2) * STEP, MIN_DELAY), MAX_DELAY)
+        return MAX_DELAY
+
+    def _unwrapped(self, timestamp: int) -> int:
+        if self._last is None:
+            return timestamp
+        return self._last + ((timestamp - self._last + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
+
+
+_FRAMES = (480, 960, 1920, 2880), (480, 960), (120, 240, 480, 960)
+
+
+def duration(payload: bytes) -> int:
+    """Timestamps that an Opus packet plays for (RFC 6716, 3.1)."""
+    configuration, code = payload[0] >> 3, payload[0] & 3
+    silk, hybrid, celt = _FRAMES
+    if configuration < 12:
+        frame = silk[configuration % 4]
+    elif configuration < 16:
+        frame = hybrid[configuration % 2]
+    else:
+        frame = celt[configuration % 4]
+    count = (1, 2, 2, payload[1] & 0x3F if len(payload) > 1 else 1)[code]
+    return min(max(frame * count, 120), 5760)

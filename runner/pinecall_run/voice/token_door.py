@@ -1,0 +1,73 @@
+"""HTTP: tokens for browsers, of every kind by the same rules; and what the other doors need of a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from pinecall_run.voice.admission import Access, Policy, Visitor
+from pinecall_run.voice.hub import Hub
+from pinecall_run.voice.tokens import LIFETIME_SECONDS
+from pinecall_run.wire.codec import object_from_json
+
+MAX_METADATA = 2048
+"""Characters of JSON that a token may seal."""
+
+
+class TokenDoor:
+    """Gives tokens to whom the policy lets in."""
+
+    def __init__(self, hub: Hub, policy: Policy) -> None:
+        self._hub = hub
+        self._policy = policy
+
+    def give(self, kind: str, request: Request) -> Response:
+        """The answer to ``GET /KIND/token?agent_id=…``."""
+        agent = self._hub.registry.agents.get(request.query_params.get("agent_id", ""))
+        origins = (agent.configuration.get("allowed_origins") or ()) if agent else ()
+        access = self._policy.access(visitor(request), origins)
+        if access is Access.NONE:
+            return refusal(401, "a key is needed, or an origin that the agent allows")
+        if agent is None:
+            return refusal(404, f"Agent '{request.query_params.get('agent_id', '')}' is not online")
+        headers = {}
+        if access is Access.ORIGIN:
+            headers = {"Access-Control-Allow-Origin": request.headers["origin"], "Vary": "Origin"}
+        metadata, problem = _metadata(request, access)
+        if problem:
+            return refusal(400, problem)
+        wants_more = access is Access.DEVELOPER and request.query_params.get("scope") == "supervise"
+        scope = "supervise" if wants_more else "participate"
+        token = self._hub.tokens.mint(kind, agent.agent_id, self._hub.clock(), scope=scope, metadata=metadata)
+        return JSONResponse({"token": token, "expires_in": int(LIFETIME_SECONDS)}, headers=headers)
+
+
+def _metadata(request: Request, access: Access) -> tuple[dict[str, Any], str]:
+    written = request.query_params.get("metadata")
+    if written is None:
+        return {}, ""
+    if access is not Access.DEVELOPER:
+        return {}, "metadata is sealed only for the key's holder"
+    if len(written) > MAX_METADATA:
+        return {}, f"metadata has more than {MAX_METADATA} characters"
+    value = object_from_json(written)
+    return ({}, "metadata is not a JSON object") if value is None else (value, "")
+
+
+def visitor(request: Request) -> Visitor:
+    """The parts of a request that decide who may do what."""
+    headers = request.headers
+    return Visitor(
+        peer=request.client.host if request.client else "",
+        host=headers.get("host", ""),
+        origin=headers.get("origin"),
+        fetch_site=headers.get("sec-fetch-site"),
+        authorization=headers.get("authorization"),
+    )
+
+
+def refusal(status: int, detail: str) -> JSONResponse:
+    """An error as clients read it: ``{"detail": …}``."""
+    return JSONResponse({"detail": detail}, status_code=status)
