@@ -104,6 +104,20 @@ async def test_ctrl_c_hangs_up_and_keeps_what_there_is(tmp_path: Path) -> None:
     assert both[: RATE // 2, 1].any()
 
 
+async def test_who_closes_its_output_ends_it(tmp_path: Path) -> None:
+    (tmp_path / "call.wav").write_bytes(QUESTION)
+    async with phone(tmp_path) as reception:
+        process = await start(tmp_path, "say", "desk", "call.wav", "--record", "both.wav")
+        assert process.stdout is not None
+        assert process.stderr is not None
+        async with asyncio.timeout(20):
+            await process.stdout.readline()
+            process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
+            assert (await process.stderr.read(), await process.wait()) == (b"", 1)  # click's
+        assert reception.sessions[0].ends == ["disconnected"]
+    assert _stereo(tmp_path / "both.wav").any()
+
+
 async def test_a_call_that_the_agent_ends_is_over(tmp_path: Path) -> None:
     class Brief(Beeper):
         def _answer(self) -> None:

@@ -222,11 +222,14 @@ async def _flood(socket: ClientConnection) -> None:
 
 
 async def test_a_caller_who_sends_no_sound_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "QUIET_SECONDS", 0.1)
+    monkeypatch.setattr(door, "QUIET_SECONDS", 0.3)
     reception = Reception()
     async with line(reception) as address, _call(address) as socket:
         peer = _Peer(socket)
-        await socket.send(ramp(1))
+        for _ in range(12):
+            await socket.send(bytes(CHUNK_BYTES))
+            await asyncio.sleep(0.05)
+        assert await peer.sound(12) == [b""] * 12
         chatting = asyncio.create_task(_chat(socket))  # actions are no sound
         assert await peer.closed() == (1000, "disconnected")
         chatting.cancel()

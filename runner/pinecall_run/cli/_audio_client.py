@@ -59,10 +59,11 @@ class AudioClient:
         """
         url = await socket_url(server, "stream", agent)
         try:
-            async with connect(url, open_timeout=10, close_timeout=0.5, max_size=None, compression=None) as socket:
-                yield cls(socket)
+            socket = await connect(url, open_timeout=10, close_timeout=0.5, max_size=None, compression=None)
         except (OSError, InvalidHandshake) as error:
             raise ChatError(f"the audio socket of {server.url} cannot be opened: {error}") from error
+        async with socket:
+            yield cls(socket)
 
     async def converse(self, mouth: AsyncIterator[bytes], ear: Ear) -> None:
         """Send each chunk of ``mouth``, hang up after the last, and give ``ear`` what comes back.
