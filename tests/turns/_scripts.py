@@ -147,6 +147,13 @@ def an_unfinished_sentence_is_waited_for() -> Trace:
 
 
 @script
+def an_answered_turn_is_not_continued() -> Trace:
+    trace = answered(3.0) >> AgentEnded() >> quiet(1.0) >> voice(0.96) << SpeechStarted(2, 0.9) >> quiet(0.2)
+    trace = trace << FinishTranscript() >> Final("My number is") << like(UserMessage, message=2) >> quiet(0.5)
+    return trace << SpeechEnded >> voice(0.4) << SpeechStarted(2, 0.9) << State.LISTENING
+
+
+@script
 def without_punctuation_the_wait_is_in_between() -> Trace:
     trace = call() >> voice(0.96) << SpeechStarted >> quiet(0.2) << FinishTranscript() >> Final("where is my order")
     trace = trace << UserMessage << like(EagerTurn, probability=0.6) >> quiet(0.4) << SpeechEnded << TurnEnded
@@ -193,6 +200,14 @@ def a_voice_that_has_begun_is_given_the_time_to_become_one() -> Trace:
     trace = call() >> voice(0.96) << SpeechStarted >> quiet(0.2) << FinishTranscript() >> Final("I have a")
     trace = trace << UserMessage >> quiet(0.95) << SpeechEnded << State.ANALYZING
     return trace >> voice(0.3) << SpeechStarted(1, 0.9) << State.LISTENING
+
+
+@script
+def a_click_in_a_silence_does_not_make_it_longer() -> Trace:
+    trace = call() >> voice(0.96) << SpeechStarted >> quiet(0.2) << FinishTranscript() >> Final("where is it")
+    trace = trace << UserMessage << EagerTurn >> quiet(0.192) << SpeechEnded >> voice(0.04) >> quiet(0.2) << TurnEnded
+    assert trace.at(TurnEnded) - trace.at(SpeechEnded) < 0.21
+    return trace
 
 
 # The model
@@ -300,10 +315,22 @@ def a_vendor_that_never_ends_a_turn_is_not_waited_for() -> Trace:
 
 
 @script
+def what_a_vendor_foretold_may_come_to_nothing() -> Trace:
+    trace = call(mode="native") >> voice(0.3) << SpeechStarted >> quiet(0.4) << SpeechEnded
+    trace = trace >> NativeTurn("eager", "Hm") << UserMessage << EagerTurn >> Final("") << TurnContinued(1)
+    return trace >> quiet(3.0) << State.IDLE
+
+
+@script
 def a_vendors_final_text_is_not_counted_twice() -> Trace:
     trace = call(mode="native") >> voice(0.96) << SpeechStarted >> Final("Where is it?") >> quiet(0.1)
     trace = trace >> NativeTurn("ended", "Where is it?") << like(UserMessage, text="Where is it?")
     return trace << like(TurnEnded, text="Where is it?") >> quiet(0.3) << SpeechEnded
+
+
+@script
+def a_vendor_that_ends_turns_is_not_asked_for_texts() -> Trace:
+    return call(mode="native") >> voice(0.96) << SpeechStarted >> quiet(0.3) >> quiet(0.1) << SpeechEnded
 
 
 @script
@@ -358,6 +385,12 @@ def noise_before_the_answer_only_delays_it() -> Trace:
 def soft_words_before_the_answer_count() -> Trace:
     trace = asked() >> Partial("the") >> Partial("the red one") << Interrupt("continuation") << TurnContinued(1)
     return trace << State.ANALYZING
+
+
+@script
+def one_word_before_the_answer_counts_when_it_is_final() -> Trace:
+    trace = asked() >> Final("Tomorrow.") << Interrupt("continuation") << TurnContinued(1)
+    return trace << like(UserMessage, text="Where is my order? Tomorrow.") << EagerTurn << State.ANALYZING
 
 
 @script
@@ -574,6 +607,14 @@ def the_agent_stops_the_clock_and_the_caller_sets_it_back() -> Trace:
     trace = trace << SpeechEnded >> Final("") >> after(44.5) >> after(0.2) << IdleWarning(15, 60)
     trace = trace >> Typed("hello") << UserMessage << TurnEnded >> AgentEnded() >> after(44.9) >> after(0.2)
     return trace << IdleWarning(15, 60)
+
+
+@script
+def silence_is_counted_from_the_last_voice() -> Trace:
+    trace = call() >> voice(0.96) << SpeechStarted >> quiet(0.2) << FinishTranscript() >> Final("") >> quiet(0.2)
+    trace = trace << SpeechEnded >> after(60) << IdleWarning(15, 60)
+    assert abs(trace.at(IdleWarning) - 0.96 - 45) < 0.02
+    return trace
 
 
 @script
