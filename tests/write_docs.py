@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests._partial import overlay_schema, with_environments, written
+from tests.docs import _turns as turns
 from tests.docs._examples import PAGE, rewritten, sections
 from tests.golden._cases import BAD, expected, run
 from tests.rules._scan import ROOT
@@ -26,6 +27,7 @@ def main() -> None:
         with TemporaryDirectory() as folder:
             outputs[section.code] = section.run("bad", Path(folder)).report + "\n"
     _write(PAGE, rewritten(page, outputs))
+    _write(turns.PAGE, turns.rewritten(turns.PAGE.read_text(encoding="utf-8")))
 
 
 def _write(file: Path, text: str) -> None:

@@ -11,8 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from pinecall_run.turns.actions import Action, UserSpeaking
-from pinecall_run.turns.inputs import WINDOW, Input, Voice
+from pinecall_run.turns.actions import (
+    Action,
+    EagerTurn,
+    FinishTranscript,
+    SpeechEnded,
+    SpeechStarted,
+    TurnEnded,
+    UserMessage,
+    UserSpeaking,
+)
+from pinecall_run.turns.inputs import WINDOW, AgentBegan, AgentPlayed, Final, Input, Voice
 from pinecall_run.turns.machine import TurnMachine
 from pinecall_run.turns.rules import TurnRules
 from pinecall_run.turns.transitions import State
@@ -118,7 +127,7 @@ class Trace:
         elif isinstance(expected, like):
             assert expected.matches(found), f"{found} came instead of {expected}"
         else:
-            assert found == expected
+            assert found == expected, f"{found} came instead of {expected}"
         return self
 
     def __bool__(self) -> bool:
@@ -144,12 +153,12 @@ def call(language: str = "en", **rules: Any) -> Trace:
 
 
 def asked(text: str = "Where is my order?", **rules: Any) -> Trace:
-    """A call in which the caller has just finished a first turn, and no answer is heard yet."""
-    trace = call(**rules)
-    trace.muted = (Action,) if isinstance(Action, type) else tuple(Action.__args__)
-    from pinecall_run.turns.inputs import Final
+    """A call in which the caller has just finished a first turn, its message 1, and no answer is heard yet."""
+    trace = call(**rules) >> voice(1.0) << SpeechStarted(1, 0.9) >> quiet(0.2) << FinishTranscript()
+    trace = trace >> Final(text, 0.9) << like(UserMessage, message=1) << like(EagerTurn, message=1) >> quiet(0.3)
+    return trace << SpeechEnded << like(TurnEnded, turn_id=1, text=text, is_continuation=False) << State.PENDING
 
-    trace >> voice(1.0) >> quiet(0.2) >> Final(text, 0.9) >> quiet(0.3)
-    assert trace.machine.state is State.PENDING
-    trace.muted = (UserSpeaking,)
-    return trace
+
+def answered(seconds: float, **rules: Any) -> Trace:
+    """The same, and the answer has been heard for some seconds."""
+    return asked(**rules) >> AgentBegan(1) << State.SPEAKING >> AgentPlayed(seconds)

@@ -84,6 +84,7 @@ class Floor:
         """It was no turn."""
         self.go(Trigger.NOTHING)
         self.turn.close()
+        self._continue()
 
     def resume(self, trigger: Trigger) -> None:
         """The caller goes on."""
@@ -114,6 +115,13 @@ class Floor:
             self.turn.message += 1
             self.out.append(act.TurnContinued(self.turn.id))
 
+    def agent_pending(self) -> None:
+        """A reply goes on."""
+        if self.state is State.IDLE:
+            self.go(Trigger.AGENT_PENDING)
+            self._is_signalled = self.turn.has_ended
+        self.is_owing = self.state in (State.PENDING, State.SPEAKING)
+
     def agent_began(self, message: int) -> None:
         """An utterance is heard."""
         self.played = 0.0
@@ -129,7 +137,7 @@ class Floor:
             self.turn.is_waiting &= not self._is_answer
             self.go(Trigger.ENDED_OWING)
             return
-        self.is_owing = self.turn.is_waiting = False
+        self.is_owing = self.turn.is_waiting = self._is_signalled = False
         if not (self.speech.is_on or self.turn.is_open or self._was_answered(now)):
             self.said.drop()
             self.go(Trigger.AGENT_ENDED)

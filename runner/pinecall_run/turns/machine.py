@@ -324,9 +324,7 @@ class TurnMachine:
     # The agent
 
     def _agent_pending(self, _: inputs.AgentPending, now: float) -> None:
-        if self.state is State.IDLE:
-            self._floor.go(Trigger.AGENT_PENDING)
-        self._floor.is_owing = self.state in (State.PENDING, State.SPEAKING)
+        self._floor.agent_pending()
 
     def _agent_began(self, happened: inputs.AgentBegan, now: float) -> None:
         self._floor.agent_began(happened.message)
