@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from pinecall_run.providers import grammar, number_words
@@ -83,7 +83,9 @@ class LocalEar:
             raise ProviderError("the local ear's process ended over the grammar", "check `grammar`")
         if unknown := answer["unknown"]:
             names = "`, `".join(unknown)
-            raise ProviderError(f"the local ear cannot pronounce `{names}`", "write other words in `grammar` and `keyterms`")
+            raise ProviderError(
+                f"the local ear cannot pronounce `{names}`", "write other words in `grammar` and `keyterms`"
+            )
 
 
 class LocalHearing:
