@@ -54,6 +54,8 @@ def jsgf(written: Any) -> str:
 
 def _of_sentences(sentences: list[str]) -> str:
     plain = [" ".join(_PUNCTUATION.sub(" ", sentence).lower().split()) for sentence in sentences]
+    if not any(plain):
+        raise ProviderError("the sentences of the grammar hold no words", _HINT)
     said = "(" + " | ".join(f"({sentence})" for sentence in plain if sentence) + ")"
     if any(character.isdigit() for character in said):
         raise ProviderError("a sentence of the grammar holds digits", "write the number as words, or <number>")
