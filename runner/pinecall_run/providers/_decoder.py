@@ -29,6 +29,7 @@ _LOUDER, _FLOOR, _RISE = 3, 40.0, 1.005
 _GRAMMAR, _OPEN, _CHEAP = "grammar", "_default", "cheap"
 _ONE_WORD = "#JSGF V1.0; grammar cheap; public <cheap> = one;"
 _BOOST = 100.0
+_DOUBTFUL = 0.7
 _NICE = 5
 
 
@@ -55,7 +56,7 @@ def _serve(source: BinaryIO, answer: Answer) -> None:
 
     ear = Ear(Decoder(loglevel="FATAL"), answer)
     answer({"is_ready": True})
-    take = {SOUND: ear.hear, FINISH: ear.finish, PREPARE: ear.prepare}
+    take: dict[bytes, Callable[[bytes], None]] = {SOUND: ear.hear, FINISH: ear.finish, PREPARE: ear.prepare}
     while header := source.read(HEADER.size):
         kind, length = HEADER.unpack(header)
         take[kind](source.read(length))
@@ -147,9 +148,11 @@ class Ear:
         if not self._is_decoding:
             self._start()
         self._decoder.end_utt()
-        if self._search != _OPEN and self._decoder.hyp() is None:
-            self._hear_openly()
-        self._tell()
+        text, confidence = self._heard()
+        if self._search != _OPEN and confidence < _DOUBTFUL:
+            text, confidence = self._heard_openly()
+        if text:
+            self._answer({"text": text, "is_final": True, "confidence": confidence})
         self._learn()
         self._begin()
 
@@ -168,12 +171,19 @@ class Ear:
         self._decoder.process_raw(bytes(self._sound), False, False)
         self._is_decoding = True
 
-    def _hear_openly(self) -> None:
-        """Nothing of the grammar fits: hear the utterance again without it."""
+    def _heard_openly(self) -> tuple[str, float]:
+        """The utterance again, without the grammar, of which it seems to hold nothing."""
         self._decoder.activate_search(_OPEN)
         self._decoder.start_utt()
         self._decoder.process_raw(bytes(self._sound), False, True)
         self._decoder.end_utt()
+        return self._heard()
+
+    def _heard(self) -> tuple[str, float]:
+        guess = self._decoder.hyp()
+        if guess is None:
+            return "", 0.0
+        return guess.hypstr, _confidence([(segment.word, segment.prob) for segment in self._decoder.seg()])
 
     def _tell_partial(self, length: int) -> None:
         self._unasked += length
@@ -185,12 +195,6 @@ class Ear:
         if text and text != self._partial:
             self._partial = text
             self._answer({"text": text, "is_final": False})
-
-    def _tell(self) -> None:
-        guess = self._decoder.hyp()
-        if guess is not None and guess.hypstr:
-            segments = [(segment.word, segment.prob) for segment in self._decoder.seg()]
-            self._answer({"text": guess.hypstr, "is_final": True, "confidence": _confidence(segments)})
 
     def _learn(self) -> None:
         """Take this utterance into the mean, and be ready for the next."""

@@ -20,6 +20,7 @@ START_SECONDS = 30.0
 _MOST_UNSENT = 500
 """Frames kept for a process that does not keep up: 10 s of sound. What the pipe holds comes on top."""
 _MOST_IN_PIPE = 64_000
+_RETRY_SECONDS = 0.02
 
 
 class Decoder:
@@ -28,6 +29,7 @@ class Decoder:
     def __init__(self, process: Process) -> None:
         self._process = process
         self._unsent: deque[tuple[bytes, bytes]] = deque()
+        self._retry: asyncio.TimerHandle | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -38,11 +40,20 @@ class Decoder:
         self._unsent.append((kind, payload))
         if len(self._unsent) > _MOST_UNSENT:
             self._drop_sound()
+        if self._retry is None:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write what the pipe takes now, and look again soon where something is left."""
         pipe = self._process.stdin
         assert pipe is not None
-        while self._unsent and not pipe.is_closing() and pipe.transport.get_write_buffer_size() < _MOST_IN_PIPE:
+        if pipe.is_closing():
+            self._unsent.clear()
+        while self._unsent and pipe.transport.get_write_buffer_size() < _MOST_IN_PIPE:
             kind, payload = self._unsent.popleft()
             pipe.write(HEADER.pack(kind, len(payload)) + payload)
+        again = asyncio.get_running_loop().call_later
+        self._retry = again(_RETRY_SECONDS, self._flush) if self._unsent else None
 
     def _drop_sound(self) -> None:
         oldest = next((at for at, (kind, _) in enumerate(self._unsent) if kind == SOUND), 0)
@@ -65,6 +76,8 @@ class Decoder:
 
     async def stop(self) -> None:
         """End the process. It keeps nothing that would be lost."""
+        if self._retry is not None:
+            self._retry.cancel()
         if self.is_alive:
             self._process.kill()
         if self._process.stdin is not None:

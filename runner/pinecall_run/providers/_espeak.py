@@ -85,14 +85,15 @@ class Espeak:
         self.rate: int = self._library.espeak_Initialize(_SYNCHRONOUS, _PIECE_MS, data.encode(), _DONT_EXIT)
         if self.rate <= 0:
             raise EspeakError("libespeak-ng does not start")
-        self.voices = frozenset(self._list_voices())
+        self.voices = {name: file for _, name, file in sorted(self._list_voices(), reverse=True)}
+        """Names in small letters to what the library finds a voice by; the best voice of a language is its own."""
         self._take: Piece = lambda samples, marks: False
         self._failure: BaseException | None = None
         self._callback = _CALLBACK(self._called)  # the library keeps a bare pointer to it
         self._library.espeak_SetSynthCallback(self._callback)
 
     def speak(self, text: str, voice: tuple[str, int, int], take: Piece) -> None:
-        """Hand the sound of ``text`` to ``take``, until it is over or stopped. A voice has a name, words a minute, and
+        """Hand the sound of ``text`` to ``take``, until it is over or stopped. A voice has a file, words a minute, and
         a pitch from 0 to 100."""
         name, speed, pitch = voice
         self._set_voice(name)
@@ -127,17 +128,18 @@ class Espeak:
             self._failure = error
             return 1
 
-    def _list_voices(self) -> Iterator[str]:
-        """Every name of a voice in small letters: its languages, its file, its title."""
+    def _list_voices(self) -> Iterator[tuple[int, str, str]]:
+        """Priority (low is good), name and file, for each name of a voice: its file, its title, its languages."""
         listed = self._library.espeak_ListVoices(None)
         at = 0
         while listed[at]:
             voice = listed[at].contents
-            yield from (voice.name.decode().lower(), voice.identifier.decode().lower())
+            file = voice.identifier.decode()
+            yield from ((0, name.decode().lower(), file) for name in (voice.identifier, voice.name))
             address = voice.languages
-            while ctypes.string_at(address, 1) != b"\0":  # a byte of priority, a terminated text, and so on
+            while (priority := ctypes.string_at(address, 1)) != b"\0":  # a byte, a terminated text, and so on
                 language = ctypes.string_at(address + 1)
-                yield language.decode().lower()
+                yield priority[0], language.decode().lower(), file
                 address += len(language) + 2
             at += 1
 

@@ -24,7 +24,9 @@ _NUMBERS = """\
 _PUNCTUATION = re.compile(r"[.,?!¿¡:\"“”]")
 _RULE = re.compile(r"<([^<>\s]+)>")
 _DEFINED = re.compile(r"<([^<>\s]+)>\s*=")
-_SKIPPED = re.compile(r"/\*.*?\*/|//[^\n]*|\{[^}]*\}|/[\d.]+/|<[^<>]*>|^\s*#JSGF[^;]*;|\bgrammar\s+[\w.]+\s*;", re.DOTALL)
+_SKIPPED = re.compile(
+    r"/\*.*?\*/|//[^\n]*|\{[^}]*\}|/[\d.]+/|<[^<>]*>|^\s*#JSGF[^;]*;|\bgrammar\s+[\w.]+\s*;", re.DOTALL
+)
 _WORD = re.compile(r"[^\W\d_][\w'.-]*")
 _RESERVED = frozenset(("public", "import"))
 
@@ -52,10 +54,12 @@ def jsgf(written: Any) -> str:
 
 def _of_sentences(sentences: list[str]) -> str:
     plain = [" ".join(_PUNCTUATION.sub(" ", sentence).lower().split()) for sentence in sentences]
-    said = " | ".join(f"({sentence})" for sentence in plain if sentence)
+    if not any(plain):
+        raise ProviderError("the sentences of the grammar hold no words", _HINT)
+    said = "(" + " | ".join(f"({sentence})" for sentence in plain if sentence) + ")"
     if any(character.isdigit() for character in said):
         raise ProviderError("a sentence of the grammar holds digits", "write the number as words, or <number>")
-    return f"{_HEAD}\ngrammar said;\npublic <said> = [um | uh] ({said}) [please];\n{_NUMBERS}"
+    return f"{_HEAD}\ngrammar said;\npublic <said> = {said} [please];\n{_NUMBERS}"
 
 
 def words(rules: str) -> list[str]:

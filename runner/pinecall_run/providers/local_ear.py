@@ -83,7 +83,9 @@ class LocalEar:
             raise ProviderError("the local ear's process ended over the grammar", "check `grammar`")
         if unknown := answer["unknown"]:
             names = "`, `".join(unknown)
-            raise ProviderError(f"the local ear cannot pronounce `{names}`", "write other words in `grammar` and `keyterms`")
+            raise ProviderError(
+                f"the local ear cannot pronounce `{names}`", "write other words in `grammar` and `keyterms`"
+            )
 
 
 class LocalHearing:

@@ -38,8 +38,8 @@ def open_tts(spec: SpeechSpec, environ: Mapping[str, str]) -> TextToSpeech:
         ProviderError: the library is not usable, has no such voice, or an option is out of its range.
     """
     worker = _worker()
-    name = _voice_name(spec, worker.engine.voices)
-    return LocalVoice(worker, (name, _speed(spec.options), _pitch(spec.options)))
+    file = _voice_file(spec, worker.engine.voices)
+    return LocalVoice(worker, (file, _speed(spec.options), _pitch(spec.options)))
 
 
 async def close() -> None:
@@ -56,16 +56,17 @@ def _worker() -> Worker:
         raise ProviderError(f"the local voice cannot be used: {error}", "reinstall espeakng-loader") from error
 
 
-def _voice_name(spec: SpeechSpec, voices: frozenset[str]) -> str:
+def _voice_file(spec: SpeechSpec, voices: Mapping[str, str]) -> str:
     if spec.name:
-        if spec.name.partition("+")[0].lower() not in voices:  # after the plus stands a variant
+        name, plus, variant = spec.name.partition("+")
+        if name.lower() not in voices:
             raise ProviderError(f"espeak-ng has no voice `{spec.name}`", "name a language, such as local:en-gb")
-        return spec.name
+        return voices[name.lower()] + plus + variant
     tag = spec.language.lower().replace("_", "-")
     for candidate in (tag, tag.partition("-")[0]):
         name = _BY_LANGUAGE.get(candidate, candidate)
         if name in voices:
-            return name
+            return voices[name]
     raise ProviderError(f"espeak-ng has no voice for the language `{spec.language}`", "choose another voice provider")
 
 

@@ -1,17 +1,14 @@
-"""English numbers in words become digits, as callers say them: "one thousand and one", "ten oh one", "four two seven"."""
+"""English numbers in words become digits, as callers say them: "one thousand and one", "ten oh one"."""
 
 from __future__ import annotations
 
-_SMALL = {
-    word: value
-    for value, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
-    )
-}
-_TENS = {
-    word: 10 * tens
-    for tens, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2)
-}
+_TO_NINETEEN = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
+_TO_NINETY = "twenty thirty forty fifty sixty seventy eighty ninety"
+_SMALL = {word: value for value, word in enumerate(_TO_NINETEEN.split())}
+_TENS = {word: 10 * tens for tens, word in enumerate(_TO_NINETY.split(), start=2)}
 _SCALES = {"thousand": 1_000, "million": 1_000_000}
 
 

@@ -12,12 +12,12 @@ from pinecall_run.providers.contracts import ProviderError, SpeechSpec, SpeechTo
 Stage = Literal["stt", "voice"]
 Provider = TypeVar("Provider")
 
-_EARS: dict[str, str] = {"local": "pinecall_run.providers.local_ear"}
-"""Provider to the module whose ``open_stt(spec, environ)`` makes it; imported only when used. A module that shares
-something between conversations has an ``async close()`` too."""
-
-_VOICES: dict[str, str] = {"local": "pinecall_run.providers.local_voice"}
-"""The same, by ``open_tts``."""
+_MODULES: dict[Stage, dict[str, str]] = {
+    "stt": {"local": "pinecall_run.providers.local_ear"},
+    "voice": {"local": "pinecall_run.providers.local_voice"},
+}
+"""Provider to the module whose ``open_stt(spec, environ)`` or ``open_tts(spec, environ)`` makes it; imported only when
+used. A module that shares something between conversations has an ``async close()`` too."""
 
 _EXTRAS = {"local": "local"}
 _ELSEWHERE: dict[Stage, frozenset[str]] = {
@@ -26,7 +26,7 @@ _ELSEWHERE: dict[Stage, frozenset[str]] = {
     ),
     "voice": frozenset(("cartesia", "elevenlabs", "polly", "rime", "soniox", "xai")),
 }
-"""Vendors of the protocol; those that are in the tables above are here too."""
+"""Vendors that the protocol names, whether they are served or not."""
 
 _FLUX, _FLUX_EN, _FLUX_MULTI = "deepgram-flux", "flux-general-en", "flux-general-multi"
 _FLUXES = {
@@ -101,25 +101,25 @@ def open_stt(spec: SpeechSpec, environ: Mapping[str, str]) -> SpeechToText:
     Raises:
         ProviderError: there is no such provider here, its extra is not installed, its key is missing, or it refuses.
     """
-    ear: SpeechToText = _module("stt", spec, _EARS).open_stt(spec, environ)
+    ear: SpeechToText = _opened("stt", "open_stt", spec, environ)
     return ear
 
 
 def open_tts(spec: SpeechSpec, environ: Mapping[str, str]) -> TextToSpeech:
     """A voice for ``spec``, as :func:`open_stt` gives an ear."""
-    voice: TextToSpeech = _module("voice", spec, _VOICES).open_tts(spec, environ)
+    voice: TextToSpeech = _opened("voice", "open_tts", spec, environ)
     return voice
 
 
-def _module(stage: Stage, spec: SpeechSpec, table: Mapping[str, str]) -> Any:
-    name = table.get(spec.provider)
+def _opened(stage: Stage, opener: str, spec: SpeechSpec, environ: Mapping[str, str]) -> Any:
+    name = _MODULES[stage].get(spec.provider)
     if name is None:
-        known = f"served: {', '.join(sorted(table))}"
+        served = f"served: {', '.join(sorted(_MODULES[stage]))}"
         if spec.provider in _ELSEWHERE[stage]:
-            raise ProviderError(f"{spec.provider} is not served here", known)
-        raise ProviderError(f"there is no {stage} provider `{spec.provider}`", known)
+            raise ProviderError(f"{spec.provider} is not served here", served)
+        raise ProviderError(f"there is no {stage} provider `{spec.provider}`", served)
     try:
-        return import_module(name)
+        return getattr(import_module(name), opener)(spec, environ)
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(spec.provider)
         if extra is None or (error.name or "").startswith("pinecall_run"):
@@ -153,7 +153,7 @@ def _label(spec: SpeechSpec) -> str:
 
 async def close_speech() -> None:
     """Close what ears and voices share: connections, processes, threads."""
-    for name in {*_EARS.values(), *_VOICES.values()}:
+    for name in {name for modules in _MODULES.values() for name in modules.values()}:
         close = getattr(sys.modules.get(name), "close", None)
         if close is not None:
             await close()

@@ -21,29 +21,37 @@ _CLAUSE_MARKS = ",;:—–،؛"
 _WIDE_CLAUSE_MARKS = "、，；："
 _FENCE = "```"
 
-_NEVER_LAST = frozenset(
-    ["aprox", "approx", "av", "avda", "bspw", "bzw", "ca", "capt", "cf", "col", "d.h", "dr", "dra", "drs", "e.g", "eg", "ej", "evtl", "fr", "frl", "gen", "ggf", "gov", "hno", "hr", "i.e", "ie", "lic", "lt", "maj", "mlle", "mme", "mr", "mrs", "ms", "mx", "p.ej", "pres", "prof", "rep", "rev", "sen", "sgt", "sig", "sog", "sr", "sra", "sres", "srs", "srta", "st", "sta", "sto", "u.a", "ud", "uds", "vd", "vgl", "viz", "vs", "z.b", "z.t"]
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_NEVER_LAST = _words(
+    "aprox approx av avda bspw bzw ca capt cf col d.h dr dra drs e.g eg ej evtl fr frl gen ggf gov hno hr i.e ie lic "
+    "lt maj mlle mme mr mrs ms mx p.ej pres prof rep rev sen sgt sig sog sr sra sres srs srta st sta sto u.a ud uds vd "
+    "vgl viz vs z.b z.t"
 )
 """What stands before a name, or before what it introduces."""
 
-_SELDOM_LAST = frozenset(["bros", "co", "corp", "dept", "etc", "gmbh", "inc", "jr", "ltd", "mio", "mrd", "usw"])
-_BEFORE_NUMBERS = frozenset(
-    ["abb", "abs", "apr", "art", "aug", "cap", "dec", "ext", "feb", "fig", "jan", "jul", "jun", "kap", "max", "min", "no", "nos", "nov", "nr", "núm", "núms", "oct", "pág", "págs", "par", "pp", "sec", "sep", "sept", "str", "tab", "tel", "tlf", "vol"]
+_SELDOM_LAST = _words("bros co corp dept etc gmbh inc jr ltd mio mrd usw")
+_BEFORE_NUMBERS = _words(
+    "abb abs apr art aug cap dec ext feb fig jan jul jun kap max min no nos nov nr núm núms oct pág págs par pp sec "
+    "sep sept str tab tel tlf vol"
 )
 _SHORTENED = re.compile(r"(?:\w{1,2}\.-?)+\w")  # U.S, p.m, Ph.D, J.-P
 _LAST_WORD = re.compile(r"[^\s(\[{\"'“‘«¿¡*_]*$")
 
-_ORDINAL_LANGUAGES = frozenset(["bs", "cs", "da", "de", "et", "fi", "hr", "hu", "is", "lt", "lv", "nb", "nn", "no", "pl", "sk", "sl", "sr", "tr"])
+_ORDINAL_LANGUAGES = _words("bs cs da de et fi hr hu is lt lv nb nn no pl sk sl sr tr")
 _ORDINAL = re.compile(r"[1-9]|[12]\d|3[01]|[IVX]+")
 _LIST_MARKER = re.compile(r"[\s>#*_(-]*(?:\d{1,2}|[a-zA-Z])")
 
 _CONJUNCTIONS: dict[str, frozenset[str]] = {
-    "de": frozenset(["aber", "denn", "oder", "und", "weil"]),
-    "en": frozenset(["and", "because", "but", "or", "so", "which", "while"]),
-    "es": frozenset(["aunque", "pero", "porque", "pues", "y"]),
-    "fr": frozenset(["car", "donc", "et", "mais", "ou", "parce"]),
-    "it": frozenset(["e", "ma", "mentre", "oppure", "perché"]),
-    "pt": frozenset(["e", "mas", "ou", "porque"]),
+    "de": _words("aber denn oder und weil"),
+    "en": _words("and because but or so which while"),
+    "es": _words("aunque pero porque pues y"),
+    "fr": _words("car donc et mais ou parce"),
+    "it": _words("e ma mentre oppure perché"),
+    "pt": _words("e mas ou porque"),
 }
 
 
