@@ -18,7 +18,7 @@ from pinecall_run.voice.hub import Hub
 from pinecall_run.voice.tokens import LIFETIME_SECONDS
 from pinecall_run.wire.codec import object_from_json
 from pinecall_run.wire.commands import ONLY_ADDED
-from pinecall_run.wire.digest import digest
+from pinecall_run.wire.digest import digest, parts
 
 MAX_METADATA = 2048
 """Characters of JSON that a token may seal."""
@@ -122,13 +122,16 @@ def _digests(agent: Agent) -> dict[str, Any]:
     channels = []
     for channel in agent.channels.values():
         given = {key: channel.options[key] for key in ONLY_ADDED if key in channel.options}
-        keys = {key: digest(value) for key, value in channel.options.items() if key not in given}
+        keys = {key: digest(value) for key, value in parts(channel.options).items() if key not in given}
         ref = channel.ref if isinstance(channel.ref, str) else None
         channels.append(
             {"type": channel.type, "ref": ref, "keys": {**keys, **({"credentials": digest(given)} if given else {})}}
         )
     return {
-        "config": {"keys": {key: digest(value) for key, value in agent.configuration.items()}, "channels": channels}
+        "config": {
+            "keys": {key: digest(value) for key, value in parts(agent.configuration).items()},
+            "channels": channels,
+        }
     }
 
 
