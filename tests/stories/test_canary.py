@@ -105,7 +105,10 @@ BY_VERB: Mapping[str, list[list[str]]] = {
     "rules": [["rules"], ["rules", "--json"]],
     "config": [
         *(["config", "--format", shape] for shape in ("yaml", "json")),
-        *(["config", "why", route] for route in ("server", "server.ice_servers", "agents", "agents.mobile", "agents.mobile.channels[0]")),
+        *(
+            ["config", "why", route]
+            for route in ("server", "server.ice_servers", "agents", "agents.mobile", "agents.mobile.channels[0]")
+        ),
     ],
     "plan": [*(["plan", "--format", shape] for shape in ("text", "markdown", "json")), ["plan", "--against", "."]],
     "schema": [["schema"], ["schema", "--project"]],
