@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from examples.shop.orders import order_number
 from pinecall_run.testing import running, talking_to, virtual_time
 
 PROJECT = Path(__file__).parents[2] / "pinecall.yaml"
@@ -26,6 +27,35 @@ async def test_an_order_is_looked_up() -> None:
         assert reply.tools == [("lookup_order", {"order_id": "ORD-1001"})]
         assert reply.results[0]["status"] == "shipped"
         assert "should arrive on Tuesday" in reply.text
+
+
+@virtual_time
+async def test_an_order_is_looked_up_by_its_number_as_it_is_said() -> None:
+    async with talking_to(PROJECT, agent="support") as chat:
+        for said in ("where is order one thousand and one", "what about order number one zero zero one please"):
+            reply = await chat.say(said)
+            assert reply.results[0]["id"] == "ORD-1001"
+            assert "should arrive on Tuesday" in reply.text
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [
+        (" ord-1003 ", "ORD-1003"),
+        ("ORD 0042", "ORD-0042"),
+        ("1001", "ORD-1001"),
+        ("one thousand and one", "ORD-1001"),
+        ("order number one zero zero one", "ORD-1001"),
+        ("ten oh one", "ORD-1001"),
+        ("ten twenty-three", "ORD-1023"),
+        ("one thousand two hundred and twelve", "ORD-1212"),
+        ("hundred", "ORD-100"),
+        ("my kettle", "MY KETTLE"),
+        ("", ""),
+    ],
+)
+def test_a_number_is_known_however_it_is_said(said: str, number: str) -> None:
+    assert order_number(said) == number
 
 
 @virtual_time

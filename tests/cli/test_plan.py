@@ -120,3 +120,23 @@ agents: {{mine: {{prompt: Be., channels: ["{address}"]}}}}
         text = await plan(there, code=1)
         assert "mine: agent added (re-register)" in text
         assert f"conflict: mine: {address} is held by" in text
+
+
+async def test_how_calls_listen_and_sound_is_told_key_by_key_wherever_the_project_lies(tmp_path: Path) -> None:
+    plain = "version: 1\nagents:\n  desk:\n    prompt: Be kind.\n    hold_music: wait.wav\n    channels: [webrtc]\n"
+    more = (
+        plain.replace("[webrtc]", "[{type: webrtc, vad: {threshold: 0.4}}]")
+        + "    recording: true\n    apology: Sorry.\n"
+    )
+    more = more.replace("agents:", "server: {ice_servers: [{urls: 'stun:a.example'}]}\nagents:")
+    for name, text in (("old", plain), ("same", plain), ("new", more)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pinecall.yaml").write_text(text)
+        (tmp_path / name / "wait.wav").write_bytes(b"RIFF....WAVE")
+    old = str(tmp_path / "old")
+    assert "nothing to do" in await plan(tmp_path / "same", "--against", old)
+    assert (await plan(tmp_path / "new", "--against", old)).partition("\n")[2] == (
+        "  server: ice_servers (restart)\n"
+        "  desk: recording, apology, folder of recordings (next call)\n"
+        "  desk: webrtc: vad, apology, folder of recordings, hold_music (next call)\n"
+    )

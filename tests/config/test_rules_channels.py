@@ -62,7 +62,10 @@ SECRETS = 'access_token: "${T}", app_secret: "${S}"'
     [
         ("channels: [{type: chat, ref: x}]", [("PCR510", 5, 29)]),
         ("channels: [{type: chat, voice: rime/cove, stt: gladia}]", [("PCR510", 5, 29), ("PCR510", 5, 47)]),
-        ("channels: [{type: webrtc, voice: rime/cove, stt: gladia, language: es, greeting: Hola.}]", []),
+        (
+            "channels: [{type: webrtc, voice: [rime/cove, local], stt: local, language: en, greeting: Hello.}]",
+            [],
+        ),
         ("channels: [{type: phone, ref: +15551234567, phone: +15551234567}]", [("PCR510", 5, 49)]),
         (f"channels: [{{type: whatsapp, ref: 12345, phone: +15551234567, {SECRETS}, stt: gladia}}]", []),
         (f"channels: [{{type: whatsapp, ref: 12345, voice: rime/cove, {SECRETS}}}]", [("PCR510", 5, 45)]),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
 
-from pinecall_run.config.model import Config, Server
+from pinecall_run.config.model import Config, IceServer, Server
 from pinecall_run.live import embedded as module
 from pinecall_run.live.embedded import FIRST_PORT, StartError, embedded_server, ports, server_of
 
@@ -51,3 +53,16 @@ def _get(url: str) -> int:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(url + "/", timeout=5) as answer:
         return int(answer.status)
+
+
+async def test_the_child_is_told_of_stun_and_turn_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    child, order = tmp_path / "child", tmp_path / "order"
+    child.write_text(f'#!/bin/sh\nhead -n 1 > {order}\necho \'{{"url": "http://127.0.0.1:1"}}\'\n')
+    child.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(child))
+    servers = (IceServer(("stun:a.example",)), IceServer(("turn:a.example", "turns:a.example"), "acme", "hush"))
+    async with server_of(Config(1, Server(None, "", servers), {}), "mark", 0):
+        assert json.loads(order.read_text())["ice_servers"] == [
+            {"urls": ["stun:a.example"]},
+            {"urls": ["turn:a.example", "turns:a.example"], "username": "acme", "credential": "hush"},
+        ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pinecall_run.live.files import read_file
+from pinecall_run.live.files import read_file, read_start
 from pinecall_run.source.reader import MAX_BYTES
 
 
@@ -53,3 +53,10 @@ def test_a_file_is_read_up_to_the_limit_and_through_links(tmp_path: Path) -> Non
     _sparse(tmp_path / "a", MAX_BYTES)
     (tmp_path / "b").symlink_to("a")
     assert len(read_file(tmp_path / "b")) == MAX_BYTES
+
+
+def test_the_start_of_a_file_is_read_however_large_it_is(tmp_path: Path) -> None:
+    _sparse(tmp_path / "large", MAX_BYTES + 1)
+    assert read_start(tmp_path / "large", 4) == b"\0\0\0\0"
+    with pytest.raises(OSError, match="directory"):
+        read_start(tmp_path, 4)

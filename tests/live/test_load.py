@@ -155,3 +155,38 @@ def test_agents_that_share_a_template_have_their_own_prompts_and_findings(tmp_pa
     checked = check(root)
     assert checked.prompts == {"a": "Ann 2", "b": "Bea 1"}
     assert codes(checked) == ["PCR302", "PCR303"]
+
+
+VOICE = """
+version: 1
+agents:
+  desk:
+    prompt: Hello.
+    channels: [webrtc]
+    background: sounds/office.wav
+    turn_detection: {smart_turn_model: "${MODEL}"}
+"""
+
+
+def test_sounds_and_models_are_there_before_a_call_needs_them(tmp_path: Path) -> None:
+    root, model = project(tmp_path / "shop", VOICE), tmp_path / "turns.onnx"
+    sound = root / "sounds/office.wav"
+    missing = check(root, MODEL=str(model))
+    assert [(d.code, d.route[-1]) for d in missing.diagnostics] == [
+        ("PCR001", "background"),
+        ("PCR001", "smart_turn_model"),
+    ]
+    assert missing.files[sound] == missing.files[model] == b""  # they count as soon as they are there
+    write(sound, "RIFF....AVI LIST")
+    model.write_bytes(b"any")
+    assert codes(check(root, MODEL=str(model))) == ["PCR521"]
+    assert check(root, MODEL=str(model)).files[sound]  # another file may come in its place
+    write(sound, "RIFF....WAVEfmt ")
+    mended = check(root, MODEL=str(model))
+    assert codes(mended) == []
+    assert sound not in mended.files  # the server reads it when a call begins
+
+
+def test_files_that_only_the_embedded_server_reads_are_not_asked_for_elsewhere(tmp_path: Path) -> None:
+    elsewhere = check(project(tmp_path, VOICE + "server: {url: 'wss://voice.example'}\n"), MODEL="gone")
+    assert codes(elsewhere) == ["PCR520", "PCR520"]

@@ -13,7 +13,7 @@ from tests.rules._scan import ROOT, Finding, report
 
 from pinecall_run.config.channels import ChannelRef
 from pinecall_run.config.check import check as check_config
-from pinecall_run.config.model import Agent, Channel, Config, Context, PromptSource, Server, Tool
+from pinecall_run.config.model import Agent, Channel, Config, Context, IceServer, PromptSource, Server, Tool
 from pinecall_run.deploy.deployment import DeployedAgent
 from pinecall_run.prompts.prompt import compile_prompt
 from pinecall_run.source.document import Document, Text
@@ -39,8 +39,14 @@ class Mirror(NamedTuple):
 OVERRIDES = "one of the `overrides`, which are passed on as they are"
 CREDENTIALS = "one of the `credentials`, which only the voice server reads"
 MIRRORS = [
-    Mirror("", Config, only_schema={"environments": "laid over the rest before it is read: config/environments.py"}),
-    Mirror("$defs/remote_server", Server),
+    Mirror(
+        "",
+        Config,
+        only_schema={"environments": "laid over the rest before it is read: config/environments.py"},
+        only_model={"voice_files": "all files that keys of agents name"},
+    ),
+    Mirror("$defs/server_options", Server),
+    Mirror("$defs/ice_server", IceServer),
     Mirror("$defs/agent", Agent, only_model={"name": "the agent's key in `agents`"}),
     Mirror("$defs/prompt_source", PromptSource),
     Mirror("$defs/tool_options", Tool),
@@ -50,7 +56,7 @@ MIRRORS = [
         Channel,
         only_schema={
             "type": "the kind of `ref`",
-            **dict.fromkeys(("voice", "language", "stt", "greeting"), OVERRIDES),
+            **dict.fromkeys(("voice", "language", "stt", "greeting", "turn_detection", "vad"), OVERRIDES),
             **dict.fromkeys(("access_token", "verify_token", "app_secret", "phone"), CREDENTIALS),
         },
         only_model={"overrides": "holds several keys", "credentials": "holds several keys"},
@@ -63,6 +69,8 @@ ON_THE_WIRE = {
     "channels": None,  # each is a frame of its own
     "on": None,  # no server's business
     "context": "preparing",
+    "recording": "media",
+    **dict.fromkeys(("turn_detection", "vad", "background", "hold_music", "apology", "analysis"), "config"),
 }
 
 
@@ -159,18 +167,29 @@ def test_the_wire_knows_each_field_of_an_agent(key: str) -> None:
     agent = _agent({"prompt": "hello", key: value})
     tools = {name: bind(name, ToolPath("textwrap", "dedent")) for name in agent.tools}
     template, _ = compile_prompt(Text("hello", "pinecall.yaml"), {})
-    create = DeployedAgent(agent, "hello", None, tools, template if agent.context else None).registration().create
+    deployed = DeployedAgent(agent, "hello", None, tools, template if agent.context else None, folder="/project")
+    create = deployed.registration().create
     wire = ON_THE_WIRE.get(key, key)
     assert wire in AgentCreate.__struct_fields__
     assert getattr(create, str(wire)) is not UNSET
 
 
 def test_the_wire_knows_each_option_of_a_channel() -> None:
-    given = {"type": "whatsapp", "ref": "106540352242922", "language": "es", "voice": "rime:x", "stt": "gladia"}
+    given = {
+        "type": "whatsapp",
+        "ref": "106540352242922",
+        "language": "es",
+        "voice": "rime:x",
+        "stt": "gladia",
+        "turn_detection": "silence",
+        "vad": {"threshold": 0.4},
+    }
     options = {key: given.get(key, "x") for key in _at(SCHEMA, "$defs/channel_options")["properties"]}
     agent = _agent({"prompt": "hello", "channels": [options]})
     assert agent.channels[0].ref == ChannelRef("whatsapp", "106540352242922")
     (add,) = DeployedAgent(agent, "hello").registration().channels
+    of_config = {key: options.pop(key) for key in ("turn_detection", "vad")}
+    assert add.config == of_config
     assert {key: getattr(add, key) for key in options} == options
     assert options.keys() <= set(ChannelAdd.__struct_fields__)
 

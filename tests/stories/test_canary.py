@@ -46,6 +46,12 @@ agents:
 """
 TOOL = "import os\n\n\ndef open_door() -> str:\n    '''Open it.'''\n    raise ValueError(os.environ['HUSH'])\n"
 RAISING = "import os\n\nraise ValueError('no access with ' + os.environ['HUSH'])\n\n\ndef open_door() -> str: ...\n"
+ICE = """\
+server:
+  ice_servers:
+    - {urls: "stun:127.0.0.1:9"}
+    - {urls: "turn:127.0.0.1:9", username: acme, credential: %s}
+"""
 REMOTE = "server: {url: ws://127.0.0.1:9, api_key: %s}\n"
 
 
@@ -53,12 +59,15 @@ def _agents(secret: str) -> str:
     return AGENT % (secret, secret, secret)
 
 
-GOOD = {"embedded": _agents("${HUSH}"), "remote": REMOTE % '"${HUSH}"' + _agents("${HUSH}")}
+GOOD = {"embedded": ICE % '"${HUSH}"' + _agents("${HUSH}"), "remote": REMOTE % '"${HUSH}"' + _agents("${HUSH}")}
 """Projects that run, their secrets in variables."""
 
 BAD = {
     "default": REMOTE % f'"${{GONE:-{CANARY}}}"' + _agents(f"${{GONE:-{CANARY}}}") + "    voise: x\n",
     "written out": REMOTE % CANARY + _agents(CANARY) + "    voise: x\n",
+    "written out for TURN": ICE % CANARY + _agents("${HUSH}") + "    voise: x\n",
+    "wrong type for TURN": ICE % f"[{CANARY}]" + _agents("${HUSH}"),
+    "misspelt for TURN": (ICE % CANARY).replace("credential", "credental") + _agents("${HUSH}"),
     "wrong type": REMOTE % f"[{CANARY}]" + _agents(f"{{a: {CANARY}}}"),
     "wrong type beside": f"server: {{api_key: {CANARY}, url: [1]}}\n" + _agents(CANARY),
     "unknown key beside": f"server: {{url: ws://a.b, api_key: {CANARY}, bad: 1}}\n" + _agents("${HUSH}"),
@@ -96,7 +105,10 @@ BY_VERB: Mapping[str, list[list[str]]] = {
     "rules": [["rules"], ["rules", "--json"]],
     "config": [
         *(["config", "--format", shape] for shape in ("yaml", "json")),
-        *(["config", "why", route] for route in ("server", "agents", "agents.mobile", "agents.mobile.channels[0]")),
+        *(
+            ["config", "why", route]
+            for route in ("server", "server.ice_servers", "agents", "agents.mobile", "agents.mobile.channels[0]")
+        ),
     ],
     "plan": [*(["plan", "--format", shape] for shape in ("text", "markdown", "json")), ["plan", "--against", "."]],
     "schema": [["schema"], ["schema", "--project"]],
@@ -113,7 +125,7 @@ PROGRAMS = frozenset({"run", "serve"})
 def test_every_verb_and_every_secret_field_is_covered() -> None:
     assert set(BY_VERB) == set(border._VERBS)
     assert {verb for verb, words in BY_VERB.items() if not words} == PROGRAMS
-    assert set(_secret_fields(schema("pinecall"))) == set(re.findall(r"(\w+): %s", AGENT + REMOTE))
+    assert set(_secret_fields(schema("pinecall"))) == set(re.findall(r"(\w+): %s", AGENT + REMOTE + ICE))
 
 
 def _secret_fields(part: Any) -> Iterator[str]:

@@ -64,8 +64,11 @@ def _against_copy(checked: Checked, deployment: Deployment, other: Project) -> _
         checked.code.remove()  # the other's modules have the same names
     _, before = load_or_exit(other)
     found = changes(shapes(before), shapes(deployment), effects(schema("pinecall")))
-    if before.config.server != deployment.config.server:
+    had, wanted = before.config.server, deployment.config.server
+    if (had.url, had.api_key) != (wanted.url, wanted.api_key):
         found.insert(0, Change("server", "address or key", "restart"))
+    if had.ice_servers != wanted.ice_servers:
+        found.insert(0, Change("server", "ice_servers", "restart"))
     if before.config.journal != deployment.config.journal:
         found.insert(0, Change("journal", "file", "restart"))
     return _Plan(deployment.revision, other.shown(other.file), found, [])

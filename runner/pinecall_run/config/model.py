@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pinecall_run.config.channels import ChannelRef
+from pinecall_run.source.diagnostic import Route
 
 Options = Mapping[str, Any]
 """A provider's options as written."""
@@ -23,8 +24,20 @@ PLAIN = (
 )
 """Keys of an agent that are read, kept and sent as they are."""
 
+SPOKEN = ("turn_detection", "vad", "recording", "background", "hold_music", "apology", "analysis")
+"""Keys of an agent that are read and kept as they are, and sent as :mod:`pinecall_run.deploy.session_config` says."""
+
 DEFAULT_MODEL = "gpt-4.1-mini"
 _SCRIPTED = "scripted:"
+
+
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    """A STUN or TURN server, as browsers know them (https://www.w3.org/TR/webrtc/#rtciceserver-dictionary)."""
+
+    urls: tuple[str, ...]
+    username: str = ""
+    credential: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +46,16 @@ class Server:
 
     url: str | None = None
     api_key: str = ""
+    ice_servers: tuple[IceServer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceFile:
+    """A file that the embedded server reads when it speaks or listens: relative to the project, or absolute."""
+
+    route: Route
+    name: str
+    is_sound: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +122,9 @@ class Agent:
     name: str
     prompt: PromptSource
     model: str | Options = DEFAULT_MODEL
-    voice: str | Options | None = None
+    voice: str | Options | Sequence[str | Options] | None = None
     language: str | None = None
-    stt: str | Options | None = None
+    stt: str | Options | Sequence[str | Options] | None = None
     greeting: str | Mapping[str, str] | None = None
     greeting_in_chat: bool | None = None
     channels: tuple[Channel, ...] = ()
@@ -111,6 +134,13 @@ class Agent:
     context: Context | None = None
     session_limits: Options | None = None
     interruption: bool | Options | None = None
+    turn_detection: str | Options | None = None
+    vad: Options | None = None
+    recording: bool | Options | None = None
+    background: str | Options | None = None
+    hold_music: str | None = None
+    apology: str | Mapping[str, str] | None = None
+    analysis: Options | None = None
     timezone: str | None = None
     allowed_origins: tuple[str, ...] | None = None
 
@@ -129,7 +159,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A whole pinecall.yaml. ``journal`` is a file name, relative to the project."""
+    """A whole pinecall.yaml. ``journal`` is a file name, relative to the project; ``voice_files`` are all of them."""
 
     version: int
     server: Server
@@ -137,3 +167,4 @@ class Config:
     lifespan: str | None = None
     """The dotted path of a function that is an async context manager."""
     journal: str | None = None
+    voice_files: tuple[VoiceFile, ...] = ()

@@ -9,31 +9,41 @@ from pinecall_run.config.channels import international, parse_channel, parse_ref
 from pinecall_run.config.model import (
     DEFAULT_MODEL,
     PLAIN,
+    SPOKEN,
     Agent,
     Channel,
     Config,
     Context,
+    IceServer,
     Phrase,
     PromptSource,
     Server,
     Tool,
+    VoiceFile,
 )
 from pinecall_run.config.rule_context import PlacedChannel, RuleContext, Subject
 from pinecall_run.config.rules_agent import AGENT_RULES
 from pinecall_run.config.rules_channels import CHANNEL_RULES
 from pinecall_run.config.rules_tools import TOOL_RULES, check_journal
 from pinecall_run.config.rules_vendors import VENDOR_RULES
+from pinecall_run.config.rules_voice import VOICE_RULES, check_server, voice_files
 from pinecall_run.source.diagnostic import Diagnostic, Edit, Fix, Route
 from pinecall_run.source.document import Document
 from pinecall_run.source.suggest import closest
 
 _CREDENTIALS = ("access_token", "verify_token", "app_secret", "phone")
-_OVERRIDES = ("voice", "language", "stt", "greeting")
+_OVERRIDES = ("voice", "language", "stt", "greeting", "turn_detection", "vad")
 _WORDS = ("webrtc", "chat")
 """The channels that have no address."""
 _CHANNEL_HELP = "write webrtc, chat, a number such as +15551234567, sip:…, or whatsapp: and its phone-number id"
 
-_RULES: tuple[Callable[[Subject, RuleContext], None], ...] = (*CHANNEL_RULES, *AGENT_RULES, *VENDOR_RULES, *TOOL_RULES)
+_RULES: tuple[Callable[[Subject, RuleContext], None], ...] = (
+    *CHANNEL_RULES,
+    *AGENT_RULES,
+    *VENDOR_RULES,
+    *VOICE_RULES,
+    *TOOL_RULES,
+)
 """Each looks at one agent; the agents come in the order of the file."""
 
 
@@ -48,25 +58,41 @@ def build(
     For ``timezones`` and ``is_file`` see :class:`RuleContext`.
     """
     server = values.get("server")
-    # A server whose address was left out for what is wrong with it is not the embedded one.
-    is_embedded = isinstance(server, str) or document.node(("server",)) is None
+    # A server that was left out for what is wrong with it, its address perhaps, is not the embedded one for sure.
+    is_embedded = document.node(("server",)) is None or (server is not None and "url" not in server)
     context = RuleContext(document, timezones, is_file, is_embedded)
-    agents = {}
+    agents: dict[str, Agent] = {}
+    files: list[VoiceFile] = []
     for name, written in values["agents"].items():
         channels = tuple(_channels(name, written.get("channels", ()), context))
         agents[name] = _agent(name, written, tuple(placed.channel for placed in channels))
         subject = Subject(agents[name], channels)
         for rule in _RULES:
             rule(subject, context)
-    config = Config(values.get("version", 1), _server(server), agents, values.get("lifespan"), values.get("journal"))
+        files += voice_files(subject)
+    config = Config(
+        version=values.get("version", 1),
+        server=_server(server),
+        agents=agents,
+        lifespan=values.get("lifespan"),
+        journal=values.get("journal"),
+        voice_files=tuple(files),
+    )
     check_journal(config, context)
+    check_server(config, context)
     return config, context.diagnostics
 
 
 def _server(written: str | Mapping[str, Any] | None) -> Server:
-    if isinstance(written, Mapping):
-        return Server(url=written["url"], api_key=written.get("api_key", ""))
-    return Server()
+    if not isinstance(written, Mapping):
+        return Server()
+    ice_servers = tuple(_ice_server(each) for each in written.get("ice_servers", ()))
+    return Server(written.get("url"), written.get("api_key", ""), ice_servers)
+
+
+def _ice_server(written: Mapping[str, Any]) -> IceServer:
+    urls = written["urls"]
+    return IceServer(**{**written, "urls": (urls,) if isinstance(urls, str) else tuple(urls)})
 
 
 def _agent(name: str, written: Mapping[str, Any], channels: tuple[Channel, ...]) -> Agent:
@@ -81,7 +107,7 @@ def _agent(name: str, written: Mapping[str, Any], channels: tuple[Channel, ...])
         on=written.get("on", {}),
         context=_context(written.get("context")),
         allowed_origins=None if origins is None else tuple(origins),
-        **{key: written[key] for key in PLAIN if key in written},
+        **{key: written[key] for key in (*PLAIN, *SPOKEN) if key in written},
     )
 
 

@@ -16,6 +16,8 @@ _WITHOUT_EFFECT: dict[str, tuple[frozenset[str], str]] = {
     "ref": (frozenset(("webrtc", "chat")), ", which has no address"),
     "voice": (frozenset(("chat", "whatsapp")), ", where nothing is spoken"),
     "stt": (frozenset(("chat",)), ", where nothing is heard"),  # WhatsApp's voice notes are
+    "turn_detection": (frozenset(("chat", "whatsapp")), ", where a message is a turn"),
+    "vad": (frozenset(("chat", "whatsapp")), ", where a message is a turn"),
     "access_token": _NOT_WHATSAPP,
     "verify_token": _NOT_WHATSAPP,
     "app_secret": _NOT_WHATSAPP,

@@ -1,8 +1,9 @@
-"""Rules about vendors: whether there is such a one, and whether it can do what the agent asks of it."""
+"""Rules about vendors: whether there is such a one, whether it can do what the agent asks of it, and whether the
+embedded server has it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pinecall_run.config.model import DEFAULT_MODEL
@@ -12,6 +13,8 @@ from pinecall_run.source.diagnostic import Fix, Label, Route, Severity
 from pinecall_run.source.suggest import closest, listed, surely
 
 _SPOKEN = frozenset(("phone", "sip", "webrtc"))
+_EMBEDDED_SPOKEN = frozenset(("webrtc",))
+"""The channels on which the embedded server speaks. It says of the others that it does not serve them."""
 
 
 def _check_vendors(subject: Subject, context: RuleContext) -> None:
@@ -19,9 +22,8 @@ def _check_vendors(subject: Subject, context: RuleContext) -> None:
         _check_vendor(subject.agent.model, MODEL, (*subject.route, "model"), context)
     for route, keys in _places(subject):
         for stage in (VOICE, STT):
-            written = keys.get(stage.key)
-            if written is not None:
-                _check_vendor(written, stage, (*route, stage.key), context)
+            for written, at in each(keys.get(stage.key), (*route, stage.key)):
+                _check_vendor(written, stage, at, context)
 
 
 def _places(subject: Subject) -> Iterator[tuple[Route, Mapping[str, Any]]]:
@@ -33,6 +35,14 @@ def _places(subject: Subject) -> Iterator[tuple[Route, Mapping[str, Any]]]:
             yield placed.route, placed.channel.overrides
 
 
+def each(written: Any, route: Route) -> Iterator[tuple[str | Mapping[str, Any], Route]]:
+    """What is written for a stage, or what is in a list of that, in order, and where; nothing for ``None``."""
+    if isinstance(written, str | Mapping):
+        yield written, route
+    else:
+        yield from ((one, (*route, index)) for index, one in enumerate(written or ()))
+
+
 def _check_vendor(written: str | Mapping[str, Any], stage: Stage, route: Route, context: RuleContext) -> None:
     found = named(stage.key, written)
     # A server elsewhere may know more vendors, and other ways to write them.
@@ -41,13 +51,13 @@ def _check_vendor(written: str | Mapping[str, Any], stage: Stage, route: Route, 
         _refuse_form(written, stage, route, severity, context)
         return
     if found.provider in stage.vendors:
-        if context.is_embedded and stage.embedded is not None and found.provider not in stage.embedded:
+        if context.is_embedded and stage.is_needed and found.provider not in stage.embedded:
             message = f"the embedded voice server has no {stage.noun} provider `{found.provider}` and refuses the agent"
             help = f"it has {listed(stage.embedded)}; `server: {{url: …}}` names a server that may have others"
             context.find("PCR506", message, route, help, severity=severity)
         return
     route = (*route, "provider") if isinstance(written, Mapping) and "provider" in written else route
-    offered = stage.embedded if context.is_embedded and stage.embedded is not None else stage.vendors
+    offered = stage.embedded if context.is_embedded and stage.is_needed else stage.vendors
     product = PRODUCTS.get(found.provider.lower())
     meant = product if product in stage.vendors else closest(found.provider, stage.vendors)
     help = f"did you mean `{meant}`?" if meant else f"the {stage.noun} providers are {listed(offered)}"
@@ -80,20 +90,19 @@ def _refuse_form(
 
 def _check_hearing(subject: Subject, context: RuleContext) -> None:
     agent = subject.agent
-    if agent.stt is not None:
-        _check_keyterms(agent.stt, (*subject.route, "stt"), context)
-        _check_language(agent.stt, (*subject.route, "stt"), agent.language, (*subject.route, "language"), context)
+    for stt, route in each(agent.stt, (*subject.route, "stt")):
+        _check_keyterms(stt, route, context)
+        _check_language(stt, route, agent.language, (*subject.route, "language"), context)
     for placed in subject.channels:
         overrides = placed.channel.overrides
         if placed.channel.ref.kind not in _SPOKEN or not ("stt" in overrides or "language" in overrides):
             continue
         stt_route = (*(placed.route if "stt" in overrides else subject.route), "stt")
         language_route = (*(placed.route if "language" in overrides else subject.route), "language")
-        stt = overrides.get("stt", agent.stt)
-        if "stt" in overrides:
-            _check_keyterms(stt, stt_route, context)
-        if stt is not None:
-            _check_language(stt, stt_route, overrides.get("language", agent.language), language_route, context)
+        for stt, route in each(overrides.get("stt", agent.stt), stt_route):
+            if "stt" in overrides:
+                _check_keyterms(stt, route, context)
+            _check_language(stt, route, overrides.get("language", agent.language), language_route, context)
 
 
 def _shown(found: Named) -> str:
@@ -114,7 +123,7 @@ def _check_language(
         route = (*stt_route, "language") if isinstance(stt, Mapping) else stt_route
         context.warn("PCR508", message, route, help)
         return
-    is_of_channel = len(stt_route) > len(language_route)
+    is_of_channel = "channels" in stt_route[:3] and "channels" not in language_route[:3]
     here, there = (stt_route, language_route) if is_of_channel else (language_route, stt_route)
     text = "the language is chosen here" if is_of_channel else "the speech to text is chosen here"
     context.warn("PCR508", message, here, help, Label(context.document.value_span(there), text))
@@ -129,4 +138,25 @@ def _check_keyterms(stt: str | Mapping[str, Any], route: Route, context: RuleCon
         context.warn_at_key("PCR509", f"`{_shown(found)}` takes no keyterms", (*route, "keyterms"), help)
 
 
-VENDOR_RULES: tuple[Callable[[Subject, RuleContext], None], ...] = (_check_vendors, _check_hearing)
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _check_served(subject: Subject, context: RuleContext) -> None:
+    spoken = [placed for placed in subject.channels if placed.channel.ref.kind in _EMBEDDED_SPOKEN]
+    for placed in spoken if context.is_embedded else ():
+        for stage in (VOICE, STT):
+            here = stage.key in placed.channel.overrides
+            written = placed.channel.overrides[stage.key] if here else getattr(subject.agent, stage.key)
+            route = (*(placed.route if here else subject.route), stage.key)
+            found = [named(stage.key, one) for one, _ in each(written, route)]
+            vendors = [one.provider for one in found if one is not None and one.provider in stage.vendors]
+            if not found or len(vendors) < len(found) or not stage.embedded.isdisjoint(vendors):
+                continue  # nothing is asked for, what is wrong with it is a finding already, or it is there
+            lack = f"the embedded voice server has no {stage.noun} provider {_quoted(vendors)}"
+            help = f"let it fall back on what it has: {stage.key}: [{vendors[0]}…, {listed(stage.embedded)}]"
+            label = Label(context.document.value_span(placed.address_route), "the channel of these calls")
+            context.warn("PCR518", f"calls from browsers cannot use this: {lack}", route, help, label)
+
+
+VENDOR_RULES: tuple[Callable[[Subject, RuleContext], None], ...] = (_check_vendors, _check_hearing, _check_served)

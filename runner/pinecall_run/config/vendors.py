@@ -20,14 +20,15 @@ Key = Literal["model", "voice", "stt"]
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage of a call. ``embedded`` names those of ``vendors`` that the embedded server runs; ``None`` where it
-    does not run the stage yet, and says so of every channel that needs it."""
+    """One stage of a call. ``embedded`` names those of ``vendors`` that the embedded server runs. ``is_needed`` tells a
+    stage without which it refuses the agent; an agent that it cannot speak or listen with still chats."""
 
     key: Key
     noun: str
     form: str
     vendors: frozenset[str]
-    embedded: frozenset[str] | None = None
+    embedded: frozenset[str]
+    is_needed: bool = False
 
 
 MODEL = Stage(
@@ -39,21 +40,24 @@ MODEL = Stage(
          "scripted", "xai")
     ),
     embedded=frozenset(("openai", "scripted")),
+    is_needed=True,
 )  # fmt: skip
 VOICE = Stage(
     "voice",
     "voice",
-    "write provider:voice-id, such as elevenlabs:EXAVITQu4vr4xnSDxMaL, or provider/alias",
-    frozenset(("cartesia", "elevenlabs", "polly", "rime", "soniox", "xai")),
+    "write provider:voice-id, such as elevenlabs:EXAVITQu4vr4xnSDxMaL, provider/alias, or local",
+    frozenset(("cartesia", "elevenlabs", "local", "polly", "rime", "soniox", "xai")),
+    embedded=frozenset(("local",)),
 )
 STT = Stage(
     "stt",
     "speech-to-text",
     "write provider, provider/model or provider:model:language, such as deepgram:nova-3:es",
     frozenset(
-        ("assemblyai", "cartesia", "deepgram", "deepgram-flux", "elevenlabs", "flux", "gladia", "soniox", "transcribe",
-         "xai")
+        ("assemblyai", "cartesia", "deepgram", "deepgram-flux", "elevenlabs", "flux", "gladia", "local", "soniox",
+         "transcribe", "xai")
     ),
+    embedded=frozenset(("local",)),
 )  # fmt: skip
 
 PRODUCTS = {
@@ -115,7 +119,7 @@ def split_model(text: str) -> Named | None:
 def _split_voice(text: str) -> Named | None:
     separator = next((char for char in text if char in "/:"), "")
     provider, _, name = text.partition(separator) if separator else (text, "", "")
-    return Named(provider, name) if name else None
+    return Named(provider, name) if name or text == "local" else None
 
 
 def _split_stt(text: str) -> Named | None:
@@ -131,10 +135,12 @@ _SPLITS = {"model": split_model, "voice": _split_voice, "stt": _split_stt}
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """What a speech-to-text model can do; ``None`` where that is not known. Languages are primary subtags."""
+    """What a speech-to-text model can do; ``None`` where that is not known. Languages are primary subtags;
+    ``has_turns`` is whether it says when a caller has finished."""
 
     languages: frozenset[str] | None = None
     takes_keyterms: bool | None = None
+    has_turns: bool | None = None
 
 
 def _languages(codes: str) -> frozenset[str]:
@@ -153,24 +159,25 @@ _SONIOX = _languages(
 _UNIVERSAL_3 = _languages("de en es fr it pt")
 
 _FLUXES = (
-    ("flux-general-en", Hearing(_ENGLISH, True)),
-    ("flux-en", Hearing(_ENGLISH, True)),
-    ("flux", Hearing(_FLUX, True)),
+    ("flux-general-en", Hearing(_ENGLISH, True, True)),
+    ("flux-en", Hearing(_ENGLISH, True, True)),
+    ("flux", Hearing(_FLUX, True, True)),
 )
 _HEARING: dict[str, tuple[tuple[str, Hearing], ...]] = {
     "assemblyai": (("u3-rt-pro", Hearing(_UNIVERSAL_3)),),
     "cartesia": (("ink-whisper", Hearing(None, False)),),
     "deepgram": (
         *_FLUXES,
-        ("nova-3", Hearing(None, True)),
-        ("nova-2-general", Hearing(_NOVA_2, False)),
-        ("nova-2-", Hearing(None, False)),
-        ("nova-2", Hearing(_NOVA_2, False)),
+        ("nova-3", Hearing(None, True, False)),
+        ("nova-2-general", Hearing(_NOVA_2, False, False)),
+        ("nova-2-", Hearing(None, False, False)),
+        ("nova-2", Hearing(_NOVA_2, False, False)),
     ),
-    "deepgram-flux": (*_FLUXES, ("", Hearing(_FLUX, True))),
-    "flux": (*_FLUXES, ("", Hearing(_FLUX, True))),
-    "soniox": (("", Hearing(_SONIOX, True)),),
-    "transcribe": (("", Hearing(None, False)),),
+    "deepgram-flux": (*_FLUXES, ("", Hearing(_FLUX, True, True))),
+    "flux": (*_FLUXES, ("", Hearing(_FLUX, True, True))),
+    "local": (("", Hearing(_ENGLISH, True, False)),),
+    "soniox": (("", Hearing(_SONIOX, True, True)),),
+    "transcribe": (("", Hearing(None, False, False)),),
 }
 """By vendor what the names of models begin with, the first that fits counts."""
 

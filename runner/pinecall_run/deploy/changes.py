@@ -9,7 +9,7 @@ from typing import Any
 from pinecall_run.deploy.deployment import Deployment
 from pinecall_run.wire.absent import UNSET
 from pinecall_run.wire.commands import ONLY_ADDED, ChannelAdd
-from pinecall_run.wire.digest import digest
+from pinecall_run.wire.digest import digest, parts
 from pinecall_run.wire.registration import Registration
 
 NEXT_CALL, REGISTER = "next call", "re-register"
@@ -39,7 +39,7 @@ def shapes(deployment: Deployment) -> dict[str, Shape]:
     """The agents of a deployment, with what of them is known to the runner alone."""
     found = {}
     for name, agent in deployment.agents.items():
-        shape, unseen = shape_of(deployment.registrations[name]), agent.unseen()
+        shape, unseen = shape_of(agent.described()), agent.unseen()
         if unseen:  # it has functions of the project
             unseen |= {CODE: deployment.code, "lifespan": deployment.config.lifespan}
         found[name] = Shape({**shape.keys, **unseen}, shape.channels)
@@ -48,7 +48,7 @@ def shapes(deployment: Deployment) -> dict[str, Shape]:
 
 def shape_of(registration: Registration) -> Shape:
     """What the server is told of an agent."""
-    keys = {_known_as(key): value for key, value in registration.create.configuration().items()}
+    keys = {_known_as(key): value for key, value in parts(registration.create.configuration()).items()}
     return Shape(keys, {_key(channel): _options(channel) for channel in registration.channels})
 
 
@@ -61,14 +61,29 @@ def listed_shape(config: Any) -> Shape | None:
     """What a server says of an agent (``GET /api/sdk/agents?include_config=1``), if it says it."""
     match config:
         case {"keys": dict(keys), "channels": list(channels)}:
-            of_channels = {(each["type"], each.get("ref") or ""): each["keys"] for each in channels}
-            return Shape({_known_as(key): value for key, value in keys.items()}, of_channels)
+            return Shape(
+                {_known_as(key): value for key, value in keys.items()},
+                {
+                    (each["type"], each.get("ref") or ""): {
+                        _known_as(key): value for key, value in each["keys"].items()
+                    }
+                    for each in channels
+                },
+            )
     return None
 
 
 def _known_as(key: str) -> str:
     """What people call a key of the wire."""
-    return {"llm": "model", "preparing": "prompt of each call"}.get(key, key)
+    return _NAMES.get(key, key.removeprefix("config."))
+
+
+_NAMES = {
+    "llm": "model",
+    "preparing": "prompt of each call",
+    "media": "recording",
+    "config.recording_dir": "folder of recordings",
+}
 
 
 def _hashed(shape: Shape) -> Shape:
@@ -119,7 +134,8 @@ def _key(channel: ChannelAdd) -> tuple[str, str]:
 
 def _options(channel: ChannelAdd) -> dict[str, Any]:
     given = {name: value for name in ONLY_ADDED if (value := getattr(channel, name)) is not UNSET}
-    return {**channel.configuration(), **({CREDENTIALS: given} if given else {})}
+    keys = {_known_as(key): value for key, value in parts(channel.configuration()).items()}
+    return {**keys, **({CREDENTIALS: given} if given else {})}
 
 
 def _shown(key: tuple[str, str]) -> str:

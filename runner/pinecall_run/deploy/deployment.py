@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pinecall_run.config.model import PLAIN, Agent, Channel, Config
 from pinecall_run.config.script import Script
+from pinecall_run.deploy.session_config import media, session_config
 from pinecall_run.prompts.prompt import Prompt
 from pinecall_run.tools.binding import Binding
 from pinecall_run.tools.hook import Hook, Lifespan
@@ -36,6 +37,7 @@ class DeployedAgent:
         on: what is run at events, by their names.
         context: what tells variables of a call.
         model: what answers, if that is a function of the user's.
+        folder: the project's, absolute, for a server that reads files of this machine; ``None`` for one elsewhere.
     """
 
     config: Agent
@@ -46,6 +48,7 @@ class DeployedAgent:
     on: Mapping[str, Hook] = field(default_factory=dict)
     context: Hook | None = None
     model: Hook | None = None
+    folder: str | None = None
 
     @property
     def preparing_seconds(self) -> float:
@@ -56,11 +59,12 @@ class DeployedAgent:
         """The frames that register the agent."""
         return Registration(
             AgentCreate(agent_id=self.config.name, **self._configuration()),
-            tuple(
-                _channel(self.config.name, channel, rings="call.ringing" in self.config.on)
-                for channel in self.config.channels
-            ),
+            tuple(self._channel(channel, rings="call.ringing" in self.config.on) for channel in self.config.channels),
         )
+
+    def described(self) -> Registration:
+        """The same with files by the names that the author gave them: what the agent is, wherever the project lies."""
+        return replace(self, folder=None if self.folder is None else "").registration()
 
     def unseen(self) -> dict[str, Any]:
         """What the agent is made of that no server sees, by what people call it."""
@@ -88,7 +92,20 @@ class DeployedAgent:
             keys["tools"] = [binding.spec() for binding in self.tools.values()]
         if agent.allowed_origins is not None:
             keys["allowed_origins"] = list(agent.allowed_origins)
-        return keys
+        found = {"config": session_config(agent, self.folder), "media": media(agent)}
+        return keys | {key: value for key, value in found.items() if value}
+
+    def _channel(self, channel: Channel, *, rings: bool) -> ChannelAdd:
+        keys: dict[str, Any] = {**channel.overrides, **channel.credentials}
+        own = {key: keys.pop(key) for key in ("turn_detection", "vad") if key in keys}
+        if own:  # in whole: not every server lays a channel's `config` over the agent's key by key
+            keys["config"] = session_config(replace(self.config, **own), self.folder)
+        if channel.ref.ref:
+            keys["ref"] = channel.ref.ref
+        kind = "phone" if channel.ref.kind == "sip" else channel.ref.kind  # the wire has no type of its own for SIP
+        if rings and kind == "phone":
+            keys["ringing"] = True
+        return ChannelAdd(agent_id=self.config.name, type=kind, **keys)
 
     def _model(self) -> Any:
         model = self.config.model
@@ -120,17 +137,8 @@ def deploy(
 ) -> Deployment:
     """The deployment of a configuration; ``code`` is a hash of the functions' code."""
     registrations = {name: agent.registration() for name, agent in agents.items()}
-    content = [[r.create, list(r.channels)] for r in registrations.values()]
+    described = [agent.described() for agent in agents.values()]
+    content = [[each.create, list(each.channels)] for each in described]
     ours = [sorted(agent.unseen().items()) for agent in agents.values()]
     digest = hashlib.sha256(to_json([content, ours, config.lifespan, code])).hexdigest()
     return Deployment(config, agents, registrations, digest[:12], lifespan, code)
-
-
-def _channel(agent_id: str, channel: Channel, *, rings: bool) -> ChannelAdd:
-    keys: dict[str, Any] = {**channel.overrides, **channel.credentials}
-    if channel.ref.ref:
-        keys["ref"] = channel.ref.ref
-    kind = "phone" if channel.ref.kind == "sip" else channel.ref.kind  # the wire has no type of its own for SIP
-    if rings and kind == "phone":
-        keys["ringing"] = True
-    return ChannelAdd(agent_id=agent_id, type=kind, **keys)

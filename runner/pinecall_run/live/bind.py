@@ -50,11 +50,12 @@ def bind_project(checked: Checked, before: Code | None = None) -> tuple[Deployme
     if binder.diagnostics:
         return None, binder.diagnostics
     checked.code = code
-    agents = {name: _deployed(agent, checked, binder) for name, agent in config.agents.items()}
+    folder = root if config.server.url is None else None
+    agents = {name: _deployed(agent, checked, binder, folder) for name, agent in config.agents.items()}
     return deploy(config, agents, binder.lifespan, code.digest), []
 
 
-def _deployed(agent: Agent, checked: Checked, binder: _Binder) -> DeployedAgent:
+def _deployed(agent: Agent, checked: Checked, binder: _Binder, folder: str | None) -> DeployedAgent:
     name, hooks = agent.name, binder.hooks
     template = checked.templates[name]
     return DeployedAgent(
@@ -64,7 +65,9 @@ def _deployed(agent: Agent, checked: Checked, binder: _Binder) -> DeployedAgent:
         binder.tools.get(name, {}),
         template if agent.context is not None or template.is_of_call else None,
         {str(route[3]): hook for route, hook in hooks.items() if route[:3] == ("agents", name, "on")},
-        *(hooks.get(("agents", name, key)) for key in ("context", "model")),
+        hooks.get(("agents", name, "context")),
+        hooks.get(("agents", name, "model")),
+        folder,
     )
 
 

@@ -6,11 +6,12 @@ import asyncio
 import json
 import secrets
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from pinecall_run.config.model import Config
+from pinecall_run.config.model import Config, IceServer
 
 FIRST_PORT, PORTS = 7420, 10
 """Where servers of this machine are looked for, and put while there is room."""
@@ -47,12 +48,14 @@ async def server_of(config: Config, project: str, port: int | None, log_format: 
     if config.server.url is not None:
         yield Server(config.server.url, config.server.api_key)
     else:
-        async with embedded_server(project, port, log_format) as server:
+        async with embedded_server(project, port, log_format, ice_servers=config.server.ice_servers) as server:
             yield server
 
 
 @asynccontextmanager
-async def embedded_server(project: str, port: int | None, log_format: str = "text") -> AsyncIterator[Server]:
+async def embedded_server(
+    project: str, port: int | None, log_format: str = "text", *, ice_servers: Sequence[IceServer] = ()
+) -> AsyncIterator[Server]:
     """Start the server, and end it with the block. It ends by itself when this process dies in any way, because
     then its standard input ends.
 
@@ -75,7 +78,8 @@ async def embedded_server(project: str, port: int | None, log_format: str = "tex
     assert child.stdin is not None
     try:
         key = secrets.token_urlsafe(24)
-        child.stdin.write(json.dumps({"key": key, "ports": ports(port), "project": project}).encode() + b"\n")
+        order = {"key": key, "ports": ports(port), "project": project, "ice_servers": _as_browsers_do(ice_servers)}
+        child.stdin.write(json.dumps(order).encode() + b"\n")
         yield Server(await _url(child), key)
     finally:
         child.stdin.close()
@@ -85,6 +89,11 @@ async def embedded_server(project: str, port: int | None, log_format: str = "tex
         except TimeoutError:
             child.kill()
             await child.wait()
+
+
+def _as_browsers_do(servers: Sequence[IceServer]) -> list[dict[str, Any]]:
+    """Servers as ``RTCPeerConnection`` takes them, without what is not said of them."""
+    return [{key: value for key, value in asdict(server).items() if value} for server in servers]
 
 
 async def _url(child: asyncio.subprocess.Process) -> str:

@@ -17,6 +17,18 @@ def read_file(path: Path) -> bytes:
         OSError: it cannot be read, is larger than :data:`MAX_BYTES`, or is a pipe, socket or device: reading one might
             wait or go on for ever.
     """
+    data = read_start(path, MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise OSError(errno.EFBIG, f"it has more than {MAX_BYTES:,} bytes")
+    return data
+
+
+def read_start(path: Path, count: int) -> bytes:
+    """The first bytes of a regular file, however large it is.
+
+    Raises:
+        OSError: as :func:`read_file` says.
+    """
     if stat.S_ISSOCK(path.stat().st_mode):  # opening one fails for a reason that would not help
         raise OSError(errno.EINVAL, "it is not a regular file")
     # Opening a pipe waits for its other end without O_NONBLOCK, which means nothing to a regular file.
@@ -27,7 +39,4 @@ def read_file(path: Path) -> bytes:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise OSError(errno.EFBIG, f"it has more than {MAX_BYTES:,} bytes")
-    return data
+        return file.read(count)

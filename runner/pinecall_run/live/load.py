@@ -12,11 +12,12 @@ from typing import Any
 
 from pinecall_run.config.check import check_parts
 from pinecall_run.config.environments import Layer, layers, stacked
-from pinecall_run.config.model import Agent, Config, PromptSource
+from pinecall_run.config.model import Agent, Config, PromptSource, VoiceFile
 from pinecall_run.config.script import Script, check_script
 from pinecall_run.config.secrets import find_secrets
 from pinecall_run.live.code import Code
 from pinecall_run.live.environ import Environ
+from pinecall_run.live.files import read_start
 from pinecall_run.live.project import CONFIG_NAME, Project
 from pinecall_run.live.project_files import ProjectFiles
 from pinecall_run.live.prompt_usage import PromptUsage
@@ -144,6 +145,8 @@ class _Check:
                 result.diagnostics += usage.check(agent, prompt, result.prompts.get(agent.name))
             self._check_script(agent, document)
             result.diagnostics += tools.check(agent)
+        for file in config.voice_files if config is not None and config.server.url is None else ():
+            self._check_voice_file(file, document.value_span(file.route))
         result.diagnostics += usage.unused()
         result.tools, result.hooks = tools.sound, tools.sound_hooks
 
@@ -254,6 +257,20 @@ class _Check:
                 self._result.scripts[agent.name] = script
         self._result.diagnostics += found
 
+    def _check_voice_file(self, file: VoiceFile, span: Span) -> None:
+        """The server reads it when a call begins, so it is watched only while it is of no use."""
+        path = Path(file.name) if Path(file.name).is_absolute() else self._inside(file.name, span, file.route)
+        if path is None:
+            return
+        try:
+            start = read_start(path, 12)
+        except OSError as error:
+            self._cannot_read(path, error, span, file.route)
+            return
+        if file.is_sound and (start[:4], start[8:]) != (b"RIFF", b"WAVE") and self._is_readable(path, span, file.route):
+            message, help = f"{self._files.shown(path)} is not a WAV file", "save it as WAV: ffmpeg -i IN OUT.wav"
+            self._result.diagnostics.append(Diagnostic("PCR521", message, span, help=help, route=file.route))
+
     def _renamed(self, path: Path, others: list[str], span: Span) -> Fix | None:
         """The fix for the name of a file that was meant to be another one there."""
         document = self._result.document
@@ -266,13 +283,17 @@ class _Check:
 
     def _named_text(self, name: str, span: Span, route: Route) -> Text | None:
         """The text of a file that the configuration names, or a finding at that place."""
+        path = self._inside(name, span, route)
+        text = None if path is None else self._read(path, span, route)
+        return None if path is None or text is None else Text(text, self._files.shown(path))
+
+    def _inside(self, name: str, span: Span, route: Route) -> Path | None:
+        """The file of a relative name, or a finding at that place when it leads out of the project."""
         path = self._files.inside(name)
         if path is None:
             message = f"`{name}` lies outside the project"
             self._result.diagnostics.append(Diagnostic("PCR001", message, span, route=route))
-            return None
-        text = self._read(path, span, route)
-        return None if text is None else Text(text, self._files.shown(path))
+        return path
 
     def _read(self, path: Path, span: Span, route: Route) -> str | None:
         if not self._is_readable(path, span, route):
@@ -287,16 +308,19 @@ class _Check:
         try:
             self._result.files[path] = self._files.read(path)[1]
         except OSError as error:
-            shown = self._files.shown(path)
-            is_missing = isinstance(error, FileNotFoundError)
-            message = f"{shown} does not exist" if is_missing else f"{shown} cannot be read: {error.strerror}"
-            others = _others(path) if is_missing else []
-            help = _near(path, others) if is_missing else None
-            fix = self._renamed(path, others, span) if route else None
-            self._result.diagnostics.append(Diagnostic("PCR001", message, span, help=help, route=route, fix=fix))
-            self._result.files[path] = b""
+            self._cannot_read(path, error, span, route)
             return False
         return True
+
+    def _cannot_read(self, path: Path, error: OSError, span: Span, route: Route) -> None:
+        shown = self._files.shown(path)
+        is_missing = isinstance(error, FileNotFoundError)
+        message = f"{shown} does not exist" if is_missing else f"{shown} cannot be read: {error.strerror}"
+        others = _others(path) if is_missing else []
+        help = _near(path, others) if is_missing else None
+        fix = self._renamed(path, others, span) if route else None
+        self._result.diagnostics.append(Diagnostic("PCR001", message, span, help=help, route=route, fix=fix))
+        self._result.files[path] = b""
 
 
 def _others(path: Path) -> list[str]:

@@ -61,6 +61,10 @@ CODES: dict[str, str] = {
     "PCR515": "prompt looks like a file name",
     "PCR516": "agent names that are too much alike",
     "PCR517": "no effect beside a model function",
+    "PCR518": "voice or ear that the embedded server has not",
+    "PCR519": "turn taking at odds with itself",
+    "PCR520": "no effect with a server elsewhere",
+    "PCR521": "not a WAV file",
     "PCR601": "script is not usable",
 }
 """Code to title. A code is never used again for something else; docs/diagnostics.md has an example of each."""

@@ -17,7 +17,7 @@ from pinecall_run.voice.admission import Access, Policy
 from pinecall_run.voice.hub import Hub
 from pinecall_run.voice.token_door import TokenDoor, refusal, visitor
 from pinecall_run.wire.commands import ONLY_ADDED
-from pinecall_run.wire.digest import digest
+from pinecall_run.wire.digest import digest, parts
 
 _PAGE = Path(__file__).parent / "page"
 _HEADERS = {
@@ -106,13 +106,16 @@ def _digests(agent: Agent) -> dict[str, Any]:
     channels = []
     for channel in agent.channels.values():
         given = {key: channel.options[key] for key in ONLY_ADDED if key in channel.options}
-        keys = {key: digest(value) for key, value in channel.options.items() if key not in given}
+        keys = {key: digest(value) for key, value in parts(channel.options).items() if key not in given}
         ref = channel.ref if isinstance(channel.ref, str) else None
         channels.append(
             {"type": channel.type, "ref": ref, "keys": {**keys, **({"credentials": digest(given)} if given else {})}}
         )
     return {
-        "config": {"keys": {key: digest(value) for key, value in agent.configuration.items()}, "channels": channels}
+        "config": {
+            "keys": {key: digest(value) for key, value in parts(agent.configuration).items()},
+            "channels": channels,
+        }
     }
 
 
