@@ -46,8 +46,8 @@ def test_steps_begin_at_the_decision_values(encode: Encode, step: int, edges: di
     for edge, code in edges.items():
         below, on = encode(np.array([edge * step - 1, edge * step], np.int16)).hex(" ").split()
         assert (on, below != on) == (code, True)
-        over = encode(np.array([-edge * step - 1], np.int16))[0]
-        assert over == int(code, 16) ^ 0x80
+        minus = encode(np.array([-edge * step, -edge * step - 1], np.int16))
+        assert [code ^ 0x80 for code in minus] == [int(below, 16), int(on, 16)]
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_a_file_that_is_still_being_written_is_read_as_far_as_it_goes() -> None:
         (pcm().replace(b"\x01\x00\x01\x00\x80\x3e", b"\x01\x00\x00\x00\x80\x3e"), "0 channels"),
         (pcm().replace(b"\x80\x3e\0\0", b"\0\0\0\0", 1), "0 Hz"),
         (pcm().replace(b"\x02\x00\x10\x00data", b"\x02\x00\x0c\x00data"), "12 bits"),
-        (pcm().replace(b"\x02\x00\x10\x00data", b"\x00\x00\x10\x00data"), "frames of 0 bytes"),
+        (pcm().replace(b"\x02\x00\x10\x00data", b"\x00\x00\x10\x00data"), "0 bytes a frame"),
     ],
 )
 def test_what_is_none_is_refused_with_a_reason(data: bytes, reason: str) -> None:

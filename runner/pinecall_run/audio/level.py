@@ -42,5 +42,5 @@ def level_of(samples: Samples) -> Level:
     peak = max(float(wide[wide.argmax()]), -float(wide[wide.argmin()])) / FULL_SCALE
     if not peak:
         return SILENT
-    rms = (float(np.dot(wide, wide)) / len(samples)) ** 0.5 / FULL_SCALE
+    rms = min((float(np.dot(wide, wide)) / len(samples)) ** 0.5 / FULL_SCALE, 1.0)  # floats round up, too
     return Level(rms, peak, max(20 * log10(rms), FLOOR_DB))

@@ -136,9 +136,7 @@ class Detector:
         """An ear for one call; ``on_probability`` must be quick."""
         if not self._free:
             self._grow(len(self._sound))
-        slot = self._free.pop()
-        self._forget(slot)
-        return Ear(self, slot, on_probability)
+        return Ear(self, self._free.pop(), on_probability)
 
     async def close(self) -> None:
         """Deliver nothing more, and end the thread."""
