@@ -49,3 +49,10 @@ def test_every_level_is_within_its_bounds(samples: list[int]) -> None:
     assert -60 <= level.energy_db <= 0
     assert level.peak == max(map(abs, samples), default=0) / 32_768
     assert 0 <= level.volume <= 1
+
+
+def test_the_loudest_of_some_chunks_is_as_loud_as_it_is_alone() -> None:
+    quiet, loud = (np.full(320, level, np.int16) for level in (100, 8_000))
+    assert loudest([quiet, loud, quiet]) == pytest.approx(level_of(loud).volume)
+    assert loudest([np.zeros(320, np.int16)]) == 0.0
+    assert loudest([np.ones(320, np.int16)]) == 0.0

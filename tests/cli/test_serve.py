@@ -78,3 +78,25 @@ async def test_a_taken_port_is_one_sentence() -> None:
         _, error = await process.communicate()
     assert process.returncode == 1
     assert error.decode() == f"Error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+async def test_ice_servers_come_from_the_environment() -> None:
+    servers = [{"urls": "stun:127.0.0.1:9"}]
+    async with _serving(PINECALL_ICE_SERVERS=json.dumps(servers)) as lines:
+        url = lines[0].split()[-1] + "/webrtc/ice-servers"
+        answer = await asyncio.to_thread(urllib.request.urlopen, url, timeout=20)
+        with answer:
+            assert json.load(answer) == {"iceServers": servers}
+
+
+async def test_ice_servers_that_are_none_stop_it_without_being_shown() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *command("serve", "--port", "0"),
+        env=clean_environment(PINECALL_ICE_SERVERS='[{"urls": "turn:h", "credential": "hunter2"}]'),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(20):
+        _, said = await process.communicate()
+    assert process.returncode == 1
+    assert b"PINECALL_ICE_SERVERS: server 1: a TURN server needs username and credential" in said
+    assert b"hunter2" not in said

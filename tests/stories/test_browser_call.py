@@ -67,6 +67,7 @@ CALL = """async (source) => {
   });
   let sdp = peer.localDescription.sdp;
   if (source === "oscillator") sdp = sdp.replace(/^(a=candidate:\\S+ 1 udp \\d+) \\S+/gm, "$1 hidden.local");
+  call.offered = sdp.split("\\n").filter((line) => /^a=candidate.* udp /.test(line));
   const {token} = await (await fetch("/webrtc/token?agent_id=desk")).json();
   const answer = await fetch("/webrtc/offer", {
     method: "POST",
@@ -136,6 +137,9 @@ async def test_chromium_is_heard_and_hears(source: str, tmp_path: Path, monkeypa
         (session,) = reception.sessions
         assert session.caller.config == {"language": "es"}
         assert await _heard(session) > 0.8
+        offered = await page.evaluate("call.offered")
+        assert offered
+        assert all((" hidden.local " in line) is (source == "oscillator") for line in offered)
         await page.wait_for_timeout(500)
         frequency, decibels = await page.evaluate(LOUDEST)
         assert abs(frequency - ANSWERED) < 20

@@ -204,6 +204,24 @@ async def test_a_page_that_reads_nothing_is_let_go(monkeypatch: pytest.MonkeyPat
         await phone.hang_up()
 
 
+async def test_a_conversation_that_breaks_as_it_ends_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    reception = Reception()
+    async with calls(reception) as server:
+        phone = Phone()
+        await phone.call(server)
+        (session,) = reception.sessions
+        await until(lambda: session.heard, PATIENCE)
+
+        def fail(reason: str) -> None:
+            raise ValueError(reason)
+
+        monkeypatch.setattr(session, "end", fail)
+        (call,) = server._calls
+        await phone.hang_up()
+        await until(lambda: not server._calls, PATIENCE)
+        assert call._ice._closed
+
+
 @pytest.mark.parametrize("method", ["hear", "take"])
 async def test_a_conversation_that_breaks_stops_nobody_else(
     method: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -35,6 +35,7 @@ REPORT_BEATS = 125
 CHECK_BEATS = 25
 
 CLOSE_SECONDS = 2.0
+STOP_SECONDS = 6.0
 
 DISCONNECTED, STOPPED, FAILED = "disconnected", "server_stopped", "error"
 
@@ -102,7 +103,9 @@ class Calls:
         self._is_closed = True
         for call in self._calls:
             call.leave(STOPPED)
-        await asyncio.gather(*self._calls.values(), return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await asyncio.gather(*self._calls.values(), return_exceptions=True)
 
 
 class Call:
@@ -210,6 +213,14 @@ class Call:
             data = self._offer.data
             await self._sctp.start(RTCSctpCapabilities(data.max_message_size), data.port)
 
+    def _say_goodbye(self) -> None:
+        if self._session is None or self._is_ended:
+            return
+        try:
+            self._session.end(self._reason)
+        except Exception as error:  # noqa: BLE001 - the sockets are to be closed whatever becomes of it
+            _LOG.error("a conversation broke as it ended: %s", type(error).__name__)
+
     def _beat(self, now: float) -> None:
         assert self._session is not None
         assert self._ear is not None
@@ -238,9 +249,7 @@ class Call:
 
     async def _shut(self) -> None:
         """Let go of everything, whatever state it is in; a page that is there still gets what was told it."""
-        assert self._session is not None
-        if not self._is_ended:
-            self._session.end(self._reason)
+        self._say_goodbye()
         if self._reason != DISCONNECTED and self._dtls.state == "connected":
             await self._channel.close()
         self._ice.on_media = None

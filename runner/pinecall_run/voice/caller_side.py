@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from pinecall_run.audio.chunk import SILENCE, Samples
-from pinecall_run.audio.level import level_of
+from pinecall_run.audio.level import loudest
 from pinecall_run.providers.contracts import Heard, Transcript
 from pinecall_run.turns import actions, inputs
 from pinecall_run.turns.machine import TurnMachine
@@ -36,6 +37,9 @@ class Judge(Protocol):
 LOUD_ENOUGH_TO_ASK = 0.3
 """Probability of a voice from which its loudness is worth the arithmetic."""
 
+RECENT = 12
+"""Chunks, a quarter of a second, whose loudest says how loud a voice is."""
+
 _AGENT_MAY_BEGIN = frozenset((State.IDLE, State.PENDING, State.SPEAKING))
 
 
@@ -59,7 +63,7 @@ class CallerSide:
         """The message of the model's history that is the caller's current turn."""
         self._recorded = 0
         self._latest = Transcript("", is_final=True)
-        self._loudest: Samples = SILENCE
+        self._recent: deque[Samples] = deque([SILENCE], RECENT)
         self._times: TurnTimes | None = None
         self.latest = ""
         """The id of the message that a reply would answer now."""
@@ -72,7 +76,7 @@ class CallerSide:
 
     def hear(self, chunk: Samples) -> None:
         """20 ms of the caller."""
-        self._loudest = chunk
+        self._recent.append(chunk)
         self.ear.hear(chunk)
         if self.judge is not None:
             self.judge.hear(chunk)
@@ -80,7 +84,7 @@ class CallerSide:
 
     def on_probability(self, probability: float) -> None:
         """How probable a voice is in the last 32 ms."""
-        volume = level_of(self._loudest).volume if probability >= LOUD_ENOUGH_TO_ASK else 0.0
+        volume = loudest(self._recent) if probability >= LOUD_ENOUGH_TO_ASK else 0.0
         self.take(inputs.Voice(probability, volume))
 
     def on_heard(self, heard: Heard) -> None:

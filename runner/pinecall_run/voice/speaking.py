@@ -66,6 +66,7 @@ class Speaker:
         """What is to be heard, in order; the first is being played once it ``has_begun``."""
         self._making: asyncio.Task[None] | None = None
         self._made: Utterance | None = None
+        self._is_fading = False
 
     @property
     def is_busy(self) -> bool:
@@ -88,6 +89,9 @@ class Speaker:
 
     def take(self, *, may_begin: bool) -> Samples | None:
         """The next 20 ms for the caller. ``may_begin`` where nothing keeps the agent from beginning an utterance."""
+        if self._is_fading:  # what was cut ends before anything else begins
+            self._is_fading = False
+            return self._mixer.take()[0]
         first = self._line[0] if self._line else None
         if first is not None and (first.has_begun or may_begin):
             while first.pieces and self._mixer.queued_samples < LOOK_AHEAD:
@@ -110,7 +114,7 @@ class Speaker:
 
     def cut(self) -> list[Utterance]:
         """Fall silent within one chunk; what had begun or waited, in order."""
-        self._mixer.cut()
+        self._fade()
         dropped = list(self._line)
         for utterance in dropped:
             self._drop(utterance)
@@ -120,8 +124,12 @@ class Speaker:
         """Take one utterance out, silently if it had not begun."""
         if utterance in self._line:
             if utterance.has_begun:
-                self._mixer.cut()
+                self._fade()
             self._drop(utterance)
+
+    def _fade(self) -> None:
+        self._mixer.cut()
+        self._is_fading = True
 
     def find(self, message_id: str) -> Utterance | None:
         """The utterance of an id, if it is still to be heard."""
