@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.audio._tones import noise, tone
 
 from pinecall_run.audio.chunk import SILENCE
-from pinecall_run.audio.level import SILENT, Level, level_of
+from pinecall_run.audio.level import SILENT, Level, level_of, loudest
 
 MIN_VOLUME = 0.35  # protocol: interruption
 

@@ -47,6 +47,7 @@ class HttpDoor:
             Mount("/page", _Page(directory=_PAGE)),
             Route("/healthz", self._health),
             Route("/chat/token", self._chat_token),
+            Route("/stream/token", self._stream_token),
             Route("/api/sdk/agents", self._agents),
             Route("/api/sdk/agents/{slug:path}", self._kick, methods=["DELETE"]),
         ]
@@ -99,6 +100,9 @@ class HttpDoor:
 
     async def _chat_token(self, request: Request) -> Response:
         return self._tokens.give("chat", request)
+
+    async def _stream_token(self, request: Request) -> Response:
+        return self._tokens.give("stream", request)
 
 
 def _digests(agent: Agent) -> dict[str, Any]:
