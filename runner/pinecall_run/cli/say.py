@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # needs an extra
     from pinecall_run.cli._ear import CallEar
 
 SPEED = 2.0
-"""At four times the server's voice detector begins to fall behind; an ear of this machine needs a third of real time."""
+"""At four times the server's voice detector begins to fall behind; a local ear needs a third of real time."""
 
 CHUNK_SECONDS = 0.02
 
