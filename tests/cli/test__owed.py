@@ -53,17 +53,19 @@ def test_an_answer_is_owed_until_it_is_over() -> None:
 def test_a_voice_that_says_nothing_is_waited_for_less() -> None:
     assert _settled_at(_after((1, "speech.ended")), quiet=0) == 1 + VOICE_SECONDS
     assert _settled_at(_after((1, "speech.ended"), (2, "speech.started")), quiet=0) == 2
+    assert _settled_at(_after((1, "speech.ended"), (2, "bot.speaking"), (3, "bot.finished")), quiet=0) == 3
 
 
 def test_a_tool_is_waited_for_whatever_is_said_meanwhile() -> None:
-    call, other = {"msg_id": "m"}, {"msg_id": "n"}
+    call = {"tool_calls": [{"id": "t"}, {"id": "u"}]}
     owed = _after((1, "llm.tool_call", call), (2, "bot.speaking"), (3, "bot.finished"))
     assert owed.is_awaited(3)
     assert _settled_at(owed) == 1 + TOOL_SECONDS
-    owed.event({"event": "llm.tool_result", **other}, 4)
+    owed.event({"event": "llm.tool_result", "results": [{"tool_call_id": "t"}]}, 4)
+    owed.event({"event": "bot.finished"}, 4.5)
     owed.event({"event": "llm.error"}, 5)
     assert not owed.is_settled(20, quiet=3, since=0)
-    owed.event({"event": "llm.tool_result", **call}, 21)
+    owed.event({"event": "llm.tool_result", "results": [{"tool_call_id": "u"}]}, 21)
     assert _settled_at(owed) == 21 + ANSWER_SECONDS
     owed.event({"event": "bot.interrupted"}, 22)
     assert _settled_at(owed) == 25

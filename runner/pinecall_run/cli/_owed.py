@@ -34,11 +34,12 @@ class Owed:
         if name in _OWES:
             debt, seconds = _OWES[name]
             self._debts[debt] = now + seconds
-        tool = f"tool {frame.get('msg_id')}"
         if name == "llm.tool_call":
-            self._debts[tool] = now + TOOL_SECONDS
+            for call in frame.get("tool_calls") or ():
+                self._debts[f"tool {call.get('id')}"] = now + TOOL_SECONDS
         elif name == "llm.tool_result":
-            self._debts.pop(tool, None)
+            for result in frame.get("results") or ():
+                self._debts.pop(f"tool {result.get('tool_call_id')}", None)
         if name in _PAYS or name in _OWES:
             self._last = now
 
@@ -69,7 +70,7 @@ _OWES = {
     "bot.word": ("answer", ANSWER_SECONDS),
 }
 _PAYS = {
-    "bot.speaking": ("greeting",),
+    "bot.speaking": ("greeting", "voice"),
     "speech.started": ("voice",),
     "user.message": ("voice",),
     "turn.end": ("voice",),

@@ -23,8 +23,8 @@ from pinecall_run.live.project import Project
 if TYPE_CHECKING:  # needs an extra
     from pinecall_run.cli._ear import CallEar
 
-SPEED = 4.0
-"""An ear that needs a quarter of real time keeps up with it."""
+SPEED = 2.0
+"""At four times the server's voice detector begins to fall behind; a local ear needs a third of real time."""
 
 CHUNK_SECONDS = 0.02
 
