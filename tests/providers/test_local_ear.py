@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from tests.providers._callers import chunks, errors, needs_flite, resampled, sai
 
 from pinecall_run.audio.chunk import SILENCE, Samples
 from pinecall_run.providers import _decoders, local_ear
-from pinecall_run.providers.contracts import Audio, HearingStream, ProviderError, SpeechSpec, Transcript
+from pinecall_run.providers.contracts import Audio, Heard, HearingStream, ProviderError, SpeechSpec, Transcript
 from pinecall_run.providers.local_ear import LocalEar, close, open_stt
 
 GRAMMAR = ["where is order <number>", "my order number is <number>", "i want to return a broken lamp", "thank you"]
@@ -40,6 +41,10 @@ def ear(**options: Any) -> LocalEar:
 def pid(stream: HearingStream) -> int:
     process: asyncio.subprocess.Process = stream._decoder._process  # type: ignore[attr-defined]
     return process.pid
+
+
+async def all_of(stream: HearingStream) -> list[Heard]:
+    return [heard async for heard in stream.heard()]
 
 
 async def understood(stream: HearingStream, samples: Samples, before: float = 0.3) -> list[Transcript]:
@@ -67,7 +72,7 @@ async def test_a_caller_is_understood_word_by_word_and_then_for_good() -> None:
     assert [transcript.is_final for transcript in heard] == [*[False] * (len(heard) - 1), True]
     texts = [transcript.text for transcript in heard[:-1]]
     assert 3 <= len(texts) <= 15
-    assert all(one != other for one, other in zip(texts, texts[1:], strict=False))
+    assert all(one != other for one, other in pairwise(texts))
     assert 0.1 < heard[-1].confidence <= 1
     heard = await understood(stream, said("the package has not arrived yet"), before=4)
     assert errors("the package has not arrived yet", heard[-1].text) <= 1
@@ -135,9 +140,7 @@ async def test_a_process_that_dies_is_an_error_of_its_own_stream_only() -> None:
     one, other = await asyncio.gather(ear().open(), ear().open())
     os.kill(pid(one), signal.SIGKILL)
     with pytest.raises(ProviderError, match="ended in the middle"):
-        async with asyncio.timeout(WAIT):
-            async for _ in one.heard():
-                pass
+        await asyncio.wait_for(all_of(one), WAIT)
     for _ in range(50):
         one.hear(SILENCE)
     one.finish()
@@ -149,11 +152,7 @@ async def test_a_process_that_dies_is_an_error_of_its_own_stream_only() -> None:
 
 async def test_closing_ends_the_process_and_whoever_listens() -> None:
     stream = await ear().open()
-
-    async def listen() -> list[object]:
-        return [heard async for heard in stream.heard()]
-
-    listening = asyncio.create_task(listen())
+    listening = asyncio.create_task(all_of(stream))
     await asyncio.sleep(0.05)
     await asyncio.gather(stream.close(), stream.close())
     async with asyncio.timeout(WAIT):
@@ -268,7 +267,7 @@ async def test_its_processes_end_with_the_server_however_it_ends() -> None:
     server.kill()
     await server.wait()
     async with asyncio.timeout(WAIT):
-        while any(map(is_running, pids)):
+        while any(map(is_running, pids)):  # noqa: ASYNC110 - nobody tells of the end of a stranger's child
             await asyncio.sleep(0.05)
 
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pinecall_run.voice.sentences import LONGEST_CHARACTERS, Sentences
 
 PIECES = st.sampled_from(
-    [*"abcXYZ .,!?…;:\n\t\"')(*_`|#-–—0159€", "Dr.", " e.g. ", "3. März ", " and ", "etc. ", "1.000,50", "p. ej. ", "```",
-     "https://x.com/a.b?c", "。", "你好", "「", "」", "، ", "؟ ", "। ", "नमस्ते", "😀", "J. R. ", "a" * 70, "b " * 40]
+    [*"abcXYZ .,!?…;:\n\t\"')(*_`|#-–—0159€", "Dr.", " e.g. ", "3. März ", " and ", "etc. ", "1.000,50", "p. ej. ",
+     "```", "https://x.com/a.b?c", "。", "你好", "「", "」", "، ", "؟ ", "। ", "नमस्ते", "😀", "J. R. ",
+     "a" * 70, "b " * 40]
 )  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=60).map("".join)
 LANGUAGES = st.sampled_from(["en", "en-GB", "de", "es", "zh", ""])

@@ -29,7 +29,8 @@ _LOUDER, _FLOOR, _RISE = 3, 40.0, 1.005
 _GRAMMAR, _OPEN, _CHEAP = "grammar", "_default", "cheap"
 _ONE_WORD = "#JSGF V1.0; grammar cheap; public <cheap> = one;"
 _BOOST = 100.0
-_DOUBTFUL = 0.7
+_DOUBTFUL = 0.93
+"""Callers who say a sentence of the grammar reach 0.96, on a noisy line 0.94; others 0.84 to 0.96."""
 _NICE = 5
 
 
@@ -107,7 +108,9 @@ class Ear:
         unknown = [word for word in asked["words"] if self._decoder.lookup_word(word) is None]
         unknown = self._teach(unknown) if unknown else []
         if asked["grammar"] and not unknown:
+            self._decoder.config["bestpath"] = False  # it would accept half a sentence of a grammar
             self._decoder.add_jsgf_string(_GRAMMAR, asked["grammar"])
+            self._decoder.config["bestpath"] = True
             self._decoder.activate_search(_GRAMMAR)
             self._search = _GRAMMAR
         self._answer({"unknown": unknown})
@@ -218,7 +221,7 @@ class Ear:
 
 def _confidence(segments: Sequence[tuple[str, float]]) -> float:
     """The geometric mean of the words' own, without the silences and noises between them."""
-    known = [min(max(probability, 1e-6), 1.0) for word, probability in segments if word[:1] not in "<[+"]
+    known = [min(max(probability, 1e-6), 1.0) for word, probability in segments if word[:1] not in "<[+("]
     return round(math.exp(sum(map(math.log, known)) / len(known)), 3) if known else 0.0
 
 
