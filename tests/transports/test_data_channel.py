@@ -36,6 +36,8 @@ class Channel:
     def send(self, text: str) -> None:
         if self.readyState != "open":
             raise InvalidStateError
+        if len(text) > 10_000:
+            raise ValueError("the remote party only supports messages of less")
         self.sent.append(json.loads(text))
 
     def close(self) -> None:
@@ -157,6 +159,15 @@ def test_tool_results_are_for_developers(shows_results: bool) -> None:
     channel, browser, _ = opened(shows_results=shows_results)
     channel.event(TerminalToolResult(agent_id="desk", call_id="c", result={}))
     assert len(browser.sent) == int(shows_results)
+
+
+def test_an_event_that_the_page_cannot_take_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    channel, browser, _ = opened()
+    channel.event(BotSpeaking(agent_id="desk", call_id="c", message_id="1", text="secret" * 3000))
+    channel.event(speaking(2))
+    assert [frame["message_id"] for frame in browser.sent] == ["2"]
+    assert "secret" not in caplog.text
+    assert "left out" in caplog.text
 
 
 def test_a_page_that_does_not_read_is_noticed() -> None:

@@ -83,6 +83,13 @@ def test_on_a_line_with_200_ms_of_jitter_and_20_per_cent_loss_little_more_than_t
     assert len(middle(played)) < 3000 + 12  # it did not drift away
 
 
+def test_where_some_are_always_late_it_soon_waits_for_them() -> None:
+    """Every tenth comes 90 ms late, the others are there in the meantime."""
+    buffer, played = play(500, lambda n: 0.09 if n % 10 == 5 else 0.0)
+    assert 0.09 < buffer.delay < 0.15
+    assert [n for n in numbers(played) if n >= 100] == list(range(100, 500))
+
+
 def test_the_delay_shrinks_again_when_the_line_is_good() -> None:
     chance = random.Random(4)
     arrivals = [(0.02 * n + (chance.random() * 0.2 if n < 1000 else 0.0), n) for n in range(4000)]

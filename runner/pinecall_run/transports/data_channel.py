@@ -145,7 +145,11 @@ class EventsChannel:
         if self._channel is None:
             self._early.append(text)
             return
-        with contextlib.suppress(InvalidStateError):  # it is closing
+        try:
             self._channel.send(text)
+        except InvalidStateError:
+            return  # it is closing
+        except ValueError:
+            _LOG.warning("an event of %d characters is more than the page takes: left out", len(text))
         if self._channel.bufferedAmount > MAX_BUFFERED:
             self._on_overrun()

@@ -48,7 +48,6 @@ class JitterBuffer:
 
     def __init__(self) -> None:
         self.delay = MIN_DELAY
-        self.late = 0
         self._forget()
 
     def _forget(self) -> None:
@@ -71,8 +70,7 @@ class JitterBuffer:
         self._last = at if self._last is None else max(at, self._last)
         self._observe(transit, now)
         if self._floor is not None and at < self._floor:
-            self.late += 1
-            return
+            return  # too late
         self._packets[at] = payload
         if len(self._packets) > MOST:
             del self._packets[min(self._packets)]

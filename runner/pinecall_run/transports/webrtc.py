@@ -259,6 +259,9 @@ class Call:
                     await self._sctp.stop()
                 await self._dtls.stop()
         await self._ice.close()
+        _LOG.debug(
+            "ignored in a call: %d messages, %d datagrams", self._channel.ignored, self._ear.ignored if self._ear else 0
+        )
         self._dtls.remove_all_listeners()
         if self._sctp:
             self._sctp.remove_all_listeners()
