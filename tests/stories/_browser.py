@@ -28,10 +28,10 @@ has_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: ap
 
 
 @asynccontextmanager
-async def browsing() -> AsyncIterator[Browser]:
-    """A browser, closed at the end."""
+async def browsing(*more: str) -> AsyncIterator[Browser]:
+    """A browser, closed at the end; ``more`` are arguments of its own."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *more])
         try:
             yield browser
         finally:

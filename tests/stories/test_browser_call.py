@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aioice.ice import get_host_addresses
 from playwright.async_api import Page, async_playwright
-from tests.stories.test_page import ARGUMENTS, CHROMIUM
+from tests.stories._browser import ARGUMENTS, CHROMIUM
 from tests.transports._peers import Reception, Session, share, tone
 from tests.voice._door import client, server
 from tests.voice._fakes import until
