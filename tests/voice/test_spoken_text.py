@@ -35,6 +35,7 @@ MARKS = st.lists(PIECES, max_size=40).map("".join)
         ("See https://user@www.example.com:80/a/b?c=1, now.", "See example.com, now."),
         ("(https://x.com/a) <https://y.com/b>", "(x.com) y.com"),
         ("**https://x.com/a**", "x.com"),
+        ("看https://x.com/a", "看x.com"),
         ("Write to a.b@example.com.", "Write to a.b@example.com."),
         ("| a | b |", "a, b"),
         ("|---|:--:|", ""),

@@ -25,7 +25,7 @@ _LEAD_CHUNKS = 15
 _PRIME = _SECOND * 4 // 5
 _PARTIAL = _SECOND // 5
 _LONGEST, _QUIET = 30 * _SECOND, 3 * _SECOND
-_LOUDER, _FLOOR, _RISE = 3, 40.0, 1.005
+_LOUDER, _FLOOR, _FLOOR_CHUNKS = 3, 40, 100
 _GRAMMAR, _OPEN, _CHEAP = "grammar", "_default", "cheap"
 _ONE_WORD = "#JSGF V1.0; grammar cheap; public <cheap> = one;"
 _BOOST = 100.0
@@ -64,16 +64,16 @@ def _serve(source: BinaryIO, answer: Answer) -> None:
 
 
 class Level:
-    """Tells sound from quiet by the peak of a chunk, against a floor that follows the noise of the line."""
+    """Tells sound from quiet by the peak of a chunk, against the quietest one of the last two seconds."""
 
     def __init__(self) -> None:
-        self._floor = _FLOOR
+        self._peaks: deque[int] = deque(maxlen=_FLOOR_CHUNKS)
 
     def is_voiced(self, chunk: bytes) -> bool:
         samples = memoryview(chunk).cast("h")
         peak = max(max(samples, default=0), -min(samples, default=0))
-        self._floor = max(_FLOOR, min(self._floor * _RISE, peak))
-        return peak > _LOUDER * self._floor
+        self._peaks.append(peak)
+        return peak > _LOUDER * max(_FLOOR, min(self._peaks))
 
 
 class Ear:

@@ -30,7 +30,7 @@ _STEPS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     (re.compile(r"\]\([^()\s]*\)"), ""),  # the end of a link whose beginning was a sentence of its own
     (re.compile(r"<((?:https?://|www\.)[^\s>]+|[^\s<>@]+@[^\s<>@]+)>"), r"\1"),  # addresses in angle brackets
     (re.compile(r"</?[a-zA-Z][^<>]*>"), " "),  # HTML
-    (re.compile(r"\b(?:https?://|www\.)[^\s<>]+"), _host),
+    (re.compile(r"(?:https?://|\bwww\.)[^\s<>]+"), _host),
     (re.compile(r"\\([\\`*_{}\[\]()#+.!|~>-])"), r"\1"),  # what was escaped
     (re.compile(r"[ \t]*\|[ \t]*"), ", "),  # cells of a table
     (re.compile(r"`+|~~+|\*\*+|__+"), ""),  # code, struck out, bold: also halves of them
