@@ -91,6 +91,26 @@ def the_beginning_is_that_of_the_voice_and_the_end_its_last_window() -> Trace:
 
 
 @script
+def a_voice_may_get_weaker_than_it_began() -> Trace:
+    return call() >> voice(0.5) << SpeechStarted >> voice(1.0, probability=0.4) << State.LISTENING
+
+
+@script
+def the_same_word_is_understood_again() -> Trace:
+    trace = call() >> voice(0.5) << SpeechStarted >> Partial("yes") >> quiet(1.0)
+    trace = trace << FinishTranscript() << SpeechEnded << UserMessage << TurnEnded >> AgentBegan(1) >> AgentEnded()
+    trace = trace << State.IDLE >> voice(0.5) << SpeechStarted >> quiet(0.2) << FinishTranscript() >> Final("Yes.")
+    return trace << like(UserMessage, turn_id=2, text="Yes.") << EagerTurn
+
+
+@script
+def a_transcript_that_comes_when_all_is_answered_begins_nothing() -> Trace:
+    trace = call() >> voice(0.5) << SpeechStarted >> Partial("where is it") >> quiet(1.0)
+    trace = trace << FinishTranscript() << SpeechEnded << UserMessage << TurnEnded >> AgentBegan(1) >> AgentEnded()
+    return trace >> Final("Where is this?") << State.IDLE
+
+
+@script
 def a_cough_is_no_turn() -> Trace:
     trace = call() >> voice(0.3) << SpeechStarted >> quiet(0.5) << FinishTranscript() << SpeechEnded << State.ANALYZING
     return trace >> quiet(3.0) << State.IDLE
@@ -552,6 +572,12 @@ def typing_interrupts() -> Trace:
 
 
 @script
+def okay_after_something_typed_is_no_turn() -> Trace:
+    trace = call() >> Typed("where is it") << UserMessage << TurnEnded >> AgentBegan(1) >> Final("Okay.") >> after(1)
+    return trace >> AgentEnded() << State.IDLE
+
+
+@script
 def typing_waits_where_interruption_is_off() -> Trace:
     trace = answered(3.0, has_interruption=False) >> Typed("ok") << State.SPEAKING >> after(1) >> AgentEnded()
     return trace << like(UserMessage, turn_id=2) << like(TurnEnded, text="ok")
@@ -612,7 +638,7 @@ def the_agent_stops_the_clock_and_the_caller_sets_it_back() -> Trace:
 @script
 def silence_is_counted_from_the_last_voice() -> Trace:
     trace = call() >> voice(0.96) << SpeechStarted >> quiet(0.2) << FinishTranscript() >> Final("") >> quiet(0.2)
-    trace = trace << SpeechEnded >> after(60) << IdleWarning(15, 60)
+    trace = trace << SpeechEnded >> after(50) << IdleWarning(15, 60)
     assert abs(trace.at(IdleWarning) - 0.96 - 45) < 0.02
     return trace
 

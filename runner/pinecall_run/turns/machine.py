@@ -317,7 +317,7 @@ class TurnMachine:
         floor.end_turn(Trigger.TYPED, 1.0, 0.0)
 
     def _verdict(self, heard: inputs.EndOfTurn, now: float) -> None:
-        if self._speech.end_asked == self._speech.last and self.state in TAKING:
+        if self.state in TAKING:
             self._speech.verdict = heard.probability
             self._floor.weigh(now)
 
