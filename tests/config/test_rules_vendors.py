@@ -31,6 +31,15 @@ REMOTE = "server: {url: wss://voice.example}\n"
         ("stt: deepgram:a:es:b", [("PCR507", 5, 10)]),
         ("stt: 'deepgram/'", [("PCR507", 5, 10)]),
         ("channels: [{type: phone, ref: +15551234567, stt: x, voice: y:z}]", [("PCR506", 5, 54), ("PCR506", 5, 64)]),
+        ("voice: local\nstt: local", []),
+        ("voice: local:en-us", []),
+        ("voice: 'local:'", [("PCR507", 5, 12)]),
+        # of a list each by itself
+        (
+            "voice: [elevenlabs/sarah, local]\nstt: [deepgrm, {provider: lokal}, local]",
+            [("PCR506", 6, 11), ("PCR506", 6, 31)],
+        ),
+        ("channels: [{type: phone, ref: +15551234567, voice: [local, sarah]}]", [("PCR507", 5, 64)]),
         # each said once, where it is written
         ("stt: x\nchannels: [{type: phone, ref: +15551234567, language: es}]", [("PCR506", 5, 10)]),
     ],
@@ -101,7 +110,14 @@ PHONE = "type: phone, ref: +15551234567"
         (f"language: ar\nstt: flux\nchannels: [{{{PHONE}, language: es}}]", [("PCR508", 5, 15)]),
         (f"stt: flux\nchannels: [{{{PHONE}, language: ar, stt: soniox}}]", []),
         ("stt: flux\nchannels: [{type: chat, language: ar}]", []),
+        # of a list each by itself
+        ("language: es\nstt: [soniox, local]", [("PCR508", 5, 15)]),
+        ("language: en-GB\nstt: [soniox, local]", []),
+        ("stt: [soniox, {provider: local, language: fr}]", [("PCR508", 5, 47)]),
+        (f"language: es\nstt: [flux, soniox]\nchannels: [{{{PHONE}, language: ar}}]", [("PCR508", 7, 59)]),
+        (f"language: es\nchannels: [{{{PHONE}, stt: [soniox, local]}}]", [("PCR508", 6, 63)]),
         # keyterms
+        ("stt: [{provider: transcribe, keyterms: [a]}, {provider: local, keyterms: [a]}]", [("PCR509", 5, 34)]),
         ("stt: {provider: deepgram-flux, keyterms: [a]}", []),
         ("stt: {provider: deepgram, keyterms: [a]}", []),
         ("stt: {provider: transcribe, keyterms: []}", []),
@@ -112,3 +128,23 @@ PHONE = "type: phone, ref: +15551234567"
 )
 def test_what_is_heard(rest: str, expected: list[tuple[str, int, int]]) -> None:
     assert codes(agent_yaml(rest)) == expected
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        ("channels: [webrtc]", []),
+        ("channels: [webrtc]\nvoice: local\nstt: local", []),
+        ("channels: [chat, +15551234567]\nvoice: rime/cove\nstt: gladia", []),  # said when it starts
+        ("channels: [webrtc]\nvoice: rime/cove\nstt: gladia", [("PCR518", 6, 12), ("PCR518", 7, 10)]),
+        ("channels: [webrtc]\nvoice: [rime/cove, local]\nstt: [gladia, {provider: local}]", []),
+        ("channels: [webrtc]\nvoice: [rime/cove, polly/lucia]", [("PCR518", 6, 12)]),
+        ("channels: [{type: webrtc, voice: local}]\nvoice: rime/cove", []),
+        ("channels: [{type: webrtc, voice: rime/cove}]\nvoice: local", [("PCR518", 5, 38)]),
+        ("channels: [webrtc]\nvoice: [rime/cove, rim/cove]", [("PCR506", 6, 24)]),
+    ],
+)
+def test_what_the_embedded_server_can_speak_and_hear_with(rest: str, expected: list[tuple[str, int, int]]) -> None:
+    text = agent_yaml(rest)
+    assert codes(text) == expected
+    assert [code for code, *_ in codes(text.replace("agents:", f"{REMOTE}agents:"))] in ([], ["PCR506"])

@@ -159,7 +159,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A whole pinecall.yaml. ``journal`` is a file name, relative to the project; ``voice_files`` are all of them."""
+    """A whole pinecall.yaml. ``journal`` is a file name, relative to the project."""
 
     version: int
     server: Server
@@ -168,3 +168,4 @@ class Config:
     """The dotted path of a function that is an async context manager."""
     journal: str | None = None
     voice_files: tuple[VoiceFile, ...] = ()
+    """All that its agents name."""

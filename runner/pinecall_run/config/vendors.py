@@ -1,7 +1,7 @@
 """What is known of vendors, as plain data: who offers which stage of a call, what they hear, and how they are written.
 
-Sources: the vocabularies of the client protocol (voice, STT and LLM providers and their options); for languages the
-vendors' own pages, read in November 2026: https://developers.deepgram.com/docs/models-languages-overview,
+Sources: the vocabularies of the client protocol (voice, STT and LLM providers and their options; who decides about
+turns); for languages the vendors' own pages, read in November 2026: https://developers.deepgram.com/docs/models-languages-overview,
 https://developers.deepgram.com/docs/flux/language-prompting, https://soniox.com/docs/stt/concepts/supported-languages,
 https://www.assemblyai.com/docs/streaming/universal-3-pro/supported-languages; for keyterms
 https://developers.deepgram.com/docs/keyterm. Lists that grow every few weeks (Nova-3, Gladia, Amazon Transcribe) or
