@@ -12,7 +12,6 @@ from pinecall_run.providers import speech_catalogue
 from pinecall_run.providers.contracts import ProviderError, SpeechSpec
 from pinecall_run.providers.speech_catalogue import (
     close_speech,
-    first_open,
     open_stt,
     open_tts,
     parse_stt,
@@ -129,30 +128,6 @@ def test_what_cannot_be_opened_says_why_and_what_to_do(monkeypatch: pytest.Monke
         with pytest.raises(ProviderError, match="provider local is not installed") as raised:
             opener(SpeechSpec("local", language="en"), {})
         assert raised.value.hint == "install it with: pip install 'pinecall-run[local]'"
-
-
-def refusing(*providers: str) -> Any:
-    def opener(spec: SpeechSpec) -> str:
-        if spec.provider in providers:
-            raise ProviderError(f"{spec.provider} needs a key", "set KEY")
-        return f"opened {spec.provider}"
-
-    return opener
-
-
-def test_the_first_that_can_be_opened_is_taken_and_the_others_are_told() -> None:
-    specs = [SpeechSpec("a"), SpeechSpec("b"), SpeechSpec("local", "en-gb"), SpeechSpec("c")]
-    opened, spec, told = first_open(specs, refusing("a", "b"))
-    assert (opened, spec) == ("opened local", specs[2])
-    assert told == ["a needs a key (set KEY); using local:en-gb", "b needs a key (set KEY); using local:en-gb"]
-    assert first_open(specs, refusing())[2] == []
-
-
-def test_when_none_can_be_opened_every_reason_is_told() -> None:
-    with pytest.raises(ProviderError, match=r"a needs a key \(set KEY\); b needs a key \(set KEY\)"):
-        first_open([SpeechSpec("a"), SpeechSpec("b")], refusing("a", "b"))
-    with pytest.raises(ProviderError, match="no provider is named"):
-        first_open([], refusing())
 
 
 async def test_closing_what_was_never_opened_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from tests.voice._stage import LOOKING
 
 from pinecall_run.audio.chunk import RATE
 from pinecall_run.transports.contract import AdmittedCall
-from pinecall_run.voice.hub import Hub
+from pinecall_run.voice.call_reception import CallReception
 from pinecall_run.wire.events import BotSpeaking
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
@@ -90,7 +90,7 @@ LOUDEST = """() => {
 async def browser(recording: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Page, Reception]]:
     """A page of a running server, whose agent says a tone, and Chromium with a recording for a microphone."""
     reception = Reception(tone(ANSWERED, 60))
-    patch.setattr(Hub, "open_call", lambda hub, *args: _admit(reception, *args), raising=False)
+    patch.setattr(CallReception, "open_call", lambda _, *args: _admit(reception, *args))
     with wave.open(str(recording), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

@@ -21,7 +21,7 @@ class Floor:
     def __init__(self) -> None:
         self.log: list[Any] = []
 
-    def agent_began(self) -> None:
+    def agent_began(self, message: int) -> None:
         self.log.append("began")
 
     def agent_pending(self) -> None:
@@ -77,9 +77,8 @@ async def test_a_stream_of_another_id_and_one_begun_twice_are_ignored() -> None:
             ("m1", "start", ""), ("m1", "start", ""), ("m2", "chunk", "no"), ("m1", "chunk", "yes."), ("m1", "end", ""),
             ("m1", "end", ""),
         ):  # fmt: skip
-            side.on_stream(
-                commands.BotReplyStream(call_id="call-1", message_id=id, action=action, token=token)  # type: ignore[arg-type]
-            )
+            command = commands.BotReplyStream(call_id="call-1", message_id=id, action=action, token=token)  # type: ignore[arg-type]
+            side.on_stream(command, 0)
         await play(side, 1.0)
         assert [event.text for event in owner.told if hasattr(event, "text") and event.text] == ["yes."]
         assert owner.names.count("bot.finished") == 1
@@ -87,6 +86,6 @@ async def test_a_stream_of_another_id_and_one_begun_twice_are_ignored() -> None:
 
 async def test_an_utterance_without_words_is_finished_for_whoever_waits_for_it() -> None:
     async with speaking() as (side, _, owner):
-        side.say("", "m1", is_clients=True)
+        side.on_reply(commands.BotReply(call_id="call-1", message_id="m1", text="", in_reply_to=""), 0)
         await play(side, 0.1)
         assert owner.names[-1] == "bot.finished"

@@ -59,8 +59,10 @@ class StandingBy(Notice):
 
 @dataclass(frozen=True, slots=True)
 class ChannelUp(Notice):
-    """A channel is open; not ``served`` means that this server keeps it without a transport. ``notes`` say how calls will
-    be heard and spoken."""
+    """A channel is open; not ``served`` means that this server keeps it without a transport.
+
+    ``notes`` say how calls will be heard and spoken.
+    """
 
     agent: str
     type: str

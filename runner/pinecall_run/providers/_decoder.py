@@ -25,6 +25,8 @@ _LEAD_CHUNKS = 15
 _PRIME = _SECOND * 4 // 5
 _PARTIAL = _SECOND // 5
 _LONGEST, _QUIET = 30 * _SECOND, 3 * _SECOND
+_PAUSE = _SECOND // 4
+"""A sentence that is cut at a shorter one, between its words, fits no grammar and no language model."""
 _LOUDER, _FLOOR, _FLOOR_CHUNKS = 3, 40, 100
 _GRAMMAR, _OPEN, _CHEAP = "grammar", "_default", "cheap"
 _ONE_WORD = "#JSGF V1.0; grammar cheap; public <cheap> = one;"
@@ -98,7 +100,7 @@ class Ear:
     def _begin(self) -> None:
         self._sound = bytearray()
         self._voiced = bytearray()
-        self._is_decoding = False
+        self._is_decoding = self._is_asked = False
         self._quiet = self._unasked = 0
         self._partial = ""
 
@@ -140,22 +142,28 @@ class Ear:
         self._quiet = 0 if is_voiced else self._quiet + len(chunk)
         if is_voiced:
             self._voiced += chunk
+            self._is_asked = False  # the pause was between words
         self._take(chunk)
-        if len(self._sound) >= _LONGEST or self._quiet >= _QUIET:  # nobody asked for the end
-            self.finish()
+        if len(self._sound) >= _LONGEST or self._quiet >= (_PAUSE if self._is_asked else _QUIET):
+            self._end()
 
     def finish(self, payload: bytes = b"") -> None:
-        """Tell what was said since the last time, if anything was."""
+        """Tell what was said since the last time, as soon as the pause is long enough; nothing, if it was nothing."""
         if not self._sound:
-            return
+            self._answer({"text": "", "is_final": True})
+        elif self._quiet >= _PAUSE:
+            self._end()
+        else:
+            self._is_asked = True
+
+    def _end(self) -> None:
         if not self._is_decoding:
             self._start()
         self._decoder.end_utt()
         text, confidence = self._heard()
         if self._search != _OPEN and confidence < _DOUBTFUL:
             text, confidence = self._heard_openly()
-        if text:
-            self._answer({"text": text, "is_final": True, "confidence": confidence})
+        self._answer({"text": text, "is_final": True, "confidence": confidence})
         self._learn()
         self._begin()
 

@@ -110,7 +110,8 @@ class HearingStream(Protocol):
         """20 ms of 16 kHz mono. Never blocks; what cannot be kept is dropped, the oldest first."""
 
     def finish(self) -> None:
-        """The person paused: give what was said as final, soon. May be called when nothing was said."""
+        """The person paused: give what was said as final, soon. Where nothing was understood that is an empty text, so
+        that nobody waits for one."""
 
     def heard(self) -> AsyncIterator[Heard]:
         """What was understood, as it comes, until the stream is closed.

@@ -1,9 +1,9 @@
-"""Which ears and voices there are, how the wire names them, and which of several can be had."""
+"""Which ears and voices there are, and how the wire names them."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, Literal, TypeVar
 
@@ -126,29 +126,6 @@ def _opened(stage: Stage, opener: str, spec: SpeechSpec, environ: Mapping[str, s
             raise
         hint = f"install it with: pip install 'pinecall-run[{extra}]'"
         raise ProviderError(f"the {stage} provider {spec.provider} is not installed", hint) from error
-
-
-def first_open(
-    specs: Sequence[SpeechSpec], opener: Callable[[SpeechSpec], Provider]
-) -> tuple[Provider, SpeechSpec, list[str]]:
-    """The first of ``specs`` that can be opened, and a sentence for people for each one that was passed over.
-
-    Raises:
-        ProviderError: there is none, with every reason.
-    """
-    passed: list[str] = []
-    for spec in specs:
-        try:
-            provider = opener(spec)
-        except ProviderError as error:
-            passed.append(f"{error} ({error.hint})" if error.hint else str(error))
-        else:
-            return provider, spec, [f"{reason}; using {_label(spec)}" for reason in passed]
-    raise ProviderError("; ".join(passed) or "no provider is named", "write one that is served, such as local")
-
-
-def _label(spec: SpeechSpec) -> str:
-    return f"{spec.provider}:{spec.name}" if spec.name else spec.provider
 
 
 async def close_speech() -> None:

@@ -20,8 +20,8 @@ from pinecall_run.wire import commands, events, speech_events
 class Floor(Protocol):
     """Whom the agent's side tells what it does: turn taking."""
 
-    def agent_began(self) -> None:
-        """The first sound of an utterance is played."""
+    def agent_began(self, message: int) -> None:
+        """The first sound of an utterance is played; ``message`` is the caller's that it answers, 0 for none."""
 
     def agent_pending(self) -> None:
         """More is being made, after what was played."""
@@ -76,9 +76,11 @@ class AgentSide:
         if self._core.greeting:
             self.say(self._core.greeting)
 
-    def say(self, text: str, message_id: str = "", *, keeps: bool = True, is_clients: bool = False) -> None:
+    def say(self, text: str) -> None:
         """Say a text after what is being said."""
-        utterance = self._utterance(message_id, keeps=keeps, is_clients=is_clients)
+        self._say(text, self._utterance(keeps=True))
+
+    def _say(self, text: str, utterance: Utterance) -> None:
         utterance.shown_at_once = text
         utterance.write(text)
         utterance.close()
@@ -91,16 +93,16 @@ class AgentSide:
             self._has_apologised = True
             self.say(words)
 
-    def on_reply(self, command: commands.BotReply) -> None:
-        """The runner has the agent say a text."""
-        keeps = command.add_to_history or bool(command.in_reply_to)
-        self.say(command.text, command.message_id, keeps=keeps, is_clients=True)
+    def on_reply(self, command: commands.BotReply, turn: int) -> None:
+        """The runner has the agent say a text, in answer to a message or, with 0, to none."""
+        keeps = command.add_to_history or bool(turn)
+        self._say(command.text, self._utterance(command.message_id, turn=turn, keeps=keeps, is_clients=True))
 
-    def on_stream(self, command: commands.BotReplyStream) -> None:
+    def on_stream(self, command: commands.BotReplyStream, turn: int) -> None:
         """The runner streams a reply."""
         match command.action:
             case "start" if command.message_id not in self._streams:
-                utterance = self._utterance(command.message_id, keeps=True, is_clients=True)
+                utterance = self._utterance(command.message_id, turn=turn, keeps=True, is_clients=True)
                 self._streams[command.message_id] = utterance
                 self.speaker.say(utterance)
             case "chunk" if command.message_id in self._streams:
@@ -156,7 +158,7 @@ class AgentSide:
     def began(self, utterance: Utterance) -> None:
         """See :class:`Audience`."""
         self._core.tell(events.BotSpeaking, message_id=utterance.message_id, text=utterance.shown_at_once)
-        self._floor.agent_began()
+        self._floor.agent_began(utterance.turn)
         if self.times is not None and self.times.heard is None:
             self._note("first_audio")
             self._note("heard")
@@ -215,11 +217,11 @@ class AgentSide:
             self._maybe_ended()
 
     def take_back(self, turn: int) -> None:
-        """The early answer to a message is not wanted: nobody has heard of it."""
+        """The early answer to a message is not wanted: the caller has heard nothing of it."""
         self.answering.abandon()
         for utterance in self.speaker.answers(turn):
             self.speaker.drop(utterance)
-            self._forget(utterance)
+            self._cut_short(utterance, "continuation")
 
     def _cut_short(self, utterance: Utterance, reason: str) -> None:
         heard = utterance.playhead

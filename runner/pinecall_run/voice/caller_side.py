@@ -58,7 +58,7 @@ class CallerSide:
         self._clock = clock
         self._hang_up = hang_up
         self._machine = TurnMachine(rules, clock(), language=core.language)
-        self._ids: dict[int, str] = {}
+        self._number = 0
         self._record: dict[str, Any] | None = None
         """The message of the model's history that is the caller's current turn."""
         self._recorded = 0
@@ -111,6 +111,10 @@ class CallerSide:
         """Take turns by these rules from now on."""
         self._machine.change(rules, self._clock())
 
+    def answered_by(self, in_reply_to: str) -> int:
+        """The number of the message that a runner's reply answers; 0 where it answers none."""
+        return self._number if in_reply_to and in_reply_to == self.latest else 0
+
     @property
     def may_agent_begin(self) -> bool:
         """Whether an utterance may begin: not while the caller has the turn."""
@@ -118,9 +122,9 @@ class CallerSide:
 
     # the agent's side (Floor)
 
-    def agent_began(self) -> None:
+    def agent_began(self, message: int) -> None:
         """See :class:`Floor`."""
-        self.take(inputs.AgentBegan())
+        self.take(inputs.AgentBegan(message))
 
     def agent_pending(self) -> None:
         """See :class:`Floor`."""
@@ -153,9 +157,9 @@ class CallerSide:
         return round(self._core.around.clock(), 3)
 
     def _id(self, message: int) -> str:
-        if message not in self._ids:
-            self._ids = {message: self._core.around.new_id()}
-        self.latest = self._ids[message]
+        if message != self._number:
+            self._number = message
+            self.latest = self._core.around.new_id()
         return self.latest
 
     def _on_speech_started(self, action: actions.SpeechStarted) -> None:

@@ -261,11 +261,11 @@ class SpokenCall:
     def _on_reply(self, command: commands.BotReply) -> None:
         if not self._core.reject(command, self._caller.latest):
             self._off_hold()
-            self._agent.on_reply(command)
+            self._agent.on_reply(command, self._caller.answered_by(command.in_reply_to))
 
     def _on_stream(self, command: commands.BotReplyStream) -> None:
         if command.action != "start" or not self._core.reject(command, self._caller.latest):
-            self._agent.on_stream(command)
+            self._agent.on_stream(command, self._caller.answered_by(command.in_reply_to))
 
     def _on_cancel(self, command: commands.BotCancel) -> None:
         if isinstance(command.message_id, str):
