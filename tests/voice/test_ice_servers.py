@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from aiortc.rtcconfiguration import RTCIceServer
+from aiortc.rtcicetransport import connection_kwargs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,11 +21,12 @@ TURN = {"urls": ["turn:turn.example.com:3478", "turns:turn.example.com:5349?tran
     [
         [],
         [{"urls": "stun:stun.example.com"}],
-        [{"urls": "stun:[2001:db8::1]:3478"}, {**TURN, "username": "u", "credential": "c"}],
+        [{"urls": "stun:192.0.2.1:3478"}, {**TURN, "username": "u", "credential": "c"}],
     ],
 )
-def test_servers(servers: list[object]) -> None:
+def test_servers(servers: list[dict[str, Any]]) -> None:
     assert read_ice_servers(json.dumps(servers)) == servers
+    connection_kwargs([RTCIceServer(**server) for server in servers])  # aiortc reads them, too
 
 
 def test_nothing_is_no_servers() -> None:
@@ -41,6 +45,9 @@ def test_nothing_is_no_servers() -> None:
         ('[{"urls":"http://h"}]', "urls is not"),
         ('[{"urls":"stun:h h"}]', "urls is not"),
         ('[{"urls":[1]}]', "urls is not"),
+        ('[{"urls":"stun:[2001:db8::1]:3478"}]', "urls is not"),
+        ('[{"urls":"stun:h?transport=udp"}]', "urls is not"),
+        ('[{"urls":"stun:h:port"}]', "urls is not"),
         ('[{"urls":"turn:h"}]', "needs username and credential"),
         ('[{"urls":"turn:h","username":"u","credential":7}]', "is not a text"),
         ("[" * 20_000, "not JSON"),

@@ -146,6 +146,19 @@ async def test_too_many_at_once_are_told_to_come_again(address: str, monkeypatch
     assert (await post(address, {"sdp": OFFER, "token": await token(address)})).status == 503
 
 
+async def test_what_fails_is_logged_without_its_text(
+    address: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: object) -> None:
+        raise OSError("my card is 4111")
+
+    monkeypatch.setattr("pinecall_run.transports.ice.IceConnection.gather_candidates", fail)
+    answer = await post(address, {"sdp": OFFER, "token": await token(address)})
+    assert (answer.status, answer.json) == (500, {"detail": "the call could not begin"})
+    assert "OSError" in caplog.text
+    assert "4111" not in caplog.text
+
+
 async def test_a_widget_on_another_site_may_ask(address: str) -> None:
     origin = {"origin": "https://shop.example", "sec_fetch_site": "cross-site"}
     for target, method in (("/webrtc/offer", "POST"), ("/webrtc/ice-servers", "GET")):

@@ -7,7 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-_URL = re.compile(r"(stuns?|turns?):[A-Za-z0-9.\-\[\]:]+(\?transport=(udp|tcp))?")
+_HOST = r"[A-Za-z0-9.-]+(:\d{1,5})?"
+_URL = re.compile(rf"stuns?:{_HOST}|turns?:{_HOST}(\?transport=(udp|tcp))?")
+"""Of RFC 7064 and 7065, what aiortc reads, too: hosts by name or IPv4 address."""
 
 EXAMPLE = '[{"urls": "turn:turn.example.com:3478", "username": "…", "credential": "…"}]'
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from pinecall_run.transports.contract import CallReception, NotAdmittedError
+from pinecall_run.voice.failure import described
 from pinecall_run.voice.token_door import TokenDoor, refusal
 from pinecall_run.wire.codec import object_from_json
 
 if TYPE_CHECKING:  # needs an extra, which typed conversations do without
     from pinecall_run.transports.webrtc import Calls
+
+_LOG = logging.getLogger("pinecall_run.voice")
 
 MAX_BODY = 65_536
 """Bytes of an offer with its configuration and metadata; a browser's are about 3,000."""
@@ -125,6 +129,9 @@ async def _begin(calls: Calls, request: Request) -> JSONResponse:
         return refusal(403, str(error))
     except webrtc.BusyError as error:
         return refusal(503, str(error))
+    except Exception as error:  # noqa: BLE001 - the server below would print its text
+        _LOG.error("a browser's call could not begin: %s", described(error))
+        return refusal(500, "the call could not begin")
     said = {"sdp": answer.sdp, "type": "answer", "pc_id": answer.pc_id, "session_id": answer.session_id}
     return JSONResponse(said)
 
