@@ -19,6 +19,7 @@ from tests.voice._stage import LOOKING
 
 from pinecall_run.transports.contract import AdmittedCall, AudioOutlet, Caller, NotAdmittedError
 from pinecall_run.voice import webrtc_door
+from pinecall_run.voice.call_reception import CallReception
 from pinecall_run.voice.hub import Hub
 from pinecall_run.voice.tokens import BadTokenError
 from pinecall_run.voice.webrtc_door import MAX_BODY
@@ -48,13 +49,13 @@ async def desk() -> Desk:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def address(desk: Desk) -> AsyncIterator[str]:
-    def open_call(hub: Hub, *args: Any) -> AdmittedCall:
-        desk.hub = hub
+    def open_call(hub: CallReception, *args: Any) -> AdmittedCall:
+        desk.hub = hub._hub
         return desk.open_call(*args)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("aioice.ice.get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
-        patch.setattr(Hub, "open_call", open_call, raising=False)
+        patch.setattr(CallReception, "open_call", open_call)
         async with server(key="plain-key") as address, client(address, "desk", key="plain-key", llm=LOOKING):
             yield address
 
@@ -209,7 +210,7 @@ async def test_without_the_extra_the_routes_say_what_to_install(monkeypatch: pyt
 async def test_a_server_that_stops_ends_its_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aioice.ice.get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
     reception = Reception()
-    monkeypatch.setattr(Hub, "open_call", lambda hub, *args: reception.open_call(*args), raising=False)
+    monkeypatch.setattr(CallReception, "open_call", lambda _, *args: reception.open_call(*args))
     async with server() as address:
         phone = Phone()
         answer = await post(address, {"sdp": await phone.offer(), "token": "wrt_good"})

@@ -24,6 +24,7 @@ from pinecall_run.live.load import Checked
 from pinecall_run.live.reload import Reloads
 from pinecall_run.live.screening import RINGING
 from pinecall_run.live.stalls import StallWatch
+from pinecall_run.live.telling import Around, notice_of
 from pinecall_run.live.user_functions import UserFunctions
 from pinecall_run.protocol import outputs
 from pinecall_run.protocol.client import ClientPeer
@@ -266,6 +267,9 @@ class Runner:
         if handler is not None:
             handler(self, event)
         live = known or (self.calls.get(event.call_id) if isinstance(event, events.CallEvent) else None)
+        told = notice_of(event, Around(live.call.revision, live.call.channel) if live is not None else Around())
+        if told is not None:
+            self._notify(told)
         if live is not None:
             live.handle(event, time.time())
             self._dispatcher.heard(event, live.call.id)
@@ -321,57 +325,17 @@ class Runner:
         name = str(type(event).__struct_config__.tag)
         self._ignored.note(name, "unknown call" if is_ours else "unknown agent")
 
-    def _revision_of(self, event: events.CallEvent) -> str:
-        live = self.calls.get(event.call_id)
-        return live.call.revision if live is not None else ""
-
-    def _on_chat_message(self, event: events.ChatMessage) -> None:
-        self._notify(
-            notices.Said(event.agent_id, event.call_id, "person", event.text, revision=self._revision_of(event))
-        )
-
-    def _on_chat_response(self, event: events.ChatResponse) -> None:
-        self._notify(
-            notices.Said(event.agent_id, event.call_id, "agent", event.text, revision=self._revision_of(event))
-        )
-
-    def _on_spoken(self, event: events.UserMessage | speech_events.MessageConfirmed) -> None:
-        live = self.calls.get(event.call_id)
-        if live is not None and live.call.channel != "chat" and event.text:  # a typed one has frames of its own
-            who = "person" if isinstance(event, events.UserMessage) else "agent"
-            self._notify(notices.Said(event.agent_id, event.call_id, who, event.text, revision=live.call.revision))
-
-    def _on_turn_metrics(self, event: speech_events.TurnMetrics) -> None:
-        told = ((stage, _given(getattr(event, f"{stage}_ms"), None)) for stage in STAGES)
-        stages = {stage: value for stage, value in told if value is not None}
-        self._notify(notices.TurnAnswered(event.agent_id, event.call_id, stages, self._revision_of(event)))
-
-    def _on_provider_failed(self, event: speech_events.ProviderFailed) -> None:
-        what = (event.stage, event.provider, event.error, event.next)
-        self._notify(notices.ProviderFailed(event.agent_id, event.call_id, *what, self._revision_of(event)))
-
     def _on_ended(self, event: events.CallEnded | events.ChatEnded) -> None:
         self._call_ended.set()
         live = self.calls.end(event.call_id, event.reason)
         if live is not None:
             self._notify(_over(live, event.reason, event.duration_seconds))
 
-    def _on_model_error(self, event: events.LlmError) -> None:
-        self._notify(notices.Trouble(event.error, event.agent_id, event.call_id, self._revision_of(event)))
-
-    def _on_error(self, event: events.Error) -> None:
-        self._notify(notices.Trouble(event.sentence, event.agent_id or ""))
-
     def _on_removed(self, event: events.AgentRemoved) -> None:
         if event.agent_id in self._leaving:  # else it was a reload that took it off
             self._leaving.discard(event.agent_id)
             if not self._leaving:
                 self._has_left.set()
-
-    def _on_channel(self, event: events.ChannelAdded) -> None:
-        ref = event.ref if isinstance(event.ref, str) else ""
-        notes = tuple(_given(event.notes, ()))
-        self._notify(notices.ChannelUp(event.agent_id, event.type, ref, event.served, notes))
 
 
 def _over(live: LiveCall, reason: str, seconds: float) -> notices.CallOver:
@@ -399,22 +363,11 @@ _OF_NO_CALL = (
 )
 """What a server may say of calls that have not begun, and of those that are over: with some they end twice."""
 
-STAGES = ("transcript", "decided", "first_token", "first_audio", "heard")
-
 _EVENTS: dict[type[events.Event], Callable[[Runner, Any], None]] = {
     events.ChatStarted: Runner._on_chat_started,
     events.CallStarted: Runner._on_call_started,
     speech_events.CallRinging: Runner._on_ringing,
-    events.ChatMessage: Runner._on_chat_message,
-    events.ChatResponse: Runner._on_chat_response,
-    events.UserMessage: Runner._on_spoken,
-    speech_events.MessageConfirmed: Runner._on_spoken,
-    speech_events.TurnMetrics: Runner._on_turn_metrics,
-    speech_events.ProviderFailed: Runner._on_provider_failed,
     events.ChatEnded: Runner._on_ended,
     events.CallEnded: Runner._on_ended,
-    events.LlmError: Runner._on_model_error,
-    events.Error: Runner._on_error,
     events.AgentRemoved: Runner._on_removed,
-    events.ChannelAdded: Runner._on_channel,
 }

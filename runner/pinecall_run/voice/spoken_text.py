@@ -19,6 +19,7 @@ def _host(address: re.Match[str]) -> str:
 
 _EMOJI = "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2190-\u21ff\u20e3\ufe0f\ufe0e"
 
+_MARKS = re.compile(r"`+|~~+|\*\*+|__+")
 _STEPS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"```.*?(?:```|\Z)", re.DOTALL), " "),  # code
     (re.compile(r"^[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*\|?[ \t]*$", re.MULTILINE), " "),  # rules
@@ -33,9 +34,10 @@ _STEPS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     (re.compile(r"(?:https?://|\bwww\.)[^\s<>]+"), _host),
     (re.compile(r"\\([\\`*_{}\[\]()#+.!|~>-])"), r"\1"),  # what was escaped
     (re.compile(r"[ \t]*\|[ \t]*"), ", "),  # cells of a table
-    (re.compile(r"`+|~~+|\*\*+|__+"), ""),  # code, struck out, bold: also halves of them
+    (_MARKS, ""),  # code, struck out, bold: also halves of them
     (re.compile(r"(?<![\s\d])\*|\*(?![\s\d])"), ""),  # italic, but 3 * 4
     (re.compile(r"(?<!\w)_|_(?!\w)"), ""),  # italic, but snake_case
+    (_MARKS, ""),  # what met where italic was between
     (re.compile(f"[{_EMOJI}][{_EMOJI}\u200d]*"), " "),
     (re.compile(r"\s+"), " "),
     (re.compile(r" ([,.;:!?])"), r"\1"),
