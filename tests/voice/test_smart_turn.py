@@ -244,13 +244,10 @@ async def test_it_judges_sentences_as_the_model_s_makers_do() -> None:
 
 @needs_model
 @needs_flite
-async def test_a_sentence_that_breaks_off_is_less_finished_than_the_whole() -> None:
-    whole = [trimmed("I have been waiting for my order since last Tuesday.", voice) for voice in ("slt", "rms", "awb")]
-    broken = []
-    for sound in whole:
-        spoken = np.concatenate((sound[: len(sound) * 55 // 100], np.zeros(RATE * 28 // 100, np.int16)))
-        broken.append(spoken[len(spoken) % CHUNK_SAMPLES :])
-    found = await judged(*whole, *broken)
-    print(found)
-    for ended, broke_off in zip(found[:3], found[3:], strict=True):
-        assert ended > broke_off
+async def test_a_sentence_that_breaks_off_is_not_finished() -> None:
+    """flite's voices fall at the end of whatever they say, "my order number is" included: only a cut sounds open."""
+    whole = [trimmed("I would like to know when it will be here, please.", voice) for voice in ("slt", "rms")]
+    half = [np.concatenate((sound[: len(sound) // 640 * 320], np.tile(SILENCE, 14))) for sound in whole]
+    found = await judged(*whole, *half)
+    assert min(found[:2]) > 0.4
+    assert max(found[2:]) < 0.1
