@@ -1,9 +1,11 @@
 """Each call is told what the model thinks of its own turn, and only of the question that it asked last."""
 
 import asyncio
+import gc
 import logging
 import sys
 import threading
+import weakref
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,30 @@ async def test_a_model_that_fails_says_so_once_and_is_asked_again(
         await until(lambda: told == [0.5])
     assert [record.message.partition(":")[0] for record in caplog.records] == ["ends of turns are not judged"]
     assert "what was said" not in caplog.text
+    await model.close()
+
+
+async def test_a_call_that_cannot_take_a_verdict_is_named_by_the_place_and_forgotten(
+    session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(probability: float) -> None:
+        raise ValueError("what was said")
+
+    session.answers = [0.5]
+    session.goes_on.release()
+    model = SmartTurn("any")
+    judge = model.open(fail)
+    judge.ask()
+    await until(lambda: caplog.records)
+    assert "could not be taken: ValueError at test_smart_turn.py" in caplog.text
+    assert "what was said" not in caplog.text
+    judge.close()
+    gone = weakref.ref(fail)
+    caplog.clear()
+    del fail, judge
+    await settle()
+    gc.collect()
+    assert gone() is None
     await model.close()
 
 

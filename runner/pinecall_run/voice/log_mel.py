@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log
+
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
@@ -47,12 +49,12 @@ def log_mel(sound: Samples) -> Floats:
 
 
 _LINEAR_HZ, _LINEAR_MEL = 1_000.0, 15.0
-_STEP = np.log(6.4) / 27
+_STEP = log(6.4) / 27
 
 
 def _mel(hertz: float) -> float:
     """Slaney's scale: linear up to 1 kHz, then logarithmic. For frequencies above it."""
-    return _LINEAR_MEL + float(np.log(hertz / _LINEAR_HZ)) / float(_STEP)
+    return _LINEAR_MEL + log(hertz / _LINEAR_HZ) / _STEP
 
 
 def _hertz(mel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

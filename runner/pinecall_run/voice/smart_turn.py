@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -64,20 +65,18 @@ class SmartTurn:
     def _work(self) -> None:
         """The thread. Calls are served in the order in which they asked, each for its last question."""
         while (question := self.questions.get()) is not None:
-            if self._is_closed or not question.is_wanted:
-                continue
-            result: float | Exception
-            try:
-                result = self._probability(question.sound)
-            except Exception as error:  # noqa: BLE001 - told by the loop
-                result = error
-            try:
-                question.judge.loop.call_soon_threadsafe(self._answer, question, result)
-            except RuntimeError:  # the loop ended before the model did
-                return
+            if question.is_wanted and not self._is_closed:
+                self._judge(question)
+            del question  # which holds a call, and the next may come in an hour
 
-    def _probability(self, sound: Samples) -> float:
-        return float(self._session.run(None, {_INPUT: log_mel(sound)[None]})[0][0, 0])
+    def _judge(self, question: _Question) -> None:
+        result: float | Exception
+        try:
+            result = float(self._session.run(None, {_INPUT: log_mel(question.sound)[None]})[0][0, 0])
+        except Exception as error:  # noqa: BLE001 - told by the loop
+            result = error
+        with suppress(RuntimeError):  # the loop ended before the model did
+            question.judge.loop.call_soon_threadsafe(self._answer, question, result)
 
     def _answer(self, question: _Question, result: float | Exception) -> None:
         if isinstance(result, Exception):
@@ -88,7 +87,10 @@ class SmartTurn:
         self._is_failing = False
         if question.is_wanted and not self._is_closed:
             question.judge.question = None
-            question.judge.on_verdict(result)
+            try:
+                question.judge.on_verdict(result)
+            except Exception as error:  # noqa: BLE001 - one call's failure is not the others'
+                _LOG.error("what the turn model said could not be taken: %s", described(error))
 
 
 class _Question(NamedTuple):
