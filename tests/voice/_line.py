@@ -139,6 +139,48 @@ class FakeDetector:
         self.is_open = False
 
 
+class FakeJudges:
+    """Each judge gives the next verdict when it is asked; the model is there unless it ``is_missing``."""
+
+    def __init__(self, *verdicts: float) -> None:
+        self.verdicts = list(verdicts)
+        self.is_missing = False
+        self.files: list[str] = []
+        """Those that were asked for."""
+        self.open_judges = 0
+        self.asked = 0
+        self.heard_chunks = 0
+        self.turns = 0
+
+    async def open(self, model_file: str, on_verdict: Callable[[float], None]) -> FakeJudge | None:
+        self.files.append(model_file)
+        await asyncio.sleep(0)
+        if self.is_missing:
+            return None
+        self.open_judges += 1
+        return FakeJudge(self, on_verdict)
+
+
+class FakeJudge:
+    def __init__(self, judges: FakeJudges, on_verdict: Callable[[float], None]) -> None:
+        self._judges = judges
+        self._on_verdict = on_verdict
+
+    def hear(self, chunk: Samples) -> None:
+        self._judges.heard_chunks += 1
+
+    def begin(self) -> None:
+        self._judges.turns += 1
+
+    def ask(self) -> None:
+        self._judges.asked += 1
+        if self._judges.verdicts:
+            asyncio.get_running_loop().call_soon(self._on_verdict, self._judges.verdicts.pop(0))
+
+    def close(self) -> None:
+        self._judges.open_judges -= 1
+
+
 class Page:
     """The door's end: what the caller's page was told."""
 
@@ -171,10 +213,12 @@ class Line:
         ears: Sequence[FakeEar] = (),
         voices: Sequence[FakeVoice] = (),
         metadata: Mapping[str, Any] | None = None,
+        judges: FakeJudges | None = None,
     ) -> None:
         self.owner, self.page, self.detector = Owner(), Page(), FakeDetector()
         self.ears = list(ears) or [FakeEar()]
         self.voices = list(voices) or [FakeVoice()]
+        self.judges = judges or FakeJudges()
         self.now = 0.0
         self.played: list[Samples | None] = []
         self.models: dict[str, LanguageModel] = {}
@@ -195,7 +239,7 @@ class Line:
             self.page,
             around,
             caller=Caller("audio", lambda: self.now),
-            equipment=Equipment(self.detector, lambda _: stages),  # type: ignore[arg-type]
+            equipment=Equipment(self.detector, lambda _: stages, self.judges),  # type: ignore[arg-type]
             metadata=metadata or {},
         )
 

@@ -7,6 +7,7 @@ from typing import Any
 from tests.voice._line import LOUD
 from tests.voice.test_call_core import core
 
+from pinecall_run.providers.contracts import Transcript
 from pinecall_run.turns import inputs
 from pinecall_run.turns.rules import TurnRules
 from pinecall_run.voice.caller_side import CallerSide
@@ -25,10 +26,13 @@ class Nobody:
 
 class Judge:
     def __init__(self) -> None:
-        self.heard = self.asked = 0
+        self.heard = self.asked = self.begun = 0
 
     def hear(self, chunk: Any) -> None:
         self.heard += 1
+
+    def begin(self) -> None:
+        self.begun += 1
 
     def ask(self) -> None:
         self.asked += 1
@@ -68,3 +72,19 @@ def test_a_model_is_asked_whether_a_pause_is_an_end() -> None:
     speak(caller, now, 0.5, 0.02)
     assert judge.asked == 1
     assert judge.heard > 40
+
+
+def test_the_model_is_told_where_a_turn_begins_and_nothing_of_the_pauses_in_it() -> None:
+    caller, _, now = side(TurnRules(mode="smart_turn"))
+    caller.judge = judge = Judge()
+    caller.agent.answering = Nobody()  # type: ignore[assignment]
+    for begun, verdict in ((1, 0.1), (1, 0.9), (2, 0.9)):
+        speak(caller, now, 1.0, 0.95)
+        caller.on_heard(Transcript("yes.", is_final=True))
+        speak(caller, now, 0.35, 0.02)
+        caller.on_verdict(verdict)
+        speak(caller, now, 0.1, 0.02)
+        assert judge.begun == begun
+        if verdict > 0.5:
+            caller.agent_ended()  # there is no reply
+    assert judge.asked == 3

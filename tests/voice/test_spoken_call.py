@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.voice._fakes import Model, settle, tool
-from tests.voice._line import FakeEar, FakeVoice, Line, native
+from tests.voice._line import FakeEar, FakeJudges, FakeVoice, Line, native
 
 from pinecall_run.providers.contracts import ProviderError, Transcript
 from pinecall_run.wire import call_commands, commands, events, speech_events
@@ -342,6 +342,81 @@ async def test_a_native_ear_decides_about_turns() -> None:
         assert line.owner.last(events.TurnEnd).text == "where is it?"
         await line.wait(1.0)
         assert line.history[-1] == ("assistant", "Here.")
+
+
+MODEL = {"mode": "smart_turn", "smart_turn_model": "/models/turns.onnx"}
+
+
+def judged(**more: Any) -> dict[str, Any]:
+    return {"config": {"turn_detection": {**MODEL, **more}}}
+
+
+async def test_a_model_hears_that_a_pause_is_none_and_that_the_next_one_is() -> None:
+    judges = FakeJudges(0.1, 0.9)
+    line = Line(Model(["Found."]), judged(), judges=judges)
+    async with line:
+        await line.says("my order number is")
+        paused: Any = await line.until("turn.pause")
+        assert paused.probability == 0.1
+        await line.wait(1.2)
+        assert "turn.end" not in line.owner.names, "a text that ends so would wait as long without a model: no longer"
+        await line.says("seven.")
+        await line.until("turn.resumed")
+        ended: Any = await line.until("turn.end", 0.6)
+        assert (ended.text, ended.probability) == ("my order number is seven.", 0.9)
+        await line.wait(2.0)
+        assert line.history == [("user", "my order number is seven."), ("assistant", "Found.")]
+        assert (judges.files, judges.open_judges, judges.asked, judges.turns) == (["/models/turns.onnx"], 1, 2, 1)
+        assert judges.heard_chunks > 100
+    assert judges.open_judges == 0
+
+
+async def test_a_threshold_is_the_project_s() -> None:
+    async with Line(Model(["Yes?"]), judged(smart_turn_threshold=0.05), judges=FakeJudges(0.1)) as line:
+        await line.says("my order number is")
+        ended: Any = await line.until("turn.end", 0.6)
+        assert ended.probability == 0.1
+
+
+async def test_a_model_that_gives_no_answer_is_not_waited_for_long() -> None:
+    async with Line(Model(["Found."]), judged(), judges=FakeJudges()) as line:
+        await line.says("where is my order?")
+        started = line.now
+        await line.until("turn.end")
+        assert 0.6 < line.now - started < 0.9
+
+
+async def test_without_the_model_turns_end_by_silence() -> None:
+    judges = FakeJudges()
+    judges.is_missing = True
+    async with Line(Model(["Found."]), judged(), judges=judges) as line:
+        await line.says("where is my order?")
+        await line.until("eager.turn")
+        started = line.now
+        await line.until("turn.end", 0.4)
+        assert line.now - started < 0.4
+        assert (judges.files, judges.asked) == (["/models/turns.onnx"], 0)
+
+
+async def test_a_model_is_loaded_only_where_it_is_to_decide() -> None:
+    for configuration, ear in ((judged(mode="silence"), FakeEar()), (judged(mode=None), FakeEar(has_turns=True))):
+        async with Line(Model(), configuration, ears=[ear]) as line:
+            assert line.judges.files == []
+    camel = {"config": {"turnDetection": {"smartTurnModel": "/models/turns.onnx"}}}
+    for configuration in (judged(mode=None), camel, judged(smart_turn_model=7) | {"turn_detection": MODEL}):
+        async with Line(Model(), configuration) as line:
+            assert line.judges.files == ["/models/turns.onnx"]
+    async with Line(Model(), judged(smart_turn_model=7)) as line:
+        assert line.judges.files == []
+
+
+async def test_another_model_takes_over_when_the_runner_says_so() -> None:
+    async with Line(Model(), judged(), judges=FakeJudges()) as line:
+        change = judged(smart_turn_model="/models/other.onnx")
+        await line.do(commands.SessionConfigure(session_id="call-1", **change))
+        assert (line.judges.files, line.judges.open_judges) == (["/models/turns.onnx", "/models/other.onnx"], 1)
+        await line.do(commands.SessionConfigure(session_id="call-1", **judged(mode="silence")))
+        assert line.judges.open_judges == 0
 
 
 async def test_what_breaks_ends_the_call_and_says_so(caplog: pytest.LogCaptureFixture) -> None:

@@ -95,6 +95,16 @@ def rules_of(configuration: Mapping[str, Any], has_native_turns: bool, has_smart
     return _limited(rules, _part(keys, inner, "session_limits"))
 
 
+def smart_turn_model_of(configuration: Mapping[str, Any], has_native_turns: bool) -> str:
+    """The file of the model that is to decide about turns, an absolute path; empty where another is to, or none is
+    named. The arguments are those of :func:`rules_of`."""
+    if rules_of(configuration, has_native_turns, has_smart_turn=True).mode != "smart_turn":
+        return ""
+    keys = _snake(configuration)
+    file = _part(keys, _snake(keys.get("config")), "turn_detection", as_text="mode").get("smart_turn_model")
+    return file if isinstance(file, str) else ""
+
+
 def _interrupted(rules: TurnRules, said: Mapping[str, Any]) -> TurnRules:
     volume = _fraction(said.get("min_volume"), rules.interruption_min_volume)
     floor = 1 + min(_number(said.get("energy_threshold_db"), QUIETEST_DB, least=QUIETEST_DB), 0.0) / -QUIETEST_DB

@@ -99,5 +99,6 @@ class CallReception:
         if self._equipment is not None:
             from pinecall_run.providers.speech_catalogue import close_speech
 
-            await asyncio.gather(self._equipment.detector.close(), close_speech())
+            equipment = self._equipment
+            await asyncio.gather(equipment.detector.close(), equipment.judges.close(), close_speech())
             self._equipment = None

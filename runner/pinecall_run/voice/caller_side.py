@@ -27,6 +27,9 @@ class Judge(Protocol):
     def hear(self, chunk: Samples) -> None:
         """20 ms of the caller."""
 
+    def begin(self) -> None:
+        """A turn has begun: what was said in those before it counts no more."""
+
     def ask(self) -> None:
         """Judge what was heard last; the verdict comes as :class:`inputs.EndOfTurn`."""
 
@@ -71,6 +74,8 @@ class CallerSide:
         self.listener: Listener
         self.ear: Ear
         self.judge: Judge | None = None
+        self._judged = 0
+        """The turn that the judge was told of last."""
 
     # in
 
@@ -86,6 +91,10 @@ class CallerSide:
         """How probable a voice is in the last 32 ms."""
         volume = loudest(self._recent) if probability >= LOUD_ENOUGH_TO_ASK else 0.0
         self.take(inputs.Voice(probability, volume))
+
+    def on_verdict(self, probability: float) -> None:
+        """How probably the caller has finished, as the judge says."""
+        self.take(inputs.EndOfTurn(probability))
 
     def on_heard(self, heard: Heard) -> None:
         """Something was understood."""
@@ -163,6 +172,9 @@ class CallerSide:
         return self.latest
 
     def _on_speech_started(self, action: actions.SpeechStarted) -> None:
+        if self.judge is not None and action.turn_id != self._judged:
+            self._judged = action.turn_id
+            self.judge.begin()
         confidence = round(action.confidence, 3)
         self._tell(speech_events.SpeechStarted, turn_id=action.turn_id, confidence=confidence, timestamp=self._epoch())
 

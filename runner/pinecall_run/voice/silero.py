@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pinecall_run.audio.chunk import RATE
+from pinecall_run.voice._onnx import open_session
 
 Floats = npt.NDArray[np.float32]
 
@@ -61,18 +62,10 @@ def _model() -> Path:
 
 def _session(model: Path) -> Any:
     try:
-        import onnxruntime  # type: ignore[import-untyped]
+        return open_session(str(model), has_fixed_shape=False)
     except ImportError as error:
         raise DetectorError(
             f"onnxruntime, which runs the voice model, is not installed ({error}): {_INSTALL}"
         ) from error
-    options = onnxruntime.SessionOptions()
-    # One thread, the caller's: a window takes less time than waking another thread does.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.enable_mem_pattern = False  # batches have a new size each time
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime's own classes, which it does not publish
+    except Exception as error:
         raise DetectorError(f"the voice model {model.name} cannot be loaded ({error}): {_INSTALL}") from error

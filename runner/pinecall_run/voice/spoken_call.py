@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pinecall_run.audio.chunk import Samples
@@ -13,13 +13,14 @@ from pinecall_run.audio.mixer import Mixer
 from pinecall_run.providers.contracts import LanguageModel
 from pinecall_run.transports.contract import AudioOutlet, Caller
 from pinecall_run.turns import inputs
-from pinecall_run.turns.rules import rules_of
+from pinecall_run.turns.rules import TurnRules, rules_of, smart_turn_model_of
 from pinecall_run.voice.agent_side import AgentSide
 from pinecall_run.voice.ambience import Ambience
 from pinecall_run.voice.call_core import CallCore, Surroundings
-from pinecall_run.voice.caller_side import CallerSide
+from pinecall_run.voice.caller_side import CallerSide, Judge
 from pinecall_run.voice.detector import Detector
 from pinecall_run.voice.failure import described
+from pinecall_run.voice.judges import Judges
 from pinecall_run.voice.listening import Listener
 from pinecall_run.voice.loudness import Loudness
 from pinecall_run.voice.page_actions import PageActions
@@ -43,6 +44,7 @@ class Equipment:
 
     detector: Detector
     open_stages: Callable[[Mapping[str, Any]], Stages]
+    judges: Judges = field(default_factory=Judges)
 
 
 class SpokenCall:
@@ -86,6 +88,9 @@ class SpokenCall:
         self._loudness = Loudness.asked_for(self._core)
         self._tape = Tape.asked_for(self._core)
         self._listening: asyncio.Task[None] | None = None
+        self._judging: asyncio.Task[None] | None = None
+        self._judged_by = ""
+        """The file of the model that is to hear when turns are over."""
         self._is_held = self._is_over = False
         self._end_reason = ""
         self._ended = asyncio.Event()
@@ -176,15 +181,16 @@ class SpokenCall:
         self._outlet.event(self._started())
         works = [asyncio.create_task(self._guarded(work)) for work in (self._agent.speaker.run, self._ambience.run)]
         self._listening = asyncio.create_task(self._guarded(self._listener.run))
+        self._seat_judge()
         try:
             self._agent.greet()
             await self._ended.wait()
         finally:
             self._is_over = True
-            self._listening.cancel()
+            works += [work for work in (self._listening, self._judging) if work is not None]
             for work in works:
                 work.cancel()
-            await asyncio.gather(*works, self._listening, return_exceptions=True)
+            await asyncio.gather(*works, return_exceptions=True)
             await self._close()
 
     async def _guarded(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -196,6 +202,8 @@ class SpokenCall:
 
     async def _close(self) -> None:
         self._caller.ear.close()
+        if self._caller.judge is not None:
+            self._caller.judge.close()
         await self._agent.close()
         if self._tape is not None:
             await self._tape.close()
@@ -223,7 +231,9 @@ class SpokenCall:
             self._listening = asyncio.create_task(self._guarded(self._listener.run))
         if isinstance(changes.get("language"), str):
             self._core.tell(speech_events.CallUpdated, language=changes["language"])
-        self._caller.change(self._rules())
+        if self._listening is not None and not self._is_over:
+            self._seat_judge()
+        self._caller.change(self._rules(self._caller.judge))
 
     def configure(self, changes: Mapping[str, Any]) -> None:
         """The caller's page changes what it may."""
@@ -247,8 +257,26 @@ class SpokenCall:
         """Somebody listens again."""
         self._caller.take(inputs.Unmuted())
 
-    def _rules(self) -> Any:
-        return rules_of(self._core.configuration, self._stages.has_turns, has_smart_turn=False)
+    def _rules(self, judge: Judge | None = None) -> TurnRules:
+        return rules_of(self._core.configuration, self._stages.has_turns, has_smart_turn=judge is not None)
+
+    def _seat_judge(self) -> None:
+        """Have turns judged by the model that the configuration names now; until it is loaded they end as without."""
+        file = smart_turn_model_of(self._core.configuration, self._stages.has_turns)
+        if file == self._judged_by:
+            return
+        self._judged_by = file
+        if self._judging is not None:
+            self._judging.cancel()
+        if self._caller.judge is not None:
+            self._caller.judge.close()
+            self._caller.judge = None
+        if file:
+            self._judging = asyncio.create_task(self._guarded(lambda: self._open_judge(file)))
+
+    async def _open_judge(self, file: str) -> None:
+        self._caller.judge = await self._equipment.judges.open(file, self._caller.on_verdict)
+        self._caller.change(self._rules(self._caller.judge))
 
     def _new_listener(self) -> Listener:
         return Listener(self._stages.ears, self._caller.on_heard, self._ear_failed)
