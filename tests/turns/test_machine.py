@@ -247,8 +247,8 @@ def _messages_only_grow(actions: list[act.Action]) -> None:
         if isinstance(action, act.TurnContinued):
             assert is_signalled
             is_signalled = False
-        if isinstance(action, act.Interrupt) and action.reason == "user_spoke":
-            last = (last[0], last[1] + 1)
+        if isinstance(action, act.Interrupt) and action.reason == "user_spoke" and is_signalled:
+            last = (last[0], last[1] + 1)  # a turn that nobody took for finished goes on as it is
 
 
 def _nothing_follows_a_limit(actions: list[act.Action]) -> None:
