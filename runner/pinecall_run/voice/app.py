@@ -78,6 +78,7 @@ def create_app(settings: Settings) -> Starlette:
         clock=time.time,
         tool_timeout=settings.tool_timeout,
         pace=settings.pace,
+        is_eager=True,
     )
     tokens = TokenDoor(hub, policy)
     door = HttpDoor(hub, policy, tokens, project=settings.project, version=version("pinecall-run"))

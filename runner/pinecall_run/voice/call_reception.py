@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -93,6 +94,11 @@ class CallReception:
             except DetectorError as error:
                 raise NotAdmittedError(str(error)) from error
         return self._equipment
+
+    def warm_up(self) -> None:
+        """Load what every call shares, before the first one comes; what is missing is told to whoever calls."""
+        with contextlib.suppress(NotAdmittedError):
+            self._shared()
 
     async def close(self) -> None:
         """Let go of what calls share. To be called when they are over."""

@@ -16,7 +16,7 @@ from pinecall_run.protocol.server import ServerPeer
 from pinecall_run.providers.catalogue import OpenModel, open_model
 from pinecall_run.providers.contracts import ProviderError
 from pinecall_run.transports.contract import Admitted, NotAdmittedError, Outlet
-from pinecall_run.voice.call_reception import SPOKEN, Audition, CallReception, audition
+from pinecall_run.voice.call_reception import SPOKEN, CallReception, audition
 from pinecall_run.voice.conversations import Conversations
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.terminal import TerminalOutlet
@@ -39,7 +39,8 @@ Deliver = Callable[[Transmit | Shut], None]
 
 
 class Hub:
-    """One voice server. Everything here runs on one event loop, so nothing is locked."""
+    """One voice server. Everything here runs on one event loop, so nothing is locked. ``is_eager`` loads what spoken
+    calls need as soon as an agent can have one."""
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class Hub:
         tool_timeout: float = 30.0,
         pace: Pace = PACE,
         open_model: OpenModel = open_model,
+        is_eager: bool = False,
     ) -> None:
         self.registry = Registry(SERVED)
         self.conversations = Conversations(self._tell, environ, new_id, clock, tool_timeout, open_model)
@@ -61,6 +63,7 @@ class Hub:
         self._accepts_key = accepts_key
         self._pace = pace
         self._environ = environ
+        self._is_eager = is_eager
         self._new_id = new_id
         self._connections: dict[str, tuple[ServerPeer, Deliver]] = {}
         self._terminals: dict[str, dict[str, TerminalOutlet]] = {}
@@ -211,14 +214,12 @@ class Hub:
         """An acknowledgement says how a spoken channel will be served, before anybody calls."""
         match outcome:
             case Tell(_, events.ChannelAdded(agent_id=agent_id, type=type) as added) if type in SPOKEN:
-                heard = self.audition(self.registry.agents[agent_id].configured(type))
+                heard = audition(self.registry.agents[agent_id].configured(type), self._environ)
+                if heard.can_talk and self._is_eager:
+                    self.calls.warm_up()
                 added.served = heard.can_talk
                 added.notes = list(heard.notes) or UNSET
         return outcome
-
-    def audition(self, configuration: Mapping[str, Any]) -> Audition:
-        """Whether calls of a configuration can be heard and spoken here."""
-        return audition(configuration, self._environ)
 
     def _on_channel_configure(self, connection: str, command: commands.ChannelConfigure) -> None:
         self._carry_out(self.registry.configure_channel(connection, command))
