@@ -76,14 +76,16 @@ class Voice(TTSService):
             yield TTSAudioRawFrame(audio=piece, sample_rate=REPLY_RATE, num_channels=1, context_id=context_id)
 
 
-async def begin(ear: FrameProcessor, mouth: FrameProcessor, measured: Measured) -> tuple[Any, ...]:
+async def begin(
+    door: FrameProcessor, mouth: FrameProcessor, measured: Measured, *probes: FrameProcessor
+) -> tuple[Any, ...]:
     """One call between a transport's two ends; the silence decides about turns, as with us. To be kept."""
     # Its other strategy, a model, takes more memory and no less time.
     turns = UserTurnStrategies(stop=[SpeechTimeoutUserTurnStopStrategy()])
     parameters = LLMUserAggregatorParams(vad_analyzer=SileroVADAnalyzer(), user_turn_strategies=turns)
     user, assistant = LLMContextAggregatorPair(LLMContext(), user_params=parameters)
     worker = PipelineWorker(
-        Pipeline([ear, Ear(), user, Mind(measured), Voice(), mouth, assistant]),
+        Pipeline([door, *probes, Ear(), user, Mind(measured), Voice(), mouth, assistant]),
         params=PipelineParams(audio_in_sample_rate=16_000, audio_out_sample_rate=REPLY_RATE),
         enable_rtvi=False,
         idle_timeout_secs=None,
