@@ -1,7 +1,7 @@
 """Pipecat's SmallWebRTC transport with voice detection, turns and replies; callers are aiortc peers in a child process.
 
-``python -m peers.pipecat_webrtc CLIP CALLS SECONDS CORE`` in Pipecat's environment, in the folder above this one. Prints
-one JSON line. Everything is on 127.0.0.1; the callers are not measured, and run on the other cores.
+``python -m peers.pipecat_webrtc CLIP CALLS SECONDS CORE`` in Pipecat's environment, in the folder above this one,
+prints one JSON line. Everything is on 127.0.0.1; the callers are not measured, and run on the other cores.
 """
 
 from __future__ import annotations
