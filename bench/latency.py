@@ -4,8 +4,8 @@ Vendors are emulated, a network away: 100 ms to the text of a pause, 250 ms to t
 sound, each the rest at once. Prints one JSON line. ``as_heard`` is from the end of the last word, told from the energy
 of the sound alone, to the first chunk with a voice in it that the door is given. ``our_share`` is from the moment when
 the end of speech is decided to that chunk, less what vendors took meanwhile; the wait for the door's next 20 ms is in
-it. ``stage_…`` are what ``turn.metrics`` says, since the detector last heard a voice. ``barge_in`` is from the first
-sound of a caller who interrupts to the agent's last.
+it. ``stage_…`` are what ``turn.metrics`` says, since the detector last heard a voice. ``barge_in`` is from where
+the voice of a caller who interrupts begins to be sustained, told from the energy again, to the agent's last sound.
 """
 
 from __future__ import annotations

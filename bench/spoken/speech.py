@@ -8,13 +8,16 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from pinecall_run.audio.chunk import RATE, Samples
 from pinecall_run.audio.wav import read_wav
 
 _FRAME = RATE // 100
-_QUIET = 0.01
-"""Of the loudest 10 ms: -40 dB."""
+_QUIET, _VOICED = 0.01, 0.1
+"""Of the loudest 10 ms: -40 dB, and -20 dB."""
+_STOP = 9
+"""Frames that the closure of a consonant may take."""
 
 
 def caller() -> str:
@@ -34,10 +37,27 @@ def said(text: str, voice: str = "slt") -> Samples:
 
 def voiced(sound: Samples) -> tuple[int, int]:
     """The sample with which the voice begins, and the one after its last, told from the energy alone."""
-    frames = sound[: len(sound) // _FRAME * _FRAME].reshape(-1, _FRAME).astype(np.float64)
-    rms = np.sqrt((frames**2).mean(axis=1))
-    loud = np.flatnonzero(rms > _QUIET * rms.max())
+    loud = np.flatnonzero(_loudness(sound) > _QUIET)
     return int(loud[0]) * _FRAME, (int(loud[-1]) + 1) * _FRAME
+
+
+def sustained(sound: Samples, seconds: float) -> int:
+    """The sample with which a voice begins that goes on for so long without a pause, told from the energy alone: the
+    burst of a consonant, and the stop after it, are none yet."""
+    loud = _loudness(sound) > _VOICED
+    frames = round(seconds * 100)
+    for at in np.flatnonzero(loud):
+        pauses = "".join("x" if each else " " for each in loud[at : at + frames]).split("x")
+        if len(loud) - at >= frames and max(map(len, pauses)) <= _STOP:
+            return int(at) * _FRAME
+    raise ValueError("there is no such voice in it")
+
+
+def _loudness(sound: Samples) -> npt.NDArray[np.float64]:
+    """Of each 10 ms, beside the loudest of them."""
+    frames = sound[: len(sound) // _FRAME * _FRAME].reshape(-1, _FRAME).astype(np.float64)
+    rms: npt.NDArray[np.float64] = np.sqrt((frames**2).mean(axis=1))
+    return rms / rms.max()
 
 
 def _vowels(words: int) -> Samples:

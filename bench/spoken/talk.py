@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from peers.load import pin, quantile
 from spoken.runner import BEGINS
-from spoken.speech import said, voiced
+from spoken.speech import said, sustained, voiced
 from spoken.stage import Stage, stage
 from spoken.vendors import SPEAKING, THINKING, Ear, Mind, Sentence, Voice
 
@@ -37,7 +37,6 @@ OBJECTIONS = (
     "I mean the other one.",
     "Tell me about the other order.",
 )
-"""Without a pause in their first half second: a gate asks for sustained voice."""
 REPLY_SECONDS = {"silence": 2.0, "native": 2.0, "barge_in": 8.0}
 GATE = 0.3
 CONFIGURATION = {"interruption": {"min_duration_ms": GATE * 1000}, "session_limits": {"max_duration_seconds": 0}}
@@ -75,7 +74,7 @@ class Talker:
         """Chunks of silence before the next sentence."""
         self._saying: Samples = SILENCE[:0]
         self._begins_at = self._ends_at = math.inf
-        """When the voice of the last sentence began, and ended."""
+        """When the voice of the last sentence began to be sustained, and when it ended."""
         self._began = self._decided = math.inf
         self._eager = ("", "")
         self._sounds_until = 0.0
@@ -101,7 +100,7 @@ class Talker:
             ear.expect(sentence)
             self._saying, self._is_answered, self._was_cut = sentence.sound, False, False
             began = due - CHUNK_SECONDS
-            self._begins_at, self._ends_at = began + sentence.begins / RATE, began + sentence.ends / RATE
+            self._begins_at, self._ends_at = began + sentence.is_sustained_at / RATE, began + sentence.ends / RATE
         chunk, self._saying = self._saying[:CHUNK_SAMPLES], self._saying[CHUNK_SAMPLES:]
         return chunk
 
@@ -157,7 +156,7 @@ def _sentences(texts: Sequence[str]) -> list[Sentence]:
         for text in texts:
             sound = said(text, voice)
             sound = sound[: len(sound) // CHUNK_SAMPLES * CHUNK_SAMPLES]
-            found.append(Sentence(text, sound, *voiced(sound)))
+            found.append(Sentence(text, sound, *voiced(sound), sustained(sound, GATE)))
     return found
 
 

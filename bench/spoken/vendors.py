@@ -31,12 +31,14 @@ CERTAIN = 0.3
 
 @dataclass(frozen=True)
 class Sentence:
-    """Something that a caller says. The voice begins with the sample ``begins``, and has ended with ``ends``."""
+    """Something that a caller says. The voice begins with the sample ``begins``, is sustained from ``is_sustained_at``
+    on, and has ended with ``ends``."""
 
     text: str
     sound: Samples
     begins: int
     ends: int
+    is_sustained_at: int
 
 
 class Ear:
