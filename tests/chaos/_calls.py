@@ -190,6 +190,6 @@ def wrong(outcome: Outcome) -> list[str]:
     found = [f"{grown[name]} {name} more" for name in ("tasks", "threads", "files") if grown[name] > 0]
     if grown["objects"] > 2_000 + outcome.calls:
         found.append(f"{grown['objects']} objects more after {outcome.calls} calls")
-    if grown["memory_kb"] > 15_000:
+    if grown["memory_kb"] > 30_000:
         found.append(f"{grown['memory_kb']} KB more after {outcome.calls} calls")
     return found
