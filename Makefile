@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz chaos check fix docs bench lock clean
+.PHONY: help run test fuzz chaos soak check fix docs bench bench-peers lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -31,6 +31,9 @@ fuzz: $(READY)  ## 100,000 broken files and some large ones; FUZZ="--count N --s
 chaos: $(READY)  ## the faults of networks at full size: some minutes
 	@$(BIN)/python -m tests.chaos
 
+soak: $(READY)  ## an hour of 20 calls in real time; SOAK="--seconds N --calls N --seed N"
+	@$(BIN)/python -m tests.soak $(SOAK)
+
 check: $(READY)  ## format, lint, types, rules and tests: what every commit passes
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -47,6 +50,15 @@ docs: $(READY)  ## write the generated parts of the documentation again
 
 bench: $(READY)  ## measure; one JSON line each
 	@set -e; for script in bench/*.py; do $(BIN)/python $$script; done
+
+# docopt is a source archive only, of Python alone.
+bench-peers:  ## the engines that ours is measured beside, each in an environment of its own: 1 GB
+	@$(PYTHON) -m venv --clear .peers/pipecat
+	@.peers/pipecat/bin/python -m pip --disable-pip-version-check install --quiet --only-binary :all: --no-binary docopt \
+	  'pipecat-ai[webrtc,silero]==1.14.0'
+	@$(PYTHON) -m venv --clear .peers/livekit
+	@.peers/livekit/bin/python -m pip --disable-pip-version-check install --quiet --only-binary :all: \
+	  'livekit-agents==1.8.9'
 
 lock: $(READY)  ## resolve requirements.lock again from pyproject.toml
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet uv

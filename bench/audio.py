@@ -45,7 +45,8 @@ def _fastest(part: Callable[[], object]) -> float:
     return round(min(times) * 1e6, 2)
 
 
-def _resampling(source: int, target: int) -> float:
+def resampling(source: int, target: int) -> float:
+    """One stream, from one rate to another."""
     resampler, chunk = Resampler(source, target), _noise(source // 50)
     return _fastest(lambda: resampler.feed(chunk))
 
@@ -98,8 +99,8 @@ def _model(calls: int) -> float:
     return _of_a_chunk(min(times))
 
 
-async def _detecting(calls: int) -> float:
-    """All of it, for each call."""
+async def detecting(calls: int) -> float:
+    """The whole detector, for each of so many calls that share every batch."""
     detector = Detector()
     found = 0
     done = asyncio.Event()
@@ -134,7 +135,7 @@ def _of_a_chunk(seconds_for_a_window: float) -> float:
 def main() -> None:
     """Measure, and print."""
     result: dict[str, float] = {
-        f"resample_{source}_{target}_us": _resampling(source, target) for source, target in RATES
+        f"resample_{source}_{target}_us": resampling(source, target) for source, target in RATES
     }
     result["mu_law_both_ways_us"] = _codec(mu_law_encode, mu_law_decode)
     result["a_law_both_ways_us"] = _codec(a_law_encode, a_law_decode)
@@ -145,7 +146,7 @@ def main() -> None:
     result["playhead_us"] = _following()
     for calls in CALLS:
         result[f"model_at_{calls}_us"] = _model(calls)
-        result[f"detector_at_{calls}_us"] = asyncio.run(_detecting(calls))
+        result[f"detector_at_{calls}_us"] = asyncio.run(detecting(calls))
     print(json.dumps({"bench": "audio", **result}))
 
 

@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.chaos._calls import calls, wrong
 from tests.chaos._cells import STAGES, row
 from tests.chaos._cuts import cuts
 from tests.chaos._kills import kills
@@ -63,6 +64,12 @@ def _reloads(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return {**asdict(outcome), "words": len(outcome.words)}
 
 
+def _calls(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    outcome = asyncio.run(calls(count=asked.spoken, seconds=asked.seconds, seed=asked.seed))
+    assert not wrong(outcome), (wrong(outcome), outcome)
+    return {**vars(outcome), "grown": outcome.grown}
+
+
 PARTS: dict[str, Callable[[argparse.Namespace, Path], dict[str, Any]]] = {
     "tools": _tools,
     "kills": _kills,
@@ -70,6 +77,7 @@ PARTS: dict[str, Callable[[argparse.Namespace, Path], dict[str, Any]]] = {
     "noise": _noise,
     "rolling": _rolling,
     "reloads": _reloads,
+    "calls": _calls,
 }
 
 
@@ -82,6 +90,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=500, help="times that the runner is killed while tools write")
     parser.add_argument("--rounds", type=int, default=20, help="times that every fault meets every stage")
     parser.add_argument("--reloads", type=int, default=1000, help="reloads under 50 live calls")
+    parser.add_argument("--spoken", type=int, default=1000, help="spoken calls, each cut at random")
     parser.add_argument("--frames", type=int, default=1_000_000, help="random frames")
     parser.add_argument("--restarts", type=int, default=200, help="rolling restarts under live calls")
     parser.add_argument("--seconds", type=float, default=600.0, help="how long a part may take")

@@ -1,0 +1,71 @@
+"""The benches' runner, a process that is not measured: starts a server, registers an agent, reads all it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from spoken.stage import AGENT, MODEL
+from websockets.asyncio.client import ClientConnection, connect
+
+BEGINS = "begins"
+"""A server prints this when its measured time begins; then, at its end, one line of JSON."""
+
+PATIENCE = 120.0
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+class _Frame(msgspec.Struct):
+    event: str
+
+
+_DECODER = msgspec.json.Decoder(_Frame)
+
+
+async def watched(module: str, arguments: list[str], configuration: dict[str, Any]) -> dict[str, Any]:
+    """What ``python -m module`` measured, and under ``events`` how often each came over the wire meanwhile."""
+    server = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", module, *arguments),
+        stdout=PIPE,
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, **ONE_THREAD},
+    )
+    assert server.stdout is not None
+    counts: Counter[str] = Counter()
+    try:
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+            port = int(await server.stdout.readline())
+            async with connect(f"ws://127.0.0.1:{port}/client", compression=None, max_queue=None) as socket:
+                reading = group.create_task(_read(socket, counts, configuration))
+                assert (await server.stdout.readline()).decode().strip() == BEGINS
+                counts.clear()
+                result: dict[str, Any] = json.loads(await server.stdout.readline())
+                events = dict(counts)
+                reading.cancel()
+                await server.wait()
+                return {**result, "events": events}
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            server.kill()
+        await server.wait()
+
+
+async def _read(socket: ClientConnection, counts: Counter[str], configuration: dict[str, Any]) -> None:
+    await socket.send(json.dumps({"event": "connect", "api_key": "k"}))
+    await socket.send(json.dumps({"event": "agent.create", "agent_id": AGENT, "llm": MODEL, **configuration}))
+    async for message in socket:
+        event = _DECODER.decode(message).event
+        counts[event] += 1
+        if event == "ping":
+            await socket.send('{"event":"pong"}')
+        elif event == "error":
+            raise RuntimeError(message)

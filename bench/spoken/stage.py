@@ -1,0 +1,102 @@
+"""A voice server with our engine for the benches: the hub, the runners' socket, vendors that cost nothing; no door."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+
+from pinecall_run.providers.contracts import LanguageModel, SpeechToText, TextToSpeech
+from pinecall_run.transports.contract import AudioOutlet, Caller
+from pinecall_run.voice.client_door import serve_client
+from pinecall_run.voice.detector import Detector
+from pinecall_run.voice.hub import Hub
+from pinecall_run.voice.listening import Recognizer
+from pinecall_run.voice.speaking import Voice
+from pinecall_run.voice.spoken_call import Equipment, SpokenCall
+from pinecall_run.voice.stages import Stages
+from pinecall_run.voice.tokens import TokenMint
+
+AGENT = "desk"
+MODEL = "openai:emulated"
+"""What the runner registers; whatever it names, :class:`Stage` opens its own."""
+
+
+class Stage:
+    """Calls are begun here as a door begins them, but for the door. ``ears`` makes an ear for each call."""
+
+    def __init__(self, hub: Hub, ears: Callable[[], SpeechToText], voice: TextToSpeech) -> None:
+        self._hub = hub
+        self._detector = Detector()
+        self._ears = ears
+        self._voice = voice
+
+    def open(self, outlet: AudioOutlet, **configuration: Any) -> tuple[SpokenCall, Any]:
+        """A call, and the ear that hears it."""
+        ear = self._ears()
+        stages = Stages([Recognizer("ear", ear)], [Voice("voice", self._voice)], [])
+        call = self._hub.conversations.begin_spoken(
+            self._hub.registry.agents[AGENT],
+            secrets.token_hex(12),
+            outlet,
+            caller=Caller("audio", time.monotonic, config=configuration),
+            equipment=Equipment(self._detector, lambda _: stages),
+        )
+        return call, ear
+
+    async def runner(self) -> None:
+        """Until a runner has registered the agent."""
+        while AGENT not in self._hub.registry.agents:  # noqa: ASYNC110 - once a run
+            await asyncio.sleep(0.01)
+
+    async def close(self) -> None:
+        """End the calls."""
+        await self._hub.close()
+        await self._detector.close()
+
+
+@asynccontextmanager
+async def stage(mind: LanguageModel, ears: Callable[[], SpeechToText], voice: TextToSpeech) -> AsyncIterator[Stage]:
+    """The server on a port of its own, which is printed; as soon as it has a runner, which another process is."""
+
+    def open_model(spec: object, environ: Mapping[str, str]) -> LanguageModel:
+        return mind
+
+    new_id = lambda: secrets.token_hex(12)  # noqa: E731
+    hub = Hub(
+        accepts_key=lambda key: True,
+        environ={},
+        tokens=TokenMint(b"bench", new_id),
+        new_id=new_id,
+        clock=time.time,
+        open_model=open_model,
+    )
+
+    async def client(socket: WebSocket) -> None:
+        await serve_client(socket, hub)
+
+    app = Starlette(routes=[WebSocketRoute("/client", client)])
+    config = uvicorn.Config(
+        app, port=0, log_config=None, ws="websockets-sansio", ws_per_message_deflate=False, lifespan="off"
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve())  # without its signal handlers
+    while not server.started:  # noqa: ASYNC110 - it has no event for that
+        await asyncio.sleep(0.01)
+    print(server.servers[0].sockets[0].getsockname()[1], flush=True)
+    it = Stage(hub, ears, voice)
+    await it.runner()
+    try:
+        yield it
+    finally:
+        await it.close()
+        server.should_exit = True
+        await serving
