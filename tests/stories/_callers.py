@@ -1,4 +1,4 @@
-"""Callers that flite speaks for, the noises around them, and what lines do to both. All of it is the same every time."""
+"""Callers that flite speaks for, the noises around them, and what lines do to both: the same every time."""
 
 from __future__ import annotations
 

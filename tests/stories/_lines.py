@@ -1,7 +1,7 @@
 """Spoken calls to a project that runs in this process, on the clock of the caller's samples: faster than real.
 
-Everything is what it is in production, the voice detector, turn taking, voice, runner and tools, but for the ear: one that knows
-what is said stands in for a vendor's where the offline one would be the limit.
+Everything is what it is in production, the voice detector, turn taking, voice, runner and tools, but for the ear: one
+that knows what is said stands in for a vendor's where the offline one would be the limit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,17 +92,6 @@ class KnowingStream:
 
     async def close(self) -> None:
         pass
-
-
-class Ears:
-    """Who hears the next calls: what is there, or an ear of a test's."""
-
-    def __init__(self) -> None:
-        self.next: SpeechToText | None = None
-        self._real = speech_catalogue.open_stt
-
-    def open(self, spec: SpeechSpec, environ: Mapping[str, str]) -> SpeechToText:
-        return self._real(spec, environ) if self.next is None or spec.provider != "local" else self.next
 
 
 class Call:
@@ -190,9 +179,9 @@ class Call:
         began = clock()
         for _ in range(4):
             await asyncio.sleep(0)
-        while (ear._has_window or ear._is_awaited or desk._open) and clock() < began + TOOL_SECONDS:
+        while (ear._has_window or ear._is_awaited or desk._open) and clock() < began + TOOL_SECONDS:  # noqa: ASYNC110
             await asyncio.sleep(0)
-        while (made := speaker._made) and not made.has_sound and clock() < began + VOICE_SECONDS:
+        while (made := speaker._made) and not made.has_sound and clock() < began + VOICE_SECONDS:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
 
@@ -202,15 +191,14 @@ class House:
 
     stage: Stage
     folder: Path
-    ears: Ears
 
     @asynccontextmanager
     async def call(self, agent: str = "support", *, ear: SpeechToText | None = None) -> AsyncIterator[Call]:
         """A call, which ends with the block. ``ear`` stands in for the offline one."""
         hub, it = self.stage.hub, Call()
         token = hub.tokens.mint("stream", agent, hub.clock(), scope="supervise", metadata={})
-        self.ears.next = ear
-        it.session = hub.calls.open_call("stream", token, it, Caller("audio", lambda: it.now)).session
+        with heard_by(ear):
+            it.session = hub.calls.open_call("stream", token, it, Caller("audio", lambda: it.now)).session
         await asyncio.sleep(0)
         try:
             yield it
@@ -226,19 +214,30 @@ class House:
             yield call
 
 
+@contextmanager
+def heard_by(ear: SpeechToText | None) -> Iterator[None]:
+    """Calls that begin in this block have an ear in place of the offline one."""
+    real = speech_catalogue.open_stt
+
+    def open_stt(spec: SpeechSpec, environ: Mapping[str, str]) -> SpeechToText:
+        return real(spec, environ) if ear is None or spec.provider != "local" else ear
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pinecall_run.voice.stages.open_stt", open_stt)
+        yield
+
+
 @asynccontextmanager
 async def house(folder: Path, change: Callable[[str], str] = str, **more: Any) -> AsyncIterator[House]:
     """The root project, its file changed, on a server in this process; every trace of it has to go with it."""
     project = copy_project(folder / "project")
     file = project / "pinecall.yaml"
     file.write_text(change(file.read_text()))
-    ears = Ears()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pinecall_run.voice.stages.open_stt", ears.open)
         patch.setattr(detector, "_SPACING", 0.0)  # a call that is faster than real has more windows a second
         async with running(project, environ={}, **more) as stage:
             try:
-                yield House(stage, project, ears)
+                yield House(stage, project)
             finally:
                 await stage.hub.close()
 
