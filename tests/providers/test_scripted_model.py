@@ -122,6 +122,15 @@ async def test_rounds_follow_each_other_and_each_may_call_several_tools() -> Non
     assert requests(await answer(ROUNDS, messages)) == [("first", {}), ("second", {"a": "b"})]
 
 
+async def test_a_caller_who_goes_on_has_the_tool_called_for_all_they_said() -> None:
+    asked = await answer(SHOP, [user("order 10")])
+    messages = [user("order 1001"), *answered(asked, {"status": "unknown"})]
+    again = await answer(SHOP, messages)
+    assert [arguments["order_id"] for _, arguments in requests(again)] == ["ORD-1001"]
+    messages += answered(again, {"status": "shipped"})
+    assert texts(await answer(SHOP, messages)) == "Order 1001: shipped."
+
+
 async def test_ids_are_never_used_twice_in_a_conversation() -> None:
     messages: Messages = []
     seen: list[str] = []
@@ -142,8 +151,8 @@ async def test_ids_are_never_used_twice_in_a_conversation() -> None:
 
 
 async def test_a_result_that_is_missing_is_empty_unless_the_reply_looks_into_it() -> None:
-    asked = await answer(ROUNDS, [user("go")])
     written = script(rule("go", "[{{ look }}] {{ look.x }}", call={"look": {}}))
+    asked = await answer(written, [user("go")])
     with pytest.raises(ProviderError, match=r"the script's rule /go/ fails: 'look' is undefined"):
         await answer(written, [user("go"), *answered(asked)])
     written = script(rule("go", "[{{ look }}] {% if look %}no{% else %}yes{% endif %}", call={"look": {}}))

@@ -151,7 +151,7 @@ def words_of_a_soft_voice_are_a_turn() -> Trace:
 
 @script
 def words_of_a_voice_that_was_about_to_be_noticed_make_it_one() -> Trace:
-    return call() >> voice(0.16, volume=0.1) >> Partial("hello", 0.8) << SpeechStarted(1, 0.8) << State.LISTENING
+    return call() >> voice(0.16, volume=0.3) >> Partial("hello", 0.8) << SpeechStarted(1, 0.8) << State.LISTENING
 
 
 # How long a pause is waited out
@@ -211,8 +211,20 @@ def words_after_an_eager_turn_continue_it_too() -> Trace:
 @script
 def a_soft_noise_does_not_disturb_an_eager_turn() -> Trace:
     trace = call() >> voice(0.96) << SpeechStarted >> quiet(0.2) << FinishTranscript() >> Final("Where is it?")
-    trace = trace << UserMessage << EagerTurn >> voice(0.3, volume=0.2) >> quiet(0.2) << FinishTranscript()
+    trace = trace << UserMessage << EagerTurn >> voice(0.3, volume=0.3) >> quiet(0.2) << FinishTranscript()
     return trace >> Final("") >> quiet(0.2) << SpeechEnded << like(TurnEnded, message=1)
+
+
+@script
+def a_television_does_not_keep_a_turn_from_ending() -> Trace:
+    trace = call() >> voice(0.96) << SpeechStarted >> voice(0.2, volume=0.2) << FinishTranscript()
+    trace = trace >> Final("Where is it?") << UserMessage << EagerTurn >> voice(0.2, volume=0.2) << SpeechEnded
+    return trace << like(TurnEnded, message=1) >> voice(3.0, volume=0.2) << State.PENDING
+
+
+@script
+def a_television_takes_no_turn() -> Trace:
+    return call() >> voice(5.0, volume=0.2) << State.IDLE >> voice(0.3) << SpeechStarted(1, 0.9)
 
 
 @script
@@ -390,7 +402,7 @@ def who_goes_on_before_the_answer_continues_the_turn() -> Trace:
 
 @script
 def a_soft_or_short_voice_before_the_answer_does_not_count() -> Trace:
-    trace = asked() >> voice(0.15) >> quiet(0.3) >> voice(2.0, volume=0.2) << State.PENDING
+    trace = asked() >> voice(0.15) >> quiet(0.3) >> voice(2.0, volume=0.3) << State.PENDING
     return trace >> AgentBegan(1) >> AgentEnded() << State.IDLE
 
 
@@ -479,14 +491,14 @@ def a_greeting_is_interrupted() -> Trace:
 
 @script
 def soft_voice_does_not_interrupt_but_its_words_do() -> Trace:
-    trace = answered(3.0) >> voice(0.6, volume=0.2) << SpeechStarted(2, 0.9) << State.SPEAKING
+    trace = answered(3.0) >> voice(0.6, volume=0.3) << SpeechStarted(2, 0.9) << State.SPEAKING
     trace = trace >> Partial("stop") >> Partial("stop it") << Interrupt("user_spoke") << TurnContinued(2)
     return trace << State.LISTENING
 
 
 @script
 def words_that_come_after_the_voice_interrupt() -> Trace:
-    trace = answered(3.0) >> voice(0.3, volume=0.2) << SpeechStarted >> quiet(0.5) << FinishTranscript() << SpeechEnded
+    trace = answered(3.0) >> voice(0.3, volume=0.3) << SpeechStarted >> quiet(0.5) << FinishTranscript() << SpeechEnded
     trace = trace >> Final("No, wait.") << Interrupt("user_spoke") << TurnContinued(2)
     trace = trace << like(UserMessage, turn_id=2, text="No, wait.") << EagerTurn << State.ANALYZING
     return trace >> quiet(0.4) << TurnEnded

@@ -1,5 +1,7 @@
 """The voice model is found and run, and what is missing is named with its remedy."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -21,6 +23,14 @@ def test_a_batch_is_what_its_calls_are_alone() -> None:
         alone, after_alone = model.run(sound[call : call + 1], state[:, call : call + 1].copy())
         assert alone[0] == pytest.approx(probabilities[call], abs=1e-5)
         assert np.abs(after_alone[:, 0] - after[:, call]).max() < 1e-4
+
+
+def test_nothing_is_kept_for_the_vendor_of_the_runtime(tmp_path: Path) -> None:
+    clean = {key: value for key, value in os.environ.items() if key not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    program = "from pinecall_run.voice.silero import Silero; Silero()"
+    subprocess.run([sys.executable, "-c", program], env={**clean, **home}, check=True, timeout=60)
+    assert list(tmp_path.rglob("*")) == [], "a device id and a queue of reports"
 
 
 def test_a_missing_model_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

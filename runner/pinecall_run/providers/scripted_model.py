@@ -53,14 +53,12 @@ class ScriptedModel:
         """See :class:`LanguageModel`."""
         said, since = _last_said(request.messages)
         rule, groups = self._match(said)
-        results = _results(since)
-        done = sum(1 for message in since if message.get("tool_calls"))
-        variables = {"said": said, **groups, **results}
+        variables = {"said": said, **groups}
         try:
+            done = _follow(rule, since, variables)
             if done < len(rule.rounds):
-                for number, (name, arguments) in enumerate(rule.rounds[done].items()):
-                    filled = json.dumps(_filled(arguments, variables))
-                    yield ToolRequest(f"call_{len(request.messages)}_{number}", name, filled)
+                for number, (name, arguments) in enumerate(_filled(rule.rounds[done], variables).items()):
+                    yield ToolRequest(f"call_{len(request.messages)}_{number}", name, json.dumps(arguments))
                 return
             reply = render(rule.reply, variables).strip()
         except Exception as error:
@@ -94,13 +92,22 @@ def _last_said(messages: Sequence[Message]) -> tuple[str, Sequence[Message]]:
     return "", messages
 
 
-def _results(messages: Sequence[Message]) -> dict[str, Any]:
-    names = {call["id"]: call["function"]["name"] for message in messages for call in message.get("tool_calls") or ()}
-    results: dict[str, Any] = {}
-    for message in messages:
-        if message.get("role") == "tool":
-            results[names.get(message.get("tool_call_id"), "")] = _parsed(message.get("content", ""))
-    return results
+def _follow(rule: _Rule, since: Sequence[Message], variables: dict[str, Any]) -> int:
+    """How many rounds of a rule were asked for; what came of them goes into ``variables``.
+
+    A round with other arguments is none of them: a caller who goes on changes what they said, and what was asked for
+    half a sentence stays among the messages.
+    """
+    contents = {message.get("tool_call_id"): message.get("content", "") for message in since}
+    done = 0
+    for message in since:
+        calls = message.get("tool_calls") or ()
+        asked = [(call["function"]["name"], _parsed(call["function"]["arguments"])) for call in calls]
+        if asked and done < len(rule.rounds) and asked == list(_filled(rule.rounds[done], variables).items()):
+            done += 1
+            answered = {call["function"]["name"]: contents[call["id"]] for call in calls if call["id"] in contents}
+            variables |= {name: _parsed(content) for name, content in answered.items()}
+    return done
 
 
 def _parsed(content: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from pinecall_run.turns import actions as act
 from pinecall_run.turns import inputs
 from pinecall_run.turns.floor import TAKING, Floor
+from pinecall_run.turns.foreground import Foreground
 from pinecall_run.turns.gate import Gate
 from pinecall_run.turns.idle import IdleWatch
 from pinecall_run.turns.rules import TurnRules
@@ -43,6 +44,7 @@ class TurnMachine:
     def __init__(self, rules: TurnRules, now: float, *, language: str = "en") -> None:
         self._floor = Floor(rules, now, language)
         self._speech = self._floor.speech
+        self._foreground = Foreground()
         self._began = now
         self._muted: Said | None = None
         self._is_held = False
@@ -177,6 +179,8 @@ class TurnMachine:
     def _hear(self, voice: inputs.Voice, now: float) -> None:
         probability, volume = voice
         speech = self._speech
+        if probability >= self._lower and not self._foreground.has(volume):
+            probability = 0.0
         if speech.is_on and probability >= self._lower:
             speech.last = now
             speech.unread += 1

@@ -37,7 +37,7 @@ class Judge(Protocol):
         """The call is over."""
 
 
-LOUD_ENOUGH_TO_ASK = 0.3
+LOUD_ENOUGH_TO_ASK = 0.1
 """Probability of a voice from which its loudness is worth the arithmetic."""
 
 RECENT = 12
