@@ -43,7 +43,8 @@ async def watched(module: str, arguments: list[str], configuration: dict[str, An
     counts: Counter[str] = Counter()
     try:
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
-            port = int(await server.stdout.readline())
+            port = (await server.stdout.readline()).decode().strip()
+            assert port, f"{module} ended before it listened"
             async with connect(f"ws://127.0.0.1:{port}/client", compression=None, max_queue=None) as socket:
                 reading = group.create_task(_read(socket, counts, configuration))
                 assert (await server.stdout.readline()).decode().strip() == BEGINS
