@@ -49,7 +49,7 @@ def _is_valid(step: dict[str, Any]) -> bool:
 
 
 def _ours(order: Order) -> dict[str, Any]:
-    result = asyncio.run(watched("spoken.calls", order.arguments(), {}))
+    result = asyncio.run(watched("spoken.calls", order.arguments()))
     events = result.pop("events")
     result["events_per_second"] = round(sum(events.values()) / order.seconds, 1)
     result["turns_over_the_wire"] = events.get("turn.end", 0)

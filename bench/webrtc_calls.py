@@ -41,7 +41,7 @@ def main() -> None:
         clip = Path(folder, "said.wav")
         clip.write_bytes(write_wav(said(SAID)))
         order = Order(clip, asked.calls, asked.seconds, SERVER)
-        ours = asyncio.run(watched("spoken.webrtc", order.arguments(), {}))
+        ours = asyncio.run(watched("spoken.webrtc", order.arguments()))
         events = ours.pop("events")
         ours["turns_over_the_wire"] = events.get("turn.end", 0)
         result: dict[str, Any] = {"bench": "webrtc_calls", "caller": caller(), "ours": ours, **_pipecat(order)}
