@@ -7,13 +7,13 @@ import sys
 
 from peers.load import Measured, Order
 from peers.webrtc_load import measure
-from pinecall_run.transports.webrtc import Calls, Request
 from spoken.calls import Ear, Mind, Voice
 from spoken.runner import BEGINS
 from spoken.stage import Stage, stage
 
 from pinecall_run.audio.chunk import CHUNK_SECONDS, Samples
 from pinecall_run.transports.contract import AdmittedCall, AudioOutlet, Caller
+from pinecall_run.transports.webrtc import Calls, Request
 from pinecall_run.voice.spoken_call import SpokenCall
 from pinecall_run.wire.events import CallEvent, TurnEnd
 
