@@ -49,15 +49,16 @@ def _is_valid(step: dict[str, Any]) -> bool:
 
 
 def _ours(order: Order) -> dict[str, Any]:
-    result = asyncio.run(watched("spoken.calls", order.arguments(), {}))
+    result = asyncio.run(watched("spoken.calls", order.arguments()))
     events = result.pop("events")
     result["events_per_second"] = round(sum(events.values()) / order.seconds, 1)
     result["turns_over_the_wire"] = events.get("turn.end", 0)
     return result
 
 
-def _peer(name: str, order: Order) -> dict[str, Any]:
-    return _line([str(PEERS / name / "bin" / "python"), "-m", f"peers.{name}_calls", *order.arguments()], order)
+def peer(name: str, module: str, order: Order) -> dict[str, Any]:
+    """What a module of ``peers`` measured in that peer's environment."""
+    return _line([str(PEERS / name / "bin" / "python"), "-m", f"peers.{module}", *order.arguments()], order)
 
 
 def _line(command: list[str], order: Order) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def _climb(name: str, clip: Path, steps: tuple[int, ...], seconds: float) -> dic
     for calls in steps:
         order = Order(clip, calls, seconds, SERVER)
         try:
-            ran.append(_ours(order) if name == "ours" else _peer(name, order))
+            ran.append(_ours(order) if name == "ours" else peer(name, f"{name}_calls", order))
         except (RuntimeError, subprocess.TimeoutExpired) as error:
             if not ran:
                 return f"{type(error).__name__}: {error}"

@@ -48,7 +48,7 @@ def main() -> None:
     pin(RUNNER)
     result: dict[str, Any] = {"bench": "latency", "caller": caller(), "calls": asked.calls}
     for mode in asked.mode:
-        measured = asyncio.run(watched("spoken.talk", [mode, *map(str, (asked.calls, asked.seconds, SERVER))], {}))
+        measured = asyncio.run(watched("spoken.talk", [mode, *map(str, (asked.calls, asked.seconds, SERVER))]))
         result[mode] = {**measured, "events": sum(measured["events"].values()), "missed": _missed(mode, measured)}
     print(json.dumps({**result, "goals": GOALS}))
 

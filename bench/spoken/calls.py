@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 from peers.load import ANSWER, REPLY_RATE, SAID, Callers, Measured, Order, measure, pin, tone_pieces
 from spoken.runner import BEGINS
-from spoken.stage import Stage, stage
+from spoken.stage import HERE, Stage, stage
 
 from pinecall_run.audio.chunk import CHUNK_SECONDS
 from pinecall_run.providers.contracts import Audio, Heard, ModelPiece, ModelRequest, Spoken, Text, Transcript
@@ -85,7 +85,7 @@ async def _feed(call: SpokenCall, callers: Callers, number: int, measured: Measu
 
 async def _run(it: Stage, order: Order) -> None:
     measured, callers = Measured(order), Callers(order)
-    calls = [it.open(Page(measured))[0] for _ in range(order.calls)]
+    calls = [it.open(Page(measured), HERE)[0] for _ in range(order.calls)]
     feeding = [asyncio.create_task(_feed(call, callers, number, measured)) for number, call in enumerate(calls)]
     measuring = asyncio.create_task(measure(measured, lambda: print(BEGINS, flush=True)))
     await asyncio.gather(measuring, *feeding)

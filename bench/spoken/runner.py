@@ -30,7 +30,7 @@ class _Frame(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_Frame)
 
 
-async def watched(module: str, arguments: list[str], configuration: dict[str, Any]) -> dict[str, Any]:
+async def watched(module: str, arguments: list[str]) -> dict[str, Any]:
     """What ``python -m module`` measured, and under ``events`` how often each came over the wire meanwhile."""
     server = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -43,9 +43,10 @@ async def watched(module: str, arguments: list[str], configuration: dict[str, An
     counts: Counter[str] = Counter()
     try:
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
-            port = int(await server.stdout.readline())
+            port = (await server.stdout.readline()).decode().strip()
+            assert port, f"{module} ended before it listened"
             async with connect(f"ws://127.0.0.1:{port}/client", compression=None, max_queue=None) as socket:
-                reading = group.create_task(_read(socket, counts, configuration))
+                reading = group.create_task(_read(socket, counts))
                 assert (await server.stdout.readline()).decode().strip() == BEGINS
                 counts.clear()
                 result: dict[str, Any] = json.loads(await server.stdout.readline())
@@ -59,9 +60,9 @@ async def watched(module: str, arguments: list[str], configuration: dict[str, An
         await server.wait()
 
 
-async def _read(socket: ClientConnection, counts: Counter[str], configuration: dict[str, Any]) -> None:
+async def _read(socket: ClientConnection, counts: Counter[str]) -> None:
     await socket.send(json.dumps({"event": "connect", "api_key": "k"}))
-    await socket.send(json.dumps({"event": "agent.create", "agent_id": AGENT, "llm": MODEL, **configuration}))
+    await socket.send(json.dumps({"event": "agent.create", "agent_id": AGENT, "llm": MODEL}))
     async for message in socket:
         event = _DECODER.decode(message).event
         counts[event] += 1

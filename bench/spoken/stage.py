@@ -26,6 +26,8 @@ from pinecall_run.voice.stages import Stages
 from pinecall_run.voice.tokens import TokenMint
 
 AGENT = "desk"
+HERE = Caller("audio", time.monotonic)
+"""Who calls without a door."""
 MODEL = "openai:emulated"
 """What the runner registers; whatever it names, :class:`Stage` opens its own."""
 
@@ -39,7 +41,7 @@ class Stage:
         self._ears = ears
         self._voice = voice
 
-    def open(self, outlet: AudioOutlet, **configuration: Any) -> tuple[SpokenCall, Any]:
+    def open(self, outlet: AudioOutlet, caller: Caller) -> tuple[SpokenCall, Any]:
         """A call, and the ear that hears it."""
         ear = self._ears()
         stages = Stages([Recognizer("ear", ear)], [Voice("voice", self._voice)], [])
@@ -47,7 +49,7 @@ class Stage:
             self._hub.registry.agents[AGENT],
             secrets.token_hex(12),
             outlet,
-            caller=Caller("audio", time.monotonic, config=configuration),
+            caller=caller,
             equipment=Equipment(self._detector, lambda _: stages),
         )
         return call, ear

@@ -11,11 +11,12 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from peers.load import pin, quantile
 from spoken.runner import BEGINS
 from spoken.speech import said, sustained, voiced
-from spoken.stage import Stage, stage
+from spoken.stage import HERE, Stage, stage
 from spoken.vendors import SPEAKING, THINKING, Ear, Mind, Sentence, Voice
 
 from pinecall_run.audio.chunk import CHUNK_SAMPLES, CHUNK_SECONDS, RATE, SILENCE, Samples
@@ -83,7 +84,7 @@ class Talker:
 
     async def talk(self, it: Stage, share: float) -> None:
         """Until cancelled."""
-        call, ear = it.open(self, **CONFIGURATION)
+        call, ear = it.open(self, replace(HERE, config=CONFIGURATION))
         due = math.ceil(time.monotonic()) + share * CHUNK_SECONDS
         while True:
             due += CHUNK_SECONDS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tests.voice._line import FakeVoice
 from pinecall_run.audio.chunk import CHUNK_SAMPLES
 from pinecall_run.audio.mixer import Mixer
 from pinecall_run.audio.playhead import HeardWord
-from pinecall_run.providers.contracts import ProviderError
+from pinecall_run.providers.contracts import Audio, ProviderError, Spoken, TextToSpeech
 from pinecall_run.voice import speaking
 from pinecall_run.voice.speaking import Speaker, Voice
 from pinecall_run.voice.utterance import Utterance
@@ -42,7 +43,7 @@ class Audience:
 
 
 @asynccontextmanager
-async def speaking_with(*voices: FakeVoice) -> AsyncIterator[tuple[Speaker, Audience]]:
+async def speaking_with(*voices: TextToSpeech) -> AsyncIterator[tuple[Speaker, Audience]]:
     audience = Audience()
     speaker = Speaker([Voice(f"voice{n}", voice) for n, voice in enumerate(voices, 1)], Mixer(), audience)
     task = asyncio.create_task(speaker.run())
@@ -146,6 +147,43 @@ async def test_a_voice_that_stalls_has_failed(monkeypatch: pytest.MonkeyPatch) -
         await settle()
         play(speaker, 0.1)
         assert audience.log == [("failed", "voice1", "it gave nothing for 0.01 s", ""), ("finished", "m1")]
+
+
+class Hasty:
+    """A voice that gives three seconds of sound without waiting, and then nothing more."""
+
+    rate = 16_000
+
+    def __init__(self) -> None:
+        self.pieces = 0
+
+    async def speak(self, sentence: str, context: str) -> AsyncIterator[Spoken]:
+        for _ in range(150):
+            self.pieces += 1
+            yield Audio(np.full(320, 5_000, np.int16))
+        await asyncio.Event().wait()
+
+
+async def test_a_voice_that_never_waits_leaves_the_others_a_turn() -> None:
+    voice, seen = Hasty(), []
+    async with speaking_with(voice) as (speaker, _):
+        speaker.say(utterance("m1", "Hasty."))
+        for _ in range(60):
+            await asyncio.sleep(0)
+            seen.append(voice.pieces)
+    assert max(after - before for before, after in pairwise(seen)) <= 26
+    assert seen[-1] == 150
+
+
+async def test_a_voice_that_stalls_in_the_middle_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speaking, "STALL_SECONDS", 0.05)
+    async with speaking_with(Hasty()) as (speaker, audience):
+        speaker.say(utterance("m1", "Hasty."))
+        async with asyncio.timeout(5):
+            while ("failed", "voice1", "it gave nothing for 0.05 s", "") not in audience.log:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        play(speaker, 4)
+        assert audience.log[-1] == ("finished", "m1"), "what had sounded is heard"
 
 
 async def test_what_cannot_be_spoken_is_shown_and_takes_no_time() -> None:

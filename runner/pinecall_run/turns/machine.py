@@ -84,6 +84,8 @@ class TurnMachine:
             self._catch_up(now)
         if type(happened) is inputs.Voice:
             self._hear(happened, now)
+        elif type(happened) is inputs.AgentPlayed:  # fifty times a second, and nothing is due by it
+            self._floor.played = happened.seconds
         elif self.state is not State.OVER:
             _HANDLERS[type(happened)](self, happened, now)
             self._attend(now)
@@ -333,9 +335,6 @@ class TurnMachine:
     def _agent_began(self, happened: inputs.AgentBegan, now: float) -> None:
         self._floor.agent_began(happened.message)
 
-    def _agent_played(self, happened: inputs.AgentPlayed, now: float) -> None:
-        self._floor.played = happened.seconds
-
     def _agent_ended(self, _: inputs.AgentEnded, now: float) -> None:
         if self.state in (State.PENDING, State.SPEAKING):
             self._floor.agent_ended(now)
@@ -385,7 +384,6 @@ _HANDLERS: dict[type[inputs.Input], Callable[[TurnMachine, Any, float], None]] =
     inputs.EndOfTurn: TurnMachine._verdict,
     inputs.AgentPending: TurnMachine._agent_pending,
     inputs.AgentBegan: TurnMachine._agent_began,
-    inputs.AgentPlayed: TurnMachine._agent_played,
     inputs.AgentEnded: TurnMachine._agent_ended,
     inputs.Muted: TurnMachine._mute,
     inputs.Unmuted: TurnMachine._unmute,

@@ -23,6 +23,9 @@ _LOG = logging.getLogger("pinecall_run.voice")
 STALL_SECONDS = 5.0
 """A voice that gives nothing for this long has failed."""
 
+AT_ONCE = RATE // 2
+"""Samples of a voice that never waits, after which all others have a turn."""
+
 LOOK_AHEAD = 1_600
 """Samples that wait in the mixer: enough for the next chunk whatever the pieces' length, little to drop at a cut."""
 
@@ -195,18 +198,26 @@ class Speaker:
         """One sentence by one voice. What had sounded when it failed was heard, and is kept; the next says it anew."""
         resampler = Resampler(voice.tts.rate, RATE)
         pieces = voice.tts.speak(text, utterance.message_id)
-        has_begun = False
+        has_begun, at_once = False, 0
         try:
-            while (piece := await _next(pieces)) is not None:
-                if not has_begun:
-                    has_begun = True
-                    utterance.playhead.begin(sentence)
-                if isinstance(piece, Audio):
-                    self._sounds(utterance)
-                    utterance.add(resampler.feed(piece.samples))
-                    await utterance.has_room()
-                else:
-                    utterance.playhead.word_time(piece.word, piece.start, piece.end)
+            async with asyncio.timeout(STALL_SECONDS) as patience:
+                async for piece in pieces:
+                    if not has_begun:
+                        has_begun = True
+                        utterance.playhead.begin(sentence)
+                    if isinstance(piece, Audio):
+                        self._sounds(utterance)
+                        samples = resampler.feed(piece.samples)
+                        utterance.add(samples)
+                        at_once += len(samples)
+                        if at_once > AT_ONCE:
+                            at_once = 0
+                            patience.reschedule(None)
+                            await asyncio.sleep(0)
+                            await utterance.has_room()
+                    else:
+                        utterance.playhead.word_time(piece.word, piece.start, piece.end)
+                    _renew(patience)
             utterance.add(resampler.flush())
         finally:
             if has_begun:
@@ -219,9 +230,11 @@ class Speaker:
             self._audience.sounded(utterance)
 
 
-async def _next(pieces: AsyncIterator[Spoken]) -> Spoken | None:
-    async with asyncio.timeout(STALL_SECONDS):
-        return await anext(pieces, None)
+def _renew(patience: asyncio.Timeout) -> None:
+    """Wait for so long anew, within a tenth: a timer for each piece takes more than all else that is done with it."""
+    now, due = asyncio.get_running_loop().time(), patience.when()
+    if due is None or due < now + 0.9 * STALL_SECONDS:
+        patience.reschedule(now + STALL_SECONDS)
 
 
 async def _close(pieces: AsyncIterator[Spoken]) -> None:
