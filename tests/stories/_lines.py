@@ -234,6 +234,7 @@ async def house(folder: Path, change: Callable[[str], str] = str, **more: Any) -
     file = project / "pinecall.yaml"
     file.write_text(change(file.read_text()))
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHOP_DATABASE", str(project / "shop.sqlite3"))
         patch.setattr(detector, "_SPACING", 0.0)  # a call that is faster than real has more windows a second
         async with running(project, environ={}, **more) as stage:
             try:
