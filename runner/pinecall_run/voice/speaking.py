@@ -55,8 +55,8 @@ class Audience(Protocol):
 
 
 class Speaker:
-    """The agent's voice in one call. ``voices`` are tried in their order; one that failed is not tried again unless it is
-    the last: an agent who is mute for good is worse than one who pauses."""
+    """The agent's voice in one call. ``voices`` are tried in their order; one that failed is not tried again, unless it
+    is the last: an agent who is mute for good is worse than one who pauses."""
 
     def __init__(self, voices: Sequence[Voice], mixer: Mixer, audience: Audience) -> None:
         self._voices = list(voices)
