@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.voice._line import LOUD
+from tests.voice._line import CHUNK_SAMPLES, LOUD, SILENCE
 from tests.voice.test_call_core import core
 
-from pinecall_run.audio.chunk import CHUNK_SAMPLES, SILENCE
 from pinecall_run.turns import inputs
 from pinecall_run.turns.rules import TurnRules
 from pinecall_run.voice.caller_side import CallerSide

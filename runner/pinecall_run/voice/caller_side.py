@@ -91,11 +91,6 @@ class CallerSide:
         volume = self._volume() if probability >= LOUD_ENOUGH_TO_ASK else 0.0
         self.take(inputs.Voice(probability, volume))
 
-    def _volume(self) -> float:
-        """How loud the window is that the detector speaks of, with what was before it."""
-        end = max(len(self._recent) - self.ear.behind // CHUNK_SAMPLES, 1)
-        return loudest(list(islice(self._recent, max(end - RECENT, 0), end)))
-
     def on_heard(self, heard: Heard) -> None:
         """Something was understood."""
         if not isinstance(heard, Transcript):
@@ -157,6 +152,11 @@ class CallerSide:
 
     def _tell(self, kind: type[events.CallEvent], **fields: Any) -> None:
         self._core.tell(kind, **fields)
+
+    def _volume(self) -> float:
+        """How loud the window is that the detector speaks of, with what was before it."""
+        end = max(len(self._recent) - self.ear.behind // CHUNK_SAMPLES, 1)
+        return loudest(list(islice(self._recent, max(end - RECENT, 0), end)))
 
     def _epoch(self) -> float:
         return round(self._core.around.clock(), 3)
