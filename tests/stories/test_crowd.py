@@ -31,8 +31,8 @@ WINDOW = 25
 """Chunks under way of a caller who does not wait for the time to pass."""
 
 SHOP = scripted(
-    {"when": "one", "reply": "The first is shipped."},
     {"when": "two", "reply": "The second is packed."},
+    {"when": "one", "reply": "The first is shipped."},
     otherwise="I do not know.",
 )
 OFFLINE = {"llm": SHOP, "stt": "local", "voice": "local", "language": "en"}
