@@ -98,6 +98,8 @@ class Call:
     """One caller, who hears and says 20 ms at a time."""
 
     def __init__(self) -> None:
+        self.is_in_real_time = False
+        """Whether others than the call have their own time: vendors, processes, limits of the runner."""
         self.now = 0.0
         self.log: list[tuple[float, events.CallEvent]] = []
         self.played: list[Samples] = []
@@ -150,6 +152,8 @@ class Call:
     async def listen(self, tape: Tape, *, bunch: int = 1) -> None:
         """Play what the caller says. ``bunch`` chunks come at once, and the next ones only when they would have all
         been due."""
+        clock = asyncio.get_running_loop().time
+        due = clock()
         chunks = tape.sound.reshape(-1, CHUNK_SAMPLES)
         for start in range(0, len(chunks), bunch):
             for chunk in chunks[start : start + bunch]:
@@ -157,7 +161,11 @@ class Call:
                 self.session.hear(chunk)
                 taken = self.session.take()
                 self.played.append(SILENCE if taken is None else taken)
-            await self._keep_up()
+            due += bunch * CHUNK_SECONDS
+            if self.is_in_real_time:
+                await asyncio.sleep(due - clock())
+            else:
+                await self._keep_up()
 
     async def silence(self, seconds: float) -> None:
         """The caller says nothing."""
@@ -193,9 +201,10 @@ class House:
     folder: Path
 
     @asynccontextmanager
-    async def call(self, agent: str = "support", *, ear: SpeechToText | None = None) -> AsyncIterator[Call]:
-        """A call, which ends with the block. ``ear`` stands in for the offline one."""
-        hub, it = self.stage.hub, Call()
+    async def call(self, *, ear: SpeechToText | None = None, is_in_real_time: bool = False) -> AsyncIterator[Call]:
+        """A call with support, which ends with the block. ``ear`` stands in for the offline one."""
+        hub, it, agent = self.stage.hub, Call(), "support"
+        it.is_in_real_time = is_in_real_time
         token = hub.tokens.mint("stream", agent, hub.clock(), scope="supervise", metadata={})
         with heard_by(ear):
             it.session = hub.calls.open_call("stream", token, it, Caller("audio", lambda: it.now)).session
@@ -234,6 +243,7 @@ async def house(folder: Path, change: Callable[[str], str] = str, **more: Any) -
     file = project / "pinecall.yaml"
     file.write_text(change(file.read_text()))
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHOP_DATABASE", str(project / "shop.sqlite3"))
         patch.setattr(detector, "_SPACING", 0.0)  # a call that is faster than real has more windows a second
         async with running(project, environ={}, **more) as stage:
             try:
@@ -287,7 +297,8 @@ class Holdings:
 
 def _children() -> Iterator[int]:
     for task in Path("/proc/self/task").iterdir():
-        yield from map(int, (task / "children").read_text().split())
+        with contextlib.suppress(OSError):  # a thread that has ended
+            yield from map(int, (task / "children").read_text().split())
 
 
 def _open_files() -> Iterator[str]:

@@ -118,6 +118,8 @@ class FakeDetector:
 
     def __init__(self) -> None:
         self.probability = 0.0
+        self.behind = 0
+        """How many samples ago the window was that it speaks of."""
         self.is_open = False
         self._tell: Callable[[float], None] = lambda _: None
         self._samples = 0

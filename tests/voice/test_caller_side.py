@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.voice._line import LOUD
+from tests.voice._line import CHUNK_SAMPLES, LOUD, SILENCE
 from tests.voice.test_call_core import core
 
 from pinecall_run.providers.contracts import Transcript
@@ -19,6 +19,7 @@ class Nobody:
 
     def __init__(self) -> None:
         self.log: list[str] = []
+        self.behind = 0
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_, **__: self.log.append(name)
@@ -63,6 +64,22 @@ def test_a_voice_is_told_when_it_begins_and_when_it_ends() -> None:
     assert owner.names == ["speech.started", "speech.ended"]
     assert 900 < owner.last(speech_events.SpeechEnded).duration_ms < 1_100
     assert caller.may_agent_begin is False
+
+
+def test_a_detector_that_is_late_is_believed_about_what_it_heard() -> None:
+    caller, owner, now = side()
+    for chunk in [LOUD] * 50 + [SILENCE] * 50:
+        caller.hear(chunk)
+    now[0] = 2.0
+    for window in range(31):
+        caller.ear.behind = 100 * CHUNK_SAMPLES - (window + 1) * 512  # type: ignore[misc]
+        caller.on_probability(0.95)
+    assert owner.names == ["speech.started"]
+    for window in range(31, 46):
+        caller.ear.behind = 100 * CHUNK_SAMPLES - (window + 1) * 512  # type: ignore[misc]
+        caller.on_probability(0.95)
+    quiet = caller._volume()
+    assert quiet == 0.0, "and about the silence after it"
 
 
 def test_a_model_is_asked_whether_a_pause_is_an_end() -> None:

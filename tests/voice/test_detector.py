@@ -152,6 +152,27 @@ async def test_windows_of_one_call_come_in_order_and_one_in_a_batch() -> None:
         assert found == [max(1, -(-number * WINDOW // CHUNK_SAMPLES)) for number in range(1, 13)]
 
 
+async def test_how_far_behind_an_ear_is_says_which_chunks_a_probability_is_about() -> None:
+    async with held() as (it, model):
+        heard: list[int] = []
+        found: list[tuple[int, int]] = []
+
+        def told(probability: float) -> None:
+            window_ends = len(heard) * CHUNK_SAMPLES - ear.behind
+            found.append((round(probability), -(-window_ends // CHUNK_SAMPLES)))
+
+        ear = it.open(told)
+        for number in range(1, 91):
+            heard.append(number)
+            ear.hear(loud(number)[0])
+            if number == 4:
+                await until(lambda: model.batches)
+        model.gate.set()
+        await until(lambda: len(found) == 90 * CHUNK_SAMPLES // WINDOW)
+        assert all(loudest == last for loudest, last in found)
+        assert ear.behind == 90 * CHUNK_SAMPLES % WINDOW
+
+
 async def test_who_is_far_behind_loses_the_oldest() -> None:
     async with held() as (it, model):
         ear, found = listener(it)

@@ -135,6 +135,32 @@ async def test_the_next_voice_says_the_sentence_that_one_could_not() -> None:
         assert second.spoken == ["It is here.", "It is there."]
 
 
+async def test_a_voice_may_fail_in_any_way(caplog: pytest.LogCaptureFixture) -> None:
+    first, second = FakeVoice(), FakeVoice()
+    first.fails = [KeyError("what the agent said")]
+    async with speaking_with(first, second) as (speaker, audience):
+        speaker.say(utterance("m1", "It is here."))
+        await settle()
+        play(speaker, 1)
+        assert audience.log[0] == ("failed", "voice1", "it failed with KeyError", "voice2")
+        assert audience.log[-1] == ("finished", "m1")
+    assert "what the agent said" not in caplog.text
+
+
+async def test_the_last_voice_is_asked_again() -> None:
+    first, last = FakeVoice(), FakeVoice()
+    first.fails, last.fails = [ProviderError("out of credit")], [ProviderError("hiccup")]
+    async with speaking_with(first, last) as (speaker, audience):
+        speaker.say(utterance("m1", "It is here."))
+        speaker.say(utterance("m2", "Yes."))
+        await settle()
+        play(speaker, 1)
+        failed = [entry for entry in audience.log if entry[0] == "failed"]
+        assert failed == [("failed", "voice1", "out of credit", "voice2"), ("failed", "voice2", "hiccup", "")]
+        assert last.spoken == ["It is here.", "Yes."]
+        assert audience.log[-1] == ("finished", "m2")
+
+
 async def test_a_voice_that_stalls_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speaking, "STALL_SECONDS", 0.01)
     voice = FakeVoice()

@@ -204,6 +204,20 @@ async def test_when_no_voice_is_left_nothing_is_kept_of_what_was_not_said() -> N
         assert "turn.end" in line.owner.names, "it is still heard"
 
 
+async def test_a_last_voice_that_fails_once_apologises_once() -> None:
+    voice = FakeVoice()
+    voice.fails = [ProviderError("hiccup")]
+    configuration = {"config": {"apology": "Sorry, say that again."}}
+    async with Line(Model(["It is here."], ["There."]), configuration, voices=[voice]) as line:
+        await line.says("where?")
+        await line.wait(2.0)
+        assert [each.text for each in line.owner.named(speech_events.MessageConfirmed)] == ["Sorry, say that again."]
+        await line.says("where?")
+        await line.wait(2.0)
+        assert line.owner.last(speech_events.MessageConfirmed).text == "There."
+        assert line.history[-1] == ("assistant", "There.")
+
+
 async def test_a_model_that_fails_is_apologised_for_once_in_the_words_of_the_project() -> None:
     model = Model([ProviderError("overloaded")], [ProviderError("overloaded")])
     configuration = {"config": {"apology": {"en": "Sorry, try later."}}, "language": "en"}

@@ -192,6 +192,8 @@ class AgentSide:
     def voice_failed(self, provider: str, error: str, next: str) -> None:
         """See :class:`Audience`."""
         self._core.tell(speech_events.ProviderFailed, stage="tts", provider=provider, error=error, next=next)
+        if not next:
+            self.apologise()
 
     def _maybe_ended(self) -> None:
         if not self.is_busy:

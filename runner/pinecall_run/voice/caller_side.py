@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
-from pinecall_run.audio.chunk import SILENCE, Samples
+from pinecall_run.audio.chunk import CHUNK_SAMPLES, SILENCE, Samples
 from pinecall_run.audio.level import loudest
 from pinecall_run.providers.contracts import Heard, Transcript
 from pinecall_run.turns import actions, inputs
@@ -43,6 +44,9 @@ LOUD_ENOUGH_TO_ASK = 0.1
 RECENT = 12
 """Chunks, a quarter of a second, whose loudest says how loud a voice is."""
 
+KEPT = 128
+"""Chunks in which those are found that a probability is about: on a busy machine it comes up to two seconds late."""
+
 _AGENT_MAY_BEGIN = frozenset((State.IDLE, State.PENDING, State.SPEAKING))
 
 
@@ -66,7 +70,7 @@ class CallerSide:
         """The message of the model's history that is the caller's current turn."""
         self._recorded = self._recorded_turn = 0
         self._latest = Transcript("", is_final=True)
-        self._recent: deque[Samples] = deque([SILENCE], RECENT)
+        self._recent: deque[Samples] = deque([SILENCE], KEPT)
         self._times: TurnTimes | None = None
         self.latest = ""
         """The id of the message that a reply would answer now."""
@@ -88,8 +92,8 @@ class CallerSide:
         self.listener.hear(chunk)
 
     def on_probability(self, probability: float) -> None:
-        """How probable a voice is in the last 32 ms."""
-        volume = loudest(self._recent) if probability >= LOUD_ENOUGH_TO_ASK else 0.0
+        """How probable a voice is in the next window of 32 ms."""
+        volume = self._volume() if probability >= LOUD_ENOUGH_TO_ASK else 0.0
         self.take(inputs.Voice(probability, volume))
 
     def on_verdict(self, probability: float) -> None:
@@ -161,6 +165,11 @@ class CallerSide:
 
     def _tell(self, kind: type[events.CallEvent], **fields: Any) -> None:
         self._core.tell(kind, **fields)
+
+    def _volume(self) -> float:
+        """How loud the window is that the detector speaks of, with what was before it."""
+        end = max(len(self._recent) - self.ear.behind // CHUNK_SAMPLES, 1)
+        return loudest(list(islice(self._recent, max(end - RECENT, 0), end)))
 
     def _epoch(self) -> float:
         return round(self._core.around.clock(), 3)

@@ -51,7 +51,7 @@ class Ear:
         if self._slot < 0:
             return
         detector = self._detector
-        waiting = self._heard * CHUNK_SAMPLES - self._taken * WINDOW
+        waiting = self.behind
         if waiting > _BEHIND - CHUNK_SAMPLES:
             self._taken += 1
             detector.dropped_windows += 1
@@ -70,6 +70,11 @@ class Ear:
         self._is_awaited = False
         self._detector._forget(self._slot)
 
+    @property
+    def behind(self) -> int:
+        """How many samples have come since the window that a probability was delivered of last."""
+        return self._heard * CHUNK_SAMPLES - self._taken * WINDOW
+
     def close(self) -> None:
         """Nothing is heard or delivered any more. Safe to call twice."""
         if self._slot < 0:
@@ -80,7 +85,7 @@ class Ear:
 
     @property
     def _has_window(self) -> bool:
-        return self._heard * CHUNK_SAMPLES - self._taken * WINDOW >= WINDOW
+        return self.behind >= WINDOW
 
     def _take(self) -> int:
         """Which window is next."""

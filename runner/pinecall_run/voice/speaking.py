@@ -54,11 +54,12 @@ class Audience(Protocol):
         """Its first sound was made."""
 
     def voice_failed(self, provider: str, error: str, next: str) -> None:
-        """A voice failed; ``next`` speaks from now on, nobody where that is empty."""
+        """A voice failed; ``next`` speaks from now on. Where that is empty, nobody says the rest of the utterance."""
 
 
 class Speaker:
-    """The agent's voice in one call. ``voices`` are tried in their order; one that failed is not tried again."""
+    """The agent's voice in one call. ``voices`` are tried in their order; one that failed is not tried again, unless it
+    is the last: an agent who is mute for good is worse than one who pauses."""
 
     def __init__(self, voices: Sequence[Voice], mixer: Mixer, audience: Audience) -> None:
         self._voices = list(voices)
@@ -179,8 +180,8 @@ class Speaker:
 
     async def _speak(self, utterance: Utterance, sentence: str, text: str) -> bool:
         """One sentence, by the first voice that can; ``False`` when all have failed."""
-        while self._voices:
-            voice = self._voices[0]
+        tried: list[Voice] = []
+        while (voice := next((each for each in self._voices if each not in tried), None)) is not None:
             try:
                 await self._speak_with(voice, utterance, sentence, text)
                 return True
@@ -188,9 +189,13 @@ class Speaker:
                 reason = str(error)
             except TimeoutError:
                 reason = f"it gave nothing for {STALL_SECONDS:g} s"
-            if voice in self._voices:
+            except Exception as error:  # noqa: BLE001 - a voice may fail in any way; the next one may not
+                _LOG.error("speaking failed: %s", described(error))
+                reason = f"it failed with {type(error).__name__}"
+            tried.append(voice)
+            following = next((each.provider for each in self._voices if each not in tried), "")
+            if following and voice in self._voices:
                 self._voices.remove(voice)
-            following = self._voices[0].provider if self._voices else ""
             self._audience.voice_failed(voice.provider, reason, following)
         return False
 
