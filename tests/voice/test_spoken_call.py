@@ -59,6 +59,17 @@ async def test_a_call_is_greeted_heard_and_answered() -> None:
     assert not line.detector.is_open
 
 
+async def test_each_turn_is_a_message_of_its_own() -> None:
+    async with Line(Model(["Shipped."], ["On Tuesday."])) as line:
+        await line.says("where is it?")
+        await line.wait(2.0)
+        await line.says("and when?")
+        await line.wait(2.0)
+        assert line.history == [
+            ("user", "where is it?"), ("assistant", "Shipped."), ("user", "and when?"), ("assistant", "On Tuesday."),
+        ]  # fmt: skip
+
+
 async def test_the_latency_of_a_turn_is_told_stage_by_stage() -> None:
     async with Line(Model(["Yes."])) as line:
         await line.says("is it here?")

@@ -64,7 +64,7 @@ class CallerSide:
         self._number = 0
         self._record: dict[str, Any] | None = None
         """The message of the model's history that is the caller's current turn."""
-        self._recorded = 0
+        self._recorded = self._recorded_turn = 0
         self._latest = Transcript("", is_final=True)
         self._recent: deque[Samples] = deque([SILENCE], RECENT)
         self._times: TurnTimes | None = None
@@ -204,7 +204,7 @@ class CallerSide:
             probability=round(action.probability, 3),
             latency_ms=round(action.latency * 1000, 1),
         )
-        self._answer(action.message, action.text, is_final=False)
+        self._answer(action, is_final=False)
 
     def _on_ended(self, action: actions.TurnEnded) -> None:
         self._begin_times(action.turn_id, action.latency)
@@ -218,7 +218,7 @@ class CallerSide:
             probability=round(action.probability, 3),
             latency_ms=round(action.latency * 1000, 1),
         )
-        self._answer(action.message, action.text, is_final=True)
+        self._answer(action, is_final=True)
 
     def _begin_times(self, turn_id: int, latency: float) -> None:
         now = self._clock()
@@ -227,24 +227,27 @@ class CallerSide:
         self._times.note("transcript", now)
         self.agent.times = self._times
 
-    def _answer(self, message: int, text: str, *, is_final: bool) -> None:
+    def _answer(self, turn: actions.EagerTurn | actions.TurnEnded, *, is_final: bool) -> None:
         """Have a message answered; what was begun for it early is taken if it is the same that was said."""
+        message, text = turn.message, turn.text
         is_same = self._recorded == message and self._record is not None and self._record["content"] == text
         if is_final and is_same and self.agent.answering.confirm(message):
             return
         if self._recorded and not (is_final and is_same):
             self.agent.take_back(self._recorded)
-        self._keep(message, text)
+        self._keep(turn.turn_id, text)
+        self._recorded = message
         model = self._core.model
         if model is not None:
             self.agent.answering.begin(model, message, is_final=is_final)
 
-    def _keep(self, message: int, text: str) -> None:
-        """Keep what the caller said; a turn that goes on is one message."""
-        if self._record is None or self._record not in self._core.conversation.messages:
+    def _keep(self, turn_id: int, text: str) -> None:
+        """Keep what the caller said; a turn that goes on is one message, unless the runner has taken it out."""
+        is_there = any(message is self._record for message in self._core.conversation.messages)
+        if self._record is None or turn_id != self._recorded_turn or not is_there:
             self._record = self._core.conversation.begin("user")
+            self._recorded_turn = turn_id
         self._record["content"] = text
-        self._recorded = message
 
     def _on_paused(self, action: actions.TurnPaused) -> None:
         latency = round(action.latency * 1000, 1)
@@ -259,8 +262,6 @@ class CallerSide:
 
     def _on_interrupt(self, action: actions.Interrupt) -> None:
         self.agent.interrupt(action.reason)
-        if action.reason != "continuation":
-            self._record = None
 
     def _on_finish(self, action: actions.FinishTranscript) -> None:
         self.listener.finish()
