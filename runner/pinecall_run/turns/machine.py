@@ -332,9 +332,9 @@ class TurnMachine:
     def _agent_played(self, happened: inputs.AgentPlayed, now: float) -> None:
         self._floor.played = happened.seconds
 
-    def _agent_ended(self, _: inputs.AgentEnded, now: float) -> None:
+    def _agent_ended(self, happened: inputs.AgentEnded, now: float) -> None:
         if self.state in (State.PENDING, State.SPEAKING):
-            self._floor.agent_ended(now)
+            self._floor.agent_ended(now, is_all=happened.is_all)
 
     # Nobody listens
 

@@ -106,10 +106,6 @@ class CallerSide:
         else:
             self.take(inputs.Partial(heard.text, heard.confidence))
 
-    def typed(self, text: str) -> None:
-        """The caller's page says something for them."""
-        self.take(inputs.Typed(text))
-
     def pulse(self, now: float) -> None:
         """Time passed."""
         deadline = self._machine.deadline()
@@ -143,9 +139,9 @@ class CallerSide:
         """See :class:`Floor`."""
         self.take(inputs.AgentPlayed(seconds))
 
-    def agent_ended(self) -> None:
+    def agent_ended(self, *, is_all: bool) -> None:
         """See :class:`Floor`."""
-        self.take(inputs.AgentEnded())
+        self.take(inputs.AgentEnded(is_all))
 
     # out
 

@@ -292,18 +292,24 @@ class SpokenCall:
             self._agent.on_reply(command, self._caller.answered_by(command.in_reply_to))
 
     def _on_stream(self, command: commands.BotReplyStream) -> None:
-        if command.action != "start" or not self._core.reject(command, self._caller.latest):
+        if command.action != "start":
+            self._agent.on_stream(command, 0)
+        elif not self._core.reject(command, self._caller.latest):
+            self._off_hold()
             self._agent.on_stream(command, self._caller.answered_by(command.in_reply_to))
 
     def _on_cancel(self, command: commands.BotCancel) -> None:
         if isinstance(command.message_id, str):
             self._agent.cancel(command.message_id)
         else:
-            self._on_clear(command)
+            current = self._agent.speaker.current
+            if current is not None:
+                self._agent.cancel(current.message_id)
+            else:
+                self._agent.clear()
 
-    def _on_clear(self, command: commands.Command) -> None:
-        self._agent.interrupt("cancelled")
-        self._caller.agent_ended()
+    def _on_clear(self, command: commands.BotClear) -> None:
+        self._agent.clear()
 
     def _on_hangup(self, command: commands.CallHangup) -> None:
         self.end("client_hangup")
@@ -311,7 +317,7 @@ class SpokenCall:
     def _on_hold(self, command: call_commands.CallHold) -> None:
         if not self._is_held:
             self._is_held = True
-            self._agent.interrupt("cancelled")
+            self._agent.clear()
             self._caller.take(inputs.Held())
             self._ambience.hold(is_held=True)
             self._core.tell(speech_events.CallHeld)
