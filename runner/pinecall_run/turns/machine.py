@@ -56,6 +56,11 @@ class TurnMachine:
         """Whose go it is."""
         return self._floor.state
 
+    @property
+    def is_owing(self) -> bool:
+        """Whether the caller waits for a reply of which nothing was heard yet."""
+        return self._floor.is_owing
+
     def change(self, rules: TurnRules, now: float) -> None:
         """Other rules hold from now on."""
         self._rules = self._floor.rules = rules

@@ -221,6 +221,16 @@ class AgentSide:
             self._cut_short(utterance, "cancelled")
             self._is_over(utterance)
 
+    def owner_left(self) -> None:
+        """The runner is gone: of its streams, what is being heard ends with what there is, what is not is begun anew."""
+        for utterance in list(self._streams.values()):
+            if utterance.has_begun:
+                utterance.close()
+            else:
+                self.speaker.drop(utterance)
+                self._cut_short(utterance, "cancelled")
+        self._streams.clear()
+
     def take_back(self, turn: int) -> None:
         """The early answer to a message is not wanted: the caller has heard nothing of it."""
         self.answering.abandon()

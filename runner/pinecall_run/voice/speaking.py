@@ -55,7 +55,8 @@ class Audience(Protocol):
 
 
 class Speaker:
-    """The agent's voice in one call. ``voices`` are tried in their order; one that failed is not tried again."""
+    """The agent's voice in one call. ``voices`` are tried in their order; one that failed is not tried again, but for the
+    last, which is asked for as long as the call lasts."""
 
     def __init__(self, voices: Sequence[Voice], mixer: Mixer, audience: Audience) -> None:
         self._voices = list(voices)
@@ -176,8 +177,8 @@ class Speaker:
 
     async def _speak(self, utterance: Utterance, sentence: str, text: str) -> bool:
         """One sentence, by the first voice that can; ``False`` when all have failed."""
-        while self._voices:
-            voice = self._voices[0]
+        voices = list(self._voices)
+        for voice, following in zip(voices, [*voices[1:], None], strict=True):
             try:
                 await self._speak_with(voice, utterance, sentence, text)
                 return True
@@ -185,10 +186,9 @@ class Speaker:
                 reason = str(error)
             except TimeoutError:
                 reason = f"it gave nothing for {STALL_SECONDS:g} s"
-            if voice in self._voices:
+            if following is not None and voice in self._voices:
                 self._voices.remove(voice)
-            following = self._voices[0].provider if self._voices else ""
-            self._audience.voice_failed(voice.provider, reason, following)
+            self._audience.voice_failed(voice.provider, reason, following.provider if following else "")
         return False
 
     async def _speak_with(self, voice: Voice, utterance: Utterance, sentence: str, text: str) -> None:
