@@ -222,7 +222,7 @@ class AgentSide:
             self._is_over(utterance)
 
     def owner_left(self) -> None:
-        """The runner is gone: of its streams, what is being heard ends with what there is, what is not is begun anew."""
+        """The runner is gone: of its streams, what is heard ends with what there is, what is not yet begins anew."""
         for utterance in list(self._streams.values()):
             if utterance.has_begun:
                 utterance.close()

@@ -55,8 +55,8 @@ class Audience(Protocol):
 
 
 class Speaker:
-    """The agent's voice in one call. ``voices`` are tried in their order; one that failed is not tried again, but for the
-    last, which is asked for as long as the call lasts."""
+    """The agent's voice in one call. ``voices`` are tried in their order; one that failed is not tried again, but the
+    last is, for as long as the call lasts."""
 
     def __init__(self, voices: Sequence[Voice], mixer: Mixer, audience: Audience) -> None:
         self._voices = list(voices)

@@ -246,7 +246,7 @@ class SpokenCall:
         self._caller.change(self._rules(self._caller.judge))
 
     def _open_stages(self, *, is_voice: bool) -> bool:
-        """Have others hear and speak, as it is configured now; where nobody can, all stays as it was, and that is told."""
+        """Have others hear and speak, as it is configured now; where nobody can, all stays, and that is told."""
         configuration = self._core.configuration
         try:
             self._stages = self._equipment.open_stages(configuration)
