@@ -94,7 +94,9 @@ class Speaker:
             self._is_fading = False
             return self._mixer.take()[0]
         first = self._line[0] if self._line else None
-        if first is not None and (first.has_begun or may_begin):
+        if first is not None and not (first.has_begun or may_begin):
+            first = None
+        if first is not None:
             while first.pieces and self._mixer.queued_samples < LOOK_AHEAD:
                 self._mixer.queue(first.take_piece())
         chunk, voiced = self._mixer.take()
