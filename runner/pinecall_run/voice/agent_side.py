@@ -174,6 +174,7 @@ class AgentSide:
 
     def finished(self, utterance: Utterance) -> None:
         """See :class:`Audience`."""
+        self._streams.pop(utterance.message_id, None)  # one that could not be spoken may still be open
         if utterance.has_begun or utterance.is_clients:
             self._confirm(utterance)
             self._core.tell(
