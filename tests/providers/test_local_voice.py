@@ -130,6 +130,7 @@ def test_there_is_a_voice_for_a_language(name: str, language: str) -> None:
         ("../etc", {}, "no voice"),
         ("", {"language": "tlh"}, "no voice for the language `tlh`"),
         ("", {"speed": 5_000}, "speed 5000 is out of range"),
+        ("", {"speed": 10**400}, r"speed 1e\+09 is out of range"),
         ("", {"speed": "fast"}, "speed is a str"),
         ("", {"pitch": -1}, "pitch -1 is out of range"),
         ("", {"pitch": True}, "pitch is a bool"),

@@ -442,6 +442,12 @@ def there_may_be_no_answer() -> Trace:
 
 
 @script
+def what_is_said_unasked_may_be_all() -> Trace:
+    trace = asked() >> AgentBegan() << State.SPEAKING >> AgentEnded() << State.PENDING
+    return trace >> AgentBegan() << State.SPEAKING >> AgentEnded(is_all=True) << State.IDLE
+
+
+@script
 def an_answer_goes_on_after_a_tool() -> Trace:
     trace = asked() >> AgentBegan(1) >> AgentPlayed(1.0) >> AgentPending() >> AgentEnded() << State.PENDING
     trace = trace >> voice(0.3) << SpeechStarted(2, 0.9) << Interrupt("continuation") << TurnContinued(2)

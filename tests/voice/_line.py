@@ -233,6 +233,13 @@ class Line:
             [Voice(f"voice{n}", voice) for n, voice in enumerate(self.voices, 1)],
             [],
         )
+        self.check_stages: Callable[[Mapping[str, Any]], object] = bool
+        """Raises where a configuration has nobody to hear or to speak."""
+
+        def open_stages(asked: Mapping[str, Any]) -> Stages:
+            self.check_stages(asked)
+            return stages
+
         self.call = SpokenCall(
             "call-1",
             "front",
@@ -241,14 +248,14 @@ class Line:
             self.page,
             around,
             caller=Caller("audio", lambda: self.now),
-            equipment=Equipment(self.detector, lambda _: stages, self.judges),  # type: ignore[arg-type]
+            equipment=Equipment(self.detector, open_stages, self.judges),  # type: ignore[arg-type]
             metadata=metadata or {},
         )
 
     def _open_model(self, configuration: Mapping[str, Any]) -> LanguageModel | None:
-        if configuration["llm"] not in self.models:
+        if str(configuration["llm"]) not in self.models:
             raise ProviderError("no such model", "look again")
-        return self.models[configuration["llm"]]
+        return self.models[str(configuration["llm"])]
 
     async def __aenter__(self) -> Line:
         self.call.announce()

@@ -103,5 +103,5 @@ def test_the_model_is_told_where_a_turn_begins_and_nothing_of_the_pauses_in_it()
         speak(caller, now, 0.1, 0.02)
         assert judge.begun == begun
         if verdict > 0.5:
-            caller.agent_ended()  # there is no reply
+            caller.agent_ended(is_all=True)  # there is no reply
     assert judge.asked == 3

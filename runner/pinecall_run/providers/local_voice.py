@@ -90,7 +90,7 @@ def _number(options: Mapping[str, Any], key: str, default: float) -> float:
     value = options.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ProviderError(f"the voice's {key} is a {type(value).__name__}", "give a number")
-    return value
+    return max(-1e9, min(value, 1e9))  # JSON has whole numbers that no float holds
 
 
 class LocalVoice:

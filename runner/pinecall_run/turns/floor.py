@@ -130,10 +130,10 @@ class Floor:
             self.is_owing = False
         self.go(Trigger.AGENT_BEGAN)
 
-    def agent_ended(self, now: float) -> None:
+    def agent_ended(self, now: float, *, is_all: bool) -> None:
         """The utterance was heard, or there is no reply: what the caller said meanwhile becomes their turn."""
         self.played = 0.0
-        if self.state is State.SPEAKING and self.is_owing:
+        if self.state is State.SPEAKING and self.is_owing and not is_all:
             self.turn.is_waiting &= not self._is_answer
             self.go(Trigger.ENDED_OWING)
             return

@@ -80,7 +80,9 @@ class AgentPlayed:
 
 @dataclass(frozen=True, slots=True)
 class AgentEnded:
-    """All of the utterance was played, or there will be none."""
+    """All of the utterance was played, or there will be none; with ``is_all`` there will be no reply either."""
+
+    is_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,11 @@ class TurnMachine:
         """Whose go it is."""
         return self._floor.state
 
+    @property
+    def is_owing(self) -> bool:
+        """Whether the caller waits for a reply of which nothing was heard yet."""
+        return self._floor.is_owing
+
     def change(self, rules: TurnRules, now: float) -> None:
         """Other rules hold from now on."""
         self._rules = self._floor.rules = rules
@@ -335,9 +340,9 @@ class TurnMachine:
     def _agent_began(self, happened: inputs.AgentBegan, now: float) -> None:
         self._floor.agent_began(happened.message)
 
-    def _agent_ended(self, _: inputs.AgentEnded, now: float) -> None:
+    def _agent_ended(self, happened: inputs.AgentEnded, now: float) -> None:
         if self.state in (State.PENDING, State.SPEAKING):
-            self._floor.agent_ended(now)
+            self._floor.agent_ended(now, is_all=happened.is_all)
 
     # Nobody listens
 

@@ -29,8 +29,8 @@ class Floor(Protocol):
     def agent_played(self, seconds: float) -> None:
         """So much of the current utterance was played."""
 
-    def agent_ended(self) -> None:
-        """Nothing more is to be heard, and nothing is being made."""
+    def agent_ended(self, *, is_all: bool) -> None:
+        """Nothing more is to be heard; ``is_all`` where it is known that there will be no answer either."""
 
 
 class AgentSide:
@@ -56,16 +56,11 @@ class AgentSide:
         self._streams: dict[str, Utterance] = {}
         self._has_apologised = False
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether anything is to be heard yet, or being made."""
-        return self.speaker.is_busy or self.answering.is_busy
-
     def take(self, *, may_begin: bool) -> Samples | None:
         """The next 20 ms for the caller."""
         current = self.speaker.current
         chunk = self.speaker.take(may_begin=may_begin)
-        if current is not None:
+        if current is not None and current is self.speaker.current:
             self._floor.agent_played(current.playhead.played_ms / 1000)
         return chunk
 
@@ -143,7 +138,8 @@ class AgentSide:
 
     def answer_over(self) -> None:
         """See :class:`Speech`."""
-        self._maybe_ended()
+        if not self.speaker.is_busy:
+            self._floor.agent_ended(is_all=True)
 
     def _note(self, stage: str) -> None:
         if self.times is not None:
@@ -178,6 +174,7 @@ class AgentSide:
 
     def finished(self, utterance: Utterance) -> None:
         """See :class:`Audience`."""
+        self._streams.pop(utterance.message_id, None)  # one that could not be spoken may still be open
         if utterance.has_begun or utterance.is_clients:
             self._confirm(utterance)
             self._core.tell(
@@ -185,9 +182,7 @@ class AgentSide:
             )
         elif not utterance.playhead.heard:
             self._abort(utterance, "unspoken")
-        if self.answering.is_busy and not self.speaker.is_busy:
-            self._floor.agent_pending()
-        self._maybe_ended()
+        self._is_over(utterance)
 
     def voice_failed(self, provider: str, error: str, next: str) -> None:
         """See :class:`Audience`."""
@@ -195,9 +190,15 @@ class AgentSide:
         if not next:
             self.apologise()
 
-    def _maybe_ended(self) -> None:
-        if not self.is_busy:
-            self._floor.agent_ended()
+    def _is_over(self, utterance: Utterance) -> None:
+        """The caller may have the floor after an utterance, or wait for the answer that is being made."""
+        if self.speaker.is_busy:
+            return
+        if not self.answering.is_busy:
+            self._floor.agent_ended(is_all=self._core.model is not None)
+        elif utterance.has_begun:
+            self._floor.agent_pending()
+            self._floor.agent_ended(is_all=False)
 
     # interruption
 
@@ -205,18 +206,33 @@ class AgentSide:
         """Fall silent: the caller goes on (``continuation``), begins (``user_spoke``), or the runner wants it
         (``cancelled``). What was heard stays in the history, but for a continuation, which nobody answered."""
         self.answering.abandon()
-        self._streams.clear()
         for utterance in self.speaker.cut():
             self._cut_short(utterance, reason)
 
+    def clear(self) -> None:
+        """Fall silent by the runner's wish; there is no answer to what the caller said last."""
+        self.interrupt("cancelled")
+        self._floor.agent_ended(is_all=True)
+
     def cancel(self, message_id: str) -> None:
-        """Take one utterance back, by the runner's wish."""
+        """Take one utterance back by the runner's wish, with the rest of the answer that is being written to it."""
         utterance = self.speaker.find(message_id)
         if utterance is not None:
-            self._streams.pop(message_id, None)
+            if self.answering.writes(utterance):
+                self.answering.abandon()
             self.speaker.drop(utterance)
             self._cut_short(utterance, "cancelled")
-            self._maybe_ended()
+            self._is_over(utterance)
+
+    def owner_left(self) -> None:
+        """The runner is gone: of its streams, what is heard ends with what there is, what is not yet begins anew."""
+        for utterance in list(self._streams.values()):
+            if utterance.has_begun:
+                utterance.close()
+            else:
+                self.speaker.drop(utterance)
+                self._cut_short(utterance, "cancelled")
+        self._streams.clear()
 
     def take_back(self, turn: int) -> None:
         """The early answer to a message is not wanted: the caller has heard nothing of it."""
@@ -226,6 +242,7 @@ class AgentSide:
             self._cut_short(utterance, "continuation")
 
     def _cut_short(self, utterance: Utterance, reason: str) -> None:
+        self._streams.pop(utterance.message_id, None)
         heard = utterance.playhead
         words = heard.heard.split()
         if utterance.has_begun or utterance.is_clients:

@@ -75,6 +75,10 @@ class Answering:
         """Whether an answer is being made."""
         return self._answer is not None and not self._answer.is_made
 
+    def writes(self, utterance: Utterance) -> bool:
+        """Whether an answer is being written to an utterance."""
+        return self._answer is not None and self._answer.utterance is utterance
+
     def begin(self, model: LanguageModel, turn: int, *, is_final: bool) -> None:
         """Answer a message of the caller's. Until it is final no tool is called for it."""
         self.abandon()

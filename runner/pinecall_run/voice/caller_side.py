@@ -72,6 +72,8 @@ class CallerSide:
         self._latest = Transcript("", is_final=True)
         self._recent: deque[Samples] = deque([SILENCE], KEPT)
         self._times: TurnTimes | None = None
+        self._ended: dict[str, Any] = {}
+        """What was told of the last turn that ended."""
         self.latest = ""
         """The id of the message that a reply would answer now."""
         self.agent: AgentSide
@@ -110,10 +112,6 @@ class CallerSide:
         else:
             self.take(inputs.Partial(heard.text, heard.confidence))
 
-    def typed(self, text: str) -> None:
-        """The caller's page says something for them."""
-        self.take(inputs.Typed(text))
-
     def pulse(self, now: float) -> None:
         """Time passed."""
         deadline = self._machine.deadline()
@@ -123,6 +121,14 @@ class CallerSide:
     def change(self, rules: TurnRules) -> None:
         """Take turns by these rules from now on."""
         self._machine.change(rules, self._clock())
+
+    def ask_again(self) -> None:
+        """The runner is back: it is to answer what it has not, where that is for it to do."""
+        is_owed = self._machine.is_owing and not self.agent.speaker.answers(self._number)
+        if is_owed and self._core.model is None:  # the page knows already
+            said = {key: self._ended[key] for key in ("turn_id", "message_id", "text")}
+            self._core.around.tell_owner(self._core.event(events.UserMessage, **said))
+            self._core.around.tell_owner(self._core.event(events.TurnEnd, **self._ended))
 
     def answered_by(self, in_reply_to: str) -> int:
         """The number of the message that a runner's reply answers; 0 where it answers none."""
@@ -147,9 +153,9 @@ class CallerSide:
         """See :class:`Floor`."""
         self.take(inputs.AgentPlayed(seconds))
 
-    def agent_ended(self) -> None:
+    def agent_ended(self, *, is_all: bool) -> None:
         """See :class:`Floor`."""
-        self.take(inputs.AgentEnded())
+        self.take(inputs.AgentEnded(is_all))
 
     # out
 
@@ -219,14 +225,14 @@ class CallerSide:
         self._begin_times(action.turn_id, action.latency)
         if self._times is not None:
             self._times.note("decided", self._clock())
-        self._tell(
-            events.TurnEnd,
-            turn_id=action.turn_id,
-            message_id=self._id(action.message),
-            text=action.text,
-            probability=round(action.probability, 3),
-            latency_ms=round(action.latency * 1000, 1),
-        )
+        self._ended = {
+            "turn_id": action.turn_id,
+            "message_id": self._id(action.message),
+            "text": action.text,
+            "probability": round(action.probability, 3),
+            "latency_ms": round(action.latency * 1000, 1),
+        }
+        self._tell(events.TurnEnd, **self._ended)
         self._answer(action, is_final=True)
 
     def _begin_times(self, turn_id: int, latency: float) -> None:

@@ -99,12 +99,15 @@ class ChatSession:
         # What is said is shown at once: nothing of it waits to be cancelled.
         return handler is not None or isinstance(command, commands.BotCancel | commands.BotClear)
 
+    def owner_left(self) -> None:
+        """The runner is gone: what it began is begun anew."""
+        self._replies.clear()
+
     def owner_returned(self) -> None:
         """A runner took the conversation up: the one that lost its connection, or the next to hold the agent."""
         self.announce()
         self._core.desk.send_again()
         if self._core.model is None and self._unanswered is not None:
-            self._replies.clear()  # what was begun is begun anew
             self._ask_client(self._unanswered)
 
     def announce(self) -> None:

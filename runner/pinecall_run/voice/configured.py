@@ -12,7 +12,7 @@ def preparing_budget(written: Any) -> float:
     """Seconds that a chat waits for ``llm.ready``; 0 where the client did not ask for it."""
     if isinstance(written, dict) and written.get("enabled", True):
         asked = written.get("timeout_ms", 1500)
-        return max(0.0, min(float(asked), 5000.0)) / 1000 if isinstance(asked, int | float) else 1.5
+        return max(0.0, min(asked, 5000.0)) / 1000 if isinstance(asked, int | float) else 1.5
     return 1.5 if written is True else 0.0
 
 

@@ -51,6 +51,9 @@ class Session(Protocol):
     def announce(self) -> None:
         """Tell the runner that it is there."""
 
+    def owner_left(self) -> None:
+        """Its runner is gone, and with it the rest of what that was streaming."""
+
     def owner_returned(self) -> None:
         """Another runner has it now, or the same one again."""
 
@@ -180,6 +183,7 @@ class Conversations:
         lost = [call_id for call_id, owner in self._owners.items() if owner == connection]
         for call_id in lost:
             del self._owners[call_id]
+            self._sessions[call_id].owner_left()
         self._orphans |= dict.fromkeys(lost)
         return {self._sessions[call_id].agent_id for call_id in lost}
 

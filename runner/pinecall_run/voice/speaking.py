@@ -97,7 +97,9 @@ class Speaker:
             self._is_fading = False
             return self._mixer.take()[0]
         first = self._line[0] if self._line else None
-        if first is not None and (first.has_begun or may_begin):
+        if first is not None and not (first.has_begun or may_begin):
+            first = None
+        if first is not None:
             while first.pieces and self._mixer.queued_samples < LOOK_AHEAD:
                 self._mixer.queue(first.take_piece())
         chunk, voiced = self._mixer.take()
@@ -180,8 +182,8 @@ class Speaker:
 
     async def _speak(self, utterance: Utterance, sentence: str, text: str) -> bool:
         """One sentence, by the first voice that can; ``False`` when all have failed."""
-        tried: list[Voice] = []
-        while (voice := next((each for each in self._voices if each not in tried), None)) is not None:
+        voices = list(self._voices)
+        for voice, following in zip(voices, [*voices[1:], None], strict=True):
             try:
                 await self._speak_with(voice, utterance, sentence, text)
                 return True
@@ -192,11 +194,9 @@ class Speaker:
             except Exception as error:  # noqa: BLE001 - a voice may fail in any way; the next one may not
                 _LOG.error("speaking failed: %s", described(error))
                 reason = f"it failed with {type(error).__name__}"
-            tried.append(voice)
-            following = next((each.provider for each in self._voices if each not in tried), "")
-            if following and voice in self._voices:
+            if following is not None and voice in self._voices:
                 self._voices.remove(voice)
-            self._audience.voice_failed(voice.provider, reason, following)
+            self._audience.voice_failed(voice.provider, reason, following.provider if following else "")
         return False
 
     async def _speak_with(self, voice: Voice, utterance: Utterance, sentence: str, text: str) -> None:

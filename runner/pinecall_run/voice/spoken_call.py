@@ -10,13 +10,13 @@ from typing import Any
 
 from pinecall_run.audio.chunk import Samples
 from pinecall_run.audio.mixer import Mixer
-from pinecall_run.providers.contracts import LanguageModel
+from pinecall_run.providers.contracts import LanguageModel, ProviderError
 from pinecall_run.transports.contract import AudioOutlet, Caller
 from pinecall_run.turns import inputs
 from pinecall_run.turns.rules import TurnRules, rules_of, smart_turn_model_of
 from pinecall_run.voice.agent_side import AgentSide
 from pinecall_run.voice.ambience import Ambience
-from pinecall_run.voice.call_core import CallCore, Surroundings
+from pinecall_run.voice.call_core import CallCore, Surroundings, explained
 from pinecall_run.voice.caller_side import CallerSide, Judge
 from pinecall_run.voice.detector import Detector
 from pinecall_run.voice.failure import described
@@ -36,6 +36,9 @@ _NOT_SHOWN = (
     events.LlmBefore, events.LlmPreparingTimeout, events.HistoryData, events.HistoryUpdated, events.SessionConfigured
 )  # fmt: skip
 """What passes between server and runner only."""
+
+_OF_STAGES = frozenset(("voice", "stt", "language"))
+"""Keys of the configuration that say who hears and who speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class SpokenCall:
         self._from = caller
         self._equipment = equipment
         self._stages = equipment.open_stages(configuration)
+        self._opened = {key: configuration.get(key) for key in _OF_STAGES}
         self._mixer = Mixer()
         self._caller = CallerSide(self._core, self._rules(), clock=caller.clock, hang_up=self.end)
         self._agent = AgentSide(
@@ -150,7 +154,7 @@ class SpokenCall:
                 self.reconfigured(command.configuration())
             return True
         handler = _COMMANDS.get(type(command))
-        if handler is not None:
+        if handler is not None and not self._is_over:
             handler(self, command)
         return handler is not None
 
@@ -158,10 +162,15 @@ class SpokenCall:
         """Tell the runner that the call is there."""
         self._around.tell_owner(self._started())
 
+    def owner_left(self) -> None:
+        """The runner is gone."""
+        self._agent.owner_left()
+
     def owner_returned(self) -> None:
         """A runner took the call up: the one that lost its connection, or the next to hold the agent."""
         self.announce()
         self._core.desk.send_again()
+        self._caller.ask_again()
 
     def _started(self) -> events.CallStarted:
         core = self._core
@@ -222,18 +231,33 @@ class SpokenCall:
 
     def reconfigured(self, changes: Mapping[str, Any]) -> None:
         """The configuration has changed: what hears, speaks and takes turns follows."""
-        if changes.keys() & {"voice", "stt", "language"}:
-            self._stages = self._equipment.open_stages(self._core.configuration)
+        if self._is_over:
+            return
+        if changes.keys() & _OF_STAGES and self._open_stages(is_voice="voice" in changes):
             self._agent.speaker.change_voices(self._stages.voices)
-        if changes.keys() & {"stt", "language"} and self._listening is not None:
-            self._listening.cancel()
-            self._caller.listener = self._listener = self._new_listener()
-            self._listening = asyncio.create_task(self._guarded(self._listener.run))
-        if isinstance(changes.get("language"), str):
-            self._core.tell(speech_events.CallUpdated, language=changes["language"])
-        if self._listening is not None and not self._is_over:
+            if changes.keys() & {"stt", "language"} and self._listening is not None:
+                self._listening.cancel()
+                self._caller.listener = self._listener = self._new_listener()
+                self._listening = asyncio.create_task(self._guarded(self._listener.run))
+            if isinstance(changes.get("language"), str):
+                self._core.tell(speech_events.CallUpdated, language=changes["language"])
+        if self._listening is not None:
             self._seat_judge()
         self._caller.change(self._rules(self._caller.judge))
+
+    def _open_stages(self, *, is_voice: bool) -> bool:
+        """Have others hear and speak, as it is configured now; where nobody can, all stays, and that is told."""
+        configuration = self._core.configuration
+        try:
+            self._stages = self._equipment.open_stages(configuration)
+        except ProviderError as error:
+            configuration.update(self._opened)
+            stage, who = ("tts", self._stages.voices) if is_voice else ("stt", self._stages.ears)
+            name = who[0].provider
+            self._core.tell(speech_events.ProviderFailed, stage=stage, provider=name, error=explained(error), next=name)
+            return False
+        self._opened = {key: configuration.get(key) for key in _OF_STAGES}
+        return True
 
     def configure(self, changes: Mapping[str, Any]) -> None:
         """The caller's page changes what it may."""
@@ -292,18 +316,24 @@ class SpokenCall:
             self._agent.on_reply(command, self._caller.answered_by(command.in_reply_to))
 
     def _on_stream(self, command: commands.BotReplyStream) -> None:
-        if command.action != "start" or not self._core.reject(command, self._caller.latest):
+        if command.action != "start":
+            self._agent.on_stream(command, 0)
+        elif not self._core.reject(command, self._caller.latest):
+            self._off_hold()
             self._agent.on_stream(command, self._caller.answered_by(command.in_reply_to))
 
     def _on_cancel(self, command: commands.BotCancel) -> None:
         if isinstance(command.message_id, str):
             self._agent.cancel(command.message_id)
         else:
-            self._on_clear(command)
+            current = self._agent.speaker.current
+            if current is not None:
+                self._agent.cancel(current.message_id)
+            else:
+                self._agent.clear()
 
-    def _on_clear(self, command: commands.Command) -> None:
-        self._agent.interrupt("cancelled")
-        self._caller.agent_ended()
+    def _on_clear(self, command: commands.BotClear) -> None:
+        self._agent.clear()
 
     def _on_hangup(self, command: commands.CallHangup) -> None:
         self.end("client_hangup")
@@ -311,7 +341,7 @@ class SpokenCall:
     def _on_hold(self, command: call_commands.CallHold) -> None:
         if not self._is_held:
             self._is_held = True
-            self._agent.interrupt("cancelled")
+            self._agent.clear()
             self._caller.take(inputs.Held())
             self._ambience.hold(is_held=True)
             self._core.tell(speech_events.CallHeld)

@@ -53,7 +53,9 @@ class Utterance:
     # text
 
     def write(self, token: str) -> None:
-        """A piece of the text."""
+        """A piece of the text; of what was cut, or could not be spoken, there is no more."""
+        if self.is_cut or self.is_made:
+            return
         self.text += token
         if self.record is not None:
             self.record["content"] = self.text
