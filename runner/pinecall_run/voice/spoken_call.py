@@ -10,7 +10,7 @@ from typing import Any
 
 from pinecall_run.audio.chunk import Samples
 from pinecall_run.audio.mixer import Mixer
-from pinecall_run.providers.contracts import LanguageModel
+from pinecall_run.providers.contracts import LanguageModel, ProviderError
 from pinecall_run.transports.contract import AudioOutlet, Caller
 from pinecall_run.turns import inputs
 from pinecall_run.turns.rules import TurnRules, rules_of, smart_turn_model_of
@@ -236,7 +236,15 @@ class SpokenCall:
         self._caller.change(self._rules(self._caller.judge))
 
     def configure(self, changes: Mapping[str, Any]) -> None:
-        """The caller's page changes what it may."""
+        """The caller's page changes what it may: all of it, or nothing where nobody could hear or speak then."""
+        wanted = {**self._core.configuration, **changes}
+        try:
+            self._equipment.open_stages(wanted)
+        except ProviderError:
+            _LOG.warning(
+                "a page asked for an ear, a voice or a language that %s has not: left as it was", self.agent_id
+            )
+            return
         self._core.configuration.update(changes)
         self.reconfigured(changes)
 
