@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aiortc import InvalidStateError, RTCDataChannel
+from aiortc import InvalidStateError, RTCDataChannel, RTCDtlsTransport, RTCSctpTransport
+from aiortc.rtcsctptransport import DataChunk
 
 from pinecall_run.transports._allowance import Allowance
 from pinecall_run.transports.chat import MAX_TEXT
@@ -26,6 +27,10 @@ MAX_MESSAGE = 32_768
 
 MAX_CHANNELS = 8
 """A page needs one."""
+
+MAX_PIECES = 500
+"""Packets of data that may wait for one before them, or for the rest of their message: aiortc keeps all that come, and
+looks at each again whenever one does."""
 
 EARLY = 1_000
 """Events kept until the page has opened the channel; the oldest are dropped."""
@@ -92,6 +97,25 @@ def read_action(message: object) -> Action | None:
     name = action.get("action")
     read = _ACTIONS.get(name) if isinstance(name, str) else None
     return read(action) if read else None
+
+
+class BoundedSctp(RTCSctpTransport):
+    """The association that channels are made of. ``on_overrun`` is called when the page sends pieces without end."""
+
+    def __init__(self, transport: RTCDtlsTransport, on_overrun: Callable[[], None]) -> None:
+        super().__init__(transport)
+        self._on_overrun = on_overrun
+
+    async def _receive_data_chunk(self, chunk: DataChunk) -> None:
+        is_known = chunk.stream_id in self._inbound_streams
+        if (
+            (not is_known and len(self._inbound_streams) >= MAX_CHANNELS)
+            or (is_known and len(self._inbound_streams[chunk.stream_id].reassembly) >= MAX_PIECES)
+            or len(self._sack_misordered) >= MAX_PIECES
+        ):
+            self._on_overrun()
+        else:
+            await super()._receive_data_chunk(chunk)
 
 
 class EventsChannel:

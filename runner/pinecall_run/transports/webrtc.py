@@ -13,7 +13,7 @@ from typing import Any
 from aiortc import RTCCertificate, RTCDtlsTransport, RTCSctpCapabilities, RTCSctpTransport
 
 from pinecall_run.transports.contract import AdmittedCall, AudioSession, Caller, CallReception
-from pinecall_run.transports.data_channel import EventsChannel, allowed
+from pinecall_run.transports.data_channel import BoundedSctp, EventsChannel, allowed
 from pinecall_run.transports.ice import IceConnection, IcePort, media_addresses
 from pinecall_run.transports.metronome import Metronome
 from pinecall_run.transports.sdp import Offer, OurSide, read_offer, write_answer
@@ -119,7 +119,7 @@ class Call:
         port = IcePort(ice, is_dtls_server=offer.is_dtls_server)
         self._dtls = RTCDtlsTransport(port, [RTCCertificate.generateCertificate()])  # type: ignore[arg-type]
         self._dtls.on("statechange", self._dtls_changed)
-        self._sctp = RTCSctpTransport(self._dtls) if offer.data else None
+        self._sctp = BoundedSctp(self._dtls, self._overrun) if offer.data else None
         self._channel = EventsChannel(on_overrun=self._overrun)
         if self._sctp:
             self._sctp.on("datachannel", self._channel.open)
@@ -244,7 +244,8 @@ class Call:
             self.leave(DISCONNECTED)
 
     def _overrun(self) -> None:
-        _LOG.warning("a page reads too slowly: its call ends")
+        if not self._over.is_set():
+            _LOG.warning("a page reads too slowly, or sends too much: its call ends")
         self.leave(DISCONNECTED)
 
     async def _shut(self) -> None:
