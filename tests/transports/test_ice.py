@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from unittest.mock import Mock
 
 import pytest
@@ -121,6 +122,19 @@ async def test_what_nobody_reads_yet_is_bounded() -> None:
     assert path._queue.empty()
 
 
+async def test_what_breaks_the_parser_of_stun_is_dropped_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    path = connection()
+    await path.gather_candidates()
+    (ours,) = path.local_candidates
+    torn = bytes.fromhex("0001 0008 2112a442") + bytes(12) + bytes.fromhex("802a 0004 00000000")  # a number cut short
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as enemy:
+        enemy.sendto(torn, (ours.host, ours.port))
+        enemy.sendto(b"\x16after", (ours.host, ours.port))
+    assert await asyncio.wait_for(path._queue.get(), 5) == (b"\x16after", 1)
+    await path.close()
+    assert not caplog.records
+
+
 async def test_a_caller_that_checks_from_port_after_port_is_not_followed_for_ever() -> None:
     path, protocol = connection(), Mock()
     known, asked = ("127.0.0.1", 4000), list[int]()
@@ -206,7 +220,7 @@ async def test_the_parts_of_aioice_that_this_leans_on() -> None:
     assert hasattr(Connection, "get_component_candidates")
     assert Connection.data_received.__code__.co_varnames[:3] == ("self", "data", "component")
     assert Connection.request_received.__code__.co_varnames[:4] == ("self", "message", "addr", "protocol")
-    assert {"_remote_candidates", "_queue"} <= vars(connection()).keys()
+    assert {"_remote_candidates", "_queue", "_protocols"} <= vars(connection()).keys()
     assert "_nominated" in Connection.sendto.__code__.co_names
     assert "sendto" in StunProtocol.send_data.__code__.co_names
     assert "data_received" in StunProtocol.datagram_received.__code__.co_names

@@ -15,6 +15,7 @@ from aioice.ice import Connection
 from aiortc import RTCDtlsTransport, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCSctpTransport
 from aiortc.rtcsctptransport import DataChunk
 from tests.transports._peers import (
+    GOOD,
     Phone,
     Reception,
     calls,
@@ -145,6 +146,22 @@ async def test_who_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
         assert not any(session.heard for session in reception.sessions)
         await server.answer(Request(offer, "wrt_good"))
         await phone.hang_up()
+
+
+async def test_those_who_never_come_do_not_keep_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webrtc, "MAX_WAITING", 3)
+    monkeypatch.setattr(webrtc, "AMPLE_SECONDS", 0.2)
+    reception = Reception()
+    async with calls(reception) as server:
+        phones = [Phone() for _ in range(4)]
+        for phone in phones[:3]:
+            await server.answer(Request(await phone.offer(), GOOD))
+        with pytest.raises(BusyError):
+            await server.answer(Request(await phones[3].offer(), GOOD))
+        await asyncio.sleep(0.2)
+        await phones[3].call(server)
+        await until(lambda: reception.sessions[3].heard, PATIENCE)
+        assert [session.reason for session in reception.sessions] == ["disconnected", "", "", ""]
 
 
 async def test_someone_elses_certificate_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
@@ -55,7 +56,10 @@ class IceConnection(Connection):
 
     async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[Candidate]:
         """Ours instead of every address of the machine."""
-        return await super().get_component_candidates(component, self._addresses, timeout)
+        candidates = await super().get_component_candidates(component, self._addresses, timeout)
+        for protocol in self._protocols:
+            _harden(protocol)
+        return candidates
 
     async def offer(self, candidates: Sequence[Candidate]) -> None:
         """The browser's candidates. Their end is not told: checks of its own may arrive from addresses that it kept to
@@ -86,6 +90,17 @@ class IceConnection(Connection):
         pair = self._nominated.get(1)
         if pair is not None:
             pair.protocol.transport.sendto(data, pair.remote_addr)
+
+
+def _harden(protocol: StunProtocol) -> None:
+    """Drop what its parser breaks on: anybody may send that to the port, and asyncio would print each in full."""
+    receive = protocol.datagram_received
+
+    def receive_any(data: bytes | str, addr: tuple[Any, ...]) -> None:
+        with contextlib.suppress(Exception):
+            receive(data, addr)
+
+    protocol.datagram_received = receive_any  # type: ignore[method-assign]
 
 
 def _is_usable(candidate: Candidate, *, is_local: bool, is_remote: bool) -> bool:
