@@ -128,6 +128,7 @@ def test_there_is_a_voice_for_a_language(name: str, language: str) -> None:
     [
         ("sarah", {}, "no voice `sarah`"),
         ("../etc", {}, "no voice"),
+        ("en+../../../../etc/passwd", {}, "no variant"),
         ("", {"language": "tlh"}, "no voice for the language `tlh`"),
         ("", {"speed": 5_000}, "speed 5000 is out of range"),
         ("", {"speed": 10**400}, r"speed 1e\+09 is out of range"),

@@ -18,6 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from pinecall_run.transports import audio_socket as door
+from pinecall_run.transports._allowance import BURST, Allowance
 from pinecall_run.transports.audio_socket import CHUNK_BYTES, MAX_SOUND
 from pinecall_run.wire.events import CallEvent
 from pinecall_run.wire.speech_events import BotWord
@@ -146,6 +147,7 @@ def test_no_text_breaks_an_action(text: str | bytes) -> None:
 
     class Line:
         ignored = 0
+        allowance = Allowance(lambda: 0.0)
 
     said = text if isinstance(text, str) else text.decode("utf-8", "replace")
     door._act(said, Nobody(), Line())  # type: ignore[arg-type]
@@ -240,6 +242,59 @@ async def _chat(socket: ClientConnection) -> None:
     while True:
         await asyncio.sleep(0.02)
         await socket.send('{"action":"unmute"}')
+
+
+async def test_a_caller_whose_clock_hardly_moves_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk now and then would hold a line for days: its limits are those of its own clock."""
+    monkeypatch.setattr(door, "QUIET_SECONDS", 0.3)
+    monkeypatch.setattr(door, "SLOWEST", 4)
+    async with line(Reception()) as address, _call(address) as socket:
+        peer = _Peer(socket)
+        trickling = asyncio.create_task(_trickle(socket))
+        assert await peer.closed() == (1000, "disconnected")
+        trickling.cancel()
+        assert len(peer.heard) < 10
+
+
+async def _trickle(socket: ClientConnection) -> None:
+    while True:
+        await asyncio.sleep(0.15)
+        await socket.send(bytes(CHUNK_BYTES))
+
+
+async def test_nobody_is_heard_much_faster_than_real_time() -> None:
+    """What one caller sends in a second costs what a hundred do."""
+    loop = asyncio.get_running_loop()
+    async with line(Reception()) as address, _call(address) as socket:
+        peer, began = _Peer(socket), loop.time()
+        for _ in range(6):
+            await socket.send(bytes(MAX_SOUND))
+        await peer.sound(500)
+        assert loop.time() - began >= 10 / door.FASTEST - 0.05
+
+
+async def test_an_action_that_breaks_the_conversation_does_not_end_the_call(caplog: pytest.LogCaptureFixture) -> None:
+    class Fragile(Session):
+        def act(self, action: Any) -> None:
+            raise ValueError("what the caller said")
+
+    async with line(Reception(Fragile)) as address, _call(address) as socket:
+        peer = _Peer(socket)
+        await socket.send('{"action":"mute"}')
+        await socket.send(ramp(1))
+        assert len(await peer.sound(1)) == 1
+    assert caplog.messages == ["what a caller's program asked for failed: ValueError"]
+
+
+async def test_a_flood_of_actions_is_held_to_a_pace() -> None:
+    reception = Reception()
+    async with line(reception) as address, _call(address) as socket:
+        peer = _Peer(socket)
+        for _ in range(BURST * 5):
+            await socket.send('{"action":"mute"}')
+        await socket.send(ramp(1))
+        await peer.sound(1)
+        assert BURST <= len(reception.sessions[0].actions) < BURST * 3
 
 
 async def test_a_session_that_does_not_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,12 @@ from aiortc import InvalidStateError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pinecall_run.transports._allowance import BURST, PER_SECOND
 from pinecall_run.transports.chat import MAX_TEXT
 from pinecall_run.transports.data_channel import (
     EARLY,
     MAX_BUFFERED,
+    MAX_CHANNELS,
     MAX_MESSAGE,
     EventsChannel,
     allowed,
@@ -50,7 +52,8 @@ def speaking(number: int) -> BotSpeaking:
 
 
 def opened(**more: Any) -> tuple[EventsChannel, Channel, list[Any]]:
-    channel, actions, browser = EventsChannel(on_overrun=lambda: None), list[Any](), Channel()
+    clock = more.get("clock", lambda: 0.0)
+    channel, actions, browser = EventsChannel(on_overrun=lambda: None, clock=clock), list[Any](), Channel()
     channel.begin(actions.append, shows_results=more.get("shows_results", False))
     channel.open(browser)  # type: ignore[arg-type]
     return channel, browser, actions
@@ -120,6 +123,43 @@ def test_what_a_page_may_not_configure_is_named_without_its_values(caplog: pytes
     assert "'prompt'" in record.getMessage()
     assert "secret" not in record.getMessage()
     assert "x" * 41 not in record.getMessage()
+
+
+def test_an_action_that_breaks_the_conversation_does_not_break_the_channel(caplog: pytest.LogCaptureFixture) -> None:
+    channel, browser, _ = opened()
+
+    def broken(action: dict[str, Any]) -> None:
+        raise ValueError("what the caller said")
+
+    channel.begin(broken, shows_results=False)
+    channel.receive('{"action":"mute"}')
+    channel.receive("ping")
+    assert browser.sent == [{"event": "pong"}]
+    assert caplog.messages == ["what a page asked for failed: ValueError"]
+
+
+def test_a_flood_of_actions_is_held_to_a_pace() -> None:
+    now = [100.0]
+    channel, browser, actions = opened(clock=lambda: now[0])
+    for _ in range(1_000):
+        channel.receive('{"action":"mute"}')
+        channel.receive("ping")
+    assert len(actions) + len(browser.sent) == BURST
+    assert channel.ignored == 2_000 - BURST
+    now[0] += 1.0
+    for _ in range(1_000):
+        channel.receive('{"action":"mute"}')
+    assert len(actions) + len(browser.sent) == BURST + PER_SECOND
+
+
+def test_a_page_that_opens_channel_after_channel_is_let_go() -> None:
+    let_go: list[int] = []
+    channel = EventsChannel(on_overrun=lambda: let_go.append(1))
+    for _ in range(MAX_CHANNELS):
+        channel.open(Channel("x"))  # type: ignore[arg-type]
+    assert not let_go
+    channel.open(Channel("x"))  # type: ignore[arg-type]
+    assert let_go == [1]
 
 
 def test_a_ping_is_answered_in_json() -> None:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from unittest.mock import Mock
 
 import pytest
 from aioice.candidate import Candidate
 from aioice.ice import Connection, StunProtocol
+from aioice.stun import Class, Message, Method
 
 from pinecall_run.transports import ice
-from pinecall_run.transports.ice import MAX_CANDIDATES, IceConnection, IcePort, media_addresses
+from pinecall_run.transports.ice import (
+    MAX_CANDIDATES,
+    MAX_DATAGRAM,
+    MAX_PATHS,
+    MAX_QUEUED,
+    IceConnection,
+    IcePort,
+    media_addresses,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -62,8 +72,88 @@ async def test_names_of_mdns_are_not_asked_for_and_candidates_are_bounded(monkey
     monkeypatch.setattr("aioice.ice.get_or_create_mdns_protocol", asked)
     path = connection()
     named = Candidate.from_sdp("1 1 udp 1 11111111-2222-3333-4444-555555555555.local 5000 typ host")
-    await path.offer([named, *(Candidate.from_sdp(f"1 1 udp 1 127.0.0.1 {5000 + n} typ host") for n in range(200))])
-    assert len(path.remote_candidates) == MAX_CANDIDATES - 1
+    await path.offer([named, *(Candidate.from_sdp(f"1 1 udp 1 127.0.0.1 {5000 + n} typ host") for n in range(5000))])
+    assert len(path.remote_candidates) == MAX_CANDIDATES
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "is_asked"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.1", "192.0.2.1", False),
+        ("192.0.2.7", "198.51.100.1", True),
+        ("192.0.2.7", "10.0.0.1", True),
+        ("192.0.2.7", "127.0.0.1", False),
+        ("192.0.2.7", "169.254.169.254", False),
+        ("192.0.2.7", "224.0.0.1", False),
+        ("192.0.2.7", "255.255.255.255", False),
+        ("192.0.2.7", "0.0.0.0", False),
+        ("2001:db8::7", "2001:db8::1", True),
+        ("2001:db8::7", "::1", False),
+        ("2001:db8::7", "fe80::1", False),
+        ("2001:db8::7", "::ffff:127.0.0.1", False),
+        ("192.0.2.7", "metadata.example", False),
+    ],
+)
+async def test_an_offer_sends_us_to_no_address_where_no_browser_is(ours: str, theirs: str, is_asked: bool) -> None:
+    path = IceConnection([ours], [], asyncio.get_running_loop().time)
+    await path.offer([Candidate.from_sdp(f"1 1 udp 1 {theirs} 5000 typ host")])
+    assert len(path.remote_candidates) == is_asked
+
+
+@pytest.mark.parametrize("line", ["1 1 tcp 1 127.0.0.1 9 typ host tcptype active", "1 2 udp 1 127.0.0.1 5000 typ host"])
+@pytest.mark.parametrize("port", [None, 0, 70_000, -1])
+async def test_candidates_that_lead_nowhere_take_no_place(line: str, port: int | None) -> None:
+    candidate = Candidate.from_sdp(line if port is None else "1 1 udp 1 127.0.0.1 5000 typ host")
+    candidate.port = candidate.port if port is None else port
+    path = connection()
+    await path.offer([candidate])
+    assert not path.remote_candidates
+
+
+async def test_what_nobody_reads_yet_is_bounded() -> None:
+    """From the answer to DTLS anybody may send anything to the port."""
+    path = connection()
+    for _ in range(5 * MAX_QUEUED):
+        path.data_received(b"\x16" + bytes(1000), 1)
+    assert path._queue.qsize() == MAX_QUEUED
+    path = connection()
+    path.data_received(b"\x16" + bytes(MAX_DATAGRAM), 1)
+    assert path._queue.empty()
+
+
+async def test_what_breaks_the_parser_of_stun_is_dropped_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    path = connection()
+    await path.gather_candidates()
+    (ours,) = path.local_candidates
+    torn = bytes.fromhex("0001 0008 2112a442") + bytes(12) + bytes.fromhex("802a 0004 00000000")  # a number cut short
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as enemy:
+        enemy.sendto(torn, (ours.host, ours.port))
+        enemy.sendto(b"\x16after", (ours.host, ours.port))
+    assert await asyncio.wait_for(path._queue.get(), 5) == (b"\x16after", 1)
+    await path.close()
+    assert not caplog.records
+
+
+async def test_a_caller_that_checks_from_port_after_port_is_not_followed_for_ever() -> None:
+    path, protocol = connection(), Mock()
+    known, asked = ("127.0.0.1", 4000), list[int]()
+    path._early_checks_done = True
+
+    def check(message: Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
+        asked.append(addr[1])
+        if addr[1] not in {each.port for each in path.remote_candidates}:
+            path._remote_candidates.append(Candidate.from_sdp(f"1 1 udp 1 127.0.0.1 {addr[1]} typ host"))
+
+    path.check_incoming = check  # type: ignore[method-assign]
+    for port in (known[1], *range(10_000, 12_000), known[1]):
+        message = Message(message_method=Method.BINDING, message_class=Class.REQUEST)
+        message.attributes["USERNAME"] = path.local_username + ":abcd"
+        message.add_message_integrity(path.local_password.encode())
+        path.remote_username = "abcd"
+        path.request_received(message, ("127.0.0.1", port), protocol)
+    assert len(path.remote_candidates) == MAX_PATHS
+    assert asked[-1] == known[1]
 
 
 async def test_media_takes_the_short_way_and_all_else_the_usual_one() -> None:
@@ -125,11 +215,12 @@ def test_the_role_of_dtls_is_told_by_that_of_ice() -> None:
     assert roles == ["controlled", "controlling"]
 
 
-def test_the_parts_of_aioice_that_this_leans_on() -> None:
+async def test_the_parts_of_aioice_that_this_leans_on() -> None:
     """A new aioice that changes them fails here and not in a call (docs/decisions/webrtc-parts.md)."""
     assert hasattr(Connection, "get_component_candidates")
     assert Connection.data_received.__code__.co_varnames[:3] == ("self", "data", "component")
     assert Connection.request_received.__code__.co_varnames[:4] == ("self", "message", "addr", "protocol")
+    assert {"_remote_candidates", "_queue", "_protocols"} <= vars(connection()).keys()
     assert "_nominated" in Connection.sendto.__code__.co_names
     assert "sendto" in StunProtocol.send_data.__code__.co_names
     assert "data_received" in StunProtocol.datagram_received.__code__.co_names

@@ -158,6 +158,12 @@ def test_who_only_speaks_is_only_heard() -> None:
         (HEAD + without(AUDIO, "a=rtcp-mux"), "rtcp-mux"),
         (HEAD + without(AUDIO, "a=ice-ufrag"), "no ICE credentials"),
         (HEAD + without(AUDIO, "a=ice-pwd"), "no ICE credentials"),
+        (OFFER.replace("a=ice-ufrag:abcd", "a=ice-ufrag:" + "a" * 257), "no ICE credentials"),  # each check holds it
+        (OFFER.replace("a=ice-ufrag:abcd", "a=ice-ufrag:a:b c"), "no ICE credentials"),
+        (OFFER.replace("a=ice-pwd:", "a=ice-pwd:" + "a" * 257), "no ICE credentials"),
+        (OFFER.replace("a=ice-pwd:abcdefghijklmnopqrstuvwx", "a=ice-pwd:short"), "no ICE credentials"),
+        (OFFER + DATA * 20, "more than 16 sections"),
+        (OFFER + "a=ssrc:1 x:y\n" * 2000, "more than 20,000 characters"),  # the parser takes their square
         (HEAD + without(AUDIO, "a=fingerprint"), "no DTLS fingerprint"),
         (HEAD + without(AUDIO, "a=setup"), "no DTLS fingerprint"),
         (OFFER.replace("sha-256", "md5"), "no DTLS fingerprint"),

@@ -12,8 +12,10 @@ import threading
 import numpy as np
 import pytest
 from aioice.ice import Connection
-from aiortc import RTCDtlsTransport, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
+from aiortc import RTCDtlsTransport, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCSctpTransport
+from aiortc.rtcsctptransport import DataChunk
 from tests.transports._peers import (
+    GOOD,
     Phone,
     Reception,
     calls,
@@ -146,6 +148,22 @@ async def test_who_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
         await phone.hang_up()
 
 
+async def test_those_who_never_come_do_not_keep_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webrtc, "MAX_WAITING", 3)
+    monkeypatch.setattr(webrtc, "AMPLE_SECONDS", 0.2)
+    reception = Reception()
+    async with calls(reception) as server:
+        phones = [Phone() for _ in range(4)]
+        for phone in phones[:3]:
+            await server.answer(Request(await phone.offer(), GOOD))
+        with pytest.raises(BusyError):
+            await server.answer(Request(await phones[3].offer(), GOOD))
+        await asyncio.sleep(0.2)
+        await phones[3].call(server)
+        await until(lambda: reception.sessions[3].heard, PATIENCE)
+        assert [session.reason for session in reception.sessions] == ["disconnected", "", "", ""]
+
+
 async def test_someone_elses_certificate_is_refused() -> None:
     reception = Reception()
     async with calls(reception) as server:
@@ -202,6 +220,33 @@ async def test_a_page_that_reads_nothing_is_let_go(monkeypatch: pytest.MonkeyPat
         await until(lambda: session.reason, PATIENCE)
         assert session.reason == "disconnected"
         await phone.hang_up()
+
+
+@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("streams", [1, 60_000])
+async def test_a_message_without_end_ends_the_call(step: int, streams: int) -> None:
+    """Piece after piece of no whole, with gaps or without, in one stream or in each its own."""
+    reception = Reception()
+    async with calls(reception) as server:
+        phone = Phone()
+        await phone.call(server)
+        (session,) = reception.sessions
+        await until(lambda: phone.channel and phone.channel.readyState == "open", PATIENCE)
+        sctp = phone.peer.sctp
+        assert sctp is not None
+        for number in range(3_000):
+            chunk = DataChunk(flags=2 if number == 0 else 0)
+            chunk.tsn = (sctp._local_tsn + number * step) % 2**32
+            chunk.stream_id, chunk.protocol, chunk.user_data = number % streams + 2, 51, b"x"
+            try:
+                await sctp._send_chunk(chunk)
+            except ConnectionError:
+                break
+            if number % 50 == 0:
+                await asyncio.sleep(0.01)
+        await until(lambda: session.reason, PATIENCE)
+        assert session.reason == "disconnected"
+        assert number < 2_999
 
 
 async def test_a_conversation_that_breaks_as_it_ends_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,4 +362,6 @@ def test_the_parts_of_aiortc_that_this_leans_on() -> None:
     assert {"_rx_srtp", "_tx_srtp"} <= set(names)
     assert {"transport", "_recv"} <= set(RTCDtlsTransport._recv_next.__code__.co_names)
     assert {"transport", "_send"} <= set(RTCDtlsTransport._send_rtp.__code__.co_names)
+    assert {"_get_inbound_stream", "_mark_received"} <= set(RTCSctpTransport._receive_data_chunk.__code__.co_names)
+    assert "_sack_misordered" in RTCSctpTransport._mark_received.__code__.co_names
     assert {"transport", "role", "_set_role"} <= set(RTCDtlsTransport.start.__code__.co_names)

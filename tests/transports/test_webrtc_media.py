@@ -11,7 +11,7 @@ from aiortc.rtp import RtpPacket
 from tests.transports._peers import share, tone
 
 from pinecall_run.audio.chunk import CHUNK_SAMPLES, RATE, Samples
-from pinecall_run.transports.webrtc_media import KEEP_ALIVE, TAIL, Ear, Mouth
+from pinecall_run.transports.webrtc_media import KEEP_ALIVE, MAX_STREAMS, TAIL, Ear, Mouth
 
 SECONDS = 6
 
@@ -105,6 +105,24 @@ def test_most_of_a_silence_is_not_sent_and_it_lasts_as_long() -> None:
     silent = np.abs(got[: SECONDS * RATE]).reshape(-1, CHUNK_SAMPLES).max(axis=1) < 200
     assert 94 <= silent[20:].sum() <= 104
     assert share(got[int(4.5 * RATE) : int(5.5 * RATE)], 300) > 0.98
+
+
+def test_streams_without_end_are_not_followed() -> None:
+    """libsrtp keeps something of each."""
+    deciphered = []
+
+    class Counting(Plain):
+        def unprotect(self, packet: bytes) -> bytes:
+            deciphered.append(packet)
+            return super().unprotect(packet)
+
+    ear = Ear(111, Counting(), lambda: 0.0)
+    for ssrc in range(1000):
+        ear.receive(RtpPacket(payload_type=111, payload=b"\x48", ssrc=ssrc).serialize())
+    assert len(deciphered) == MAX_STREAMS
+    ear.receive(RtpPacket(payload_type=111, payload=b"\x48", ssrc=0).serialize())
+    assert len(deciphered) == MAX_STREAMS + 1
+    assert ear.ignored == 1000 - MAX_STREAMS
 
 
 def test_what_is_not_this_calls_sound_is_counted_and_left() -> None:

@@ -27,6 +27,7 @@ _SLOWEST, _FASTEST = 80, 450
 _HIGHEST_FACTOR = 5
 _BY_LANGUAGE = {"": "en-us", "en": "en-us", "zh": "cmn"}
 _WITHOUT_SPACES = "\u3040-\u30ff\u3400-\u9fff"
+_VARIANT = re.compile(r"[\w -]*")
 _WORD = re.compile(rf"[{_WITHOUT_SPACES}]|[^\s{_WITHOUT_SPACES}]+")
 
 
@@ -61,6 +62,8 @@ def _voice_file(spec: SpeechSpec, voices: Mapping[str, str]) -> str:
         name, plus, variant = spec.name.partition("+")
         if name.lower() not in voices:
             raise ProviderError(f"espeak-ng has no voice `{spec.name}`", "name a language, such as local:en-gb")
+        if not _VARIANT.fullmatch(variant):  # it is looked for as a file
+            raise ProviderError(f"espeak-ng has no variant `{variant}`", "name one, such as local:en-gb+f3")
         return voices[name.lower()] + plus + variant
     tag = spec.language.lower().replace("_", "-")
     for candidate in (tag, tag.partition("-")[0]):

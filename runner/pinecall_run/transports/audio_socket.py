@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from pinecall_run.audio.chunk import CHUNK_SAMPLES, RATE, Samples, from_bytes
+from pinecall_run.audio.chunk import CHUNK_SAMPLES, CHUNK_SECONDS, RATE, Samples, from_bytes
+from pinecall_run.transports._allowance import Allowance
 from pinecall_run.transports._closing import INTERNAL_ERROR, NORMAL, TOO_BIG, TRY_AGAIN, close, refuse
 from pinecall_run.transports.contract import AudioSession, Caller, CallReception, NotAdmittedError
 from pinecall_run.wire.absent import UNSET
@@ -34,6 +35,10 @@ clock."""
 QUIET_SECONDS = 10.0
 """How long a caller may send no sound. Silence is sound."""
 
+FASTEST = SLOWEST = 20
+"""Times faster than real time that sound is taken, so that one caller does not cost what a hundred do; and times slower
+that it may come in the long run, because a call whose clock hardly moves would outlast every limit."""
+
 BROKEN = "the voice server failed"
 
 GOODBYE_SECONDS = 1.0
@@ -50,14 +55,22 @@ class _Line:
         self.is_over = False
         self.verdict = NORMAL, ""
         self.ignored = 0
-        """Messages that mean nothing."""
-        self.heard_at = asyncio.get_running_loop().time()
+        """Messages that mean nothing, or are too many."""
+        self._loop = asyncio.get_running_loop()
+        self.allowance = Allowance(self._loop.time)
+        self.gone_at = self._loop.time() + QUIET_SECONDS
+        """When a caller who sends no more sound is taken for gone."""
+        self._began = self._loop.time()
         self._heard = 0
         self._rest = b""
 
     def clock(self) -> float:
         """Seconds of sound heard."""
         return self._heard / RATE
+
+    def ahead(self) -> float:
+        """Seconds to wait before the next chunk: 0 unless the caller sends faster than it may."""
+        return max(self.clock() / FASTEST - (self._loop.time() - self._began), 0.0)
 
     def event(self, event: CallEvent) -> None:
         shown = event if self.is_developer else _without_results(event)
@@ -79,6 +92,7 @@ class _Line:
     def exchange(self, chunk: Samples, session: AudioSession) -> None:
         """Hear 20 ms and give 20 ms back."""
         self._heard += CHUNK_SAMPLES
+        self.gone_at = min(self.gone_at + CHUNK_SECONDS * SLOWEST, self._loop.time() + QUIET_SECONDS)
         session.hear(chunk)
         taken = session.take()
         self._put(b"" if taken is None else taken.astype("<i2", copy=False).tobytes())
@@ -126,7 +140,6 @@ async def serve_audio(socket: WebSocket, reception: CallReception) -> None:
 
 
 async def _read(socket: WebSocket, session: AudioSession, line: _Line) -> None:
-    loop = asyncio.get_running_loop()
     while True:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
@@ -141,9 +154,8 @@ async def _read(socket: WebSocket, session: AudioSession, line: _Line) -> None:
         for chunk in line.chunks(sound):
             if line.is_over:
                 break
-            line.heard_at = loop.time()
             line.exchange(chunk, session)
-            await asyncio.sleep(0)  # what the session began with this chunk may begin before the next one
+            await asyncio.sleep(line.ahead())  # what the session began with this chunk may begin before the next one
 
 
 def _act(text: str, session: AudioSession, line: _Line) -> None:
@@ -152,8 +164,11 @@ def _act(text: str, session: AudioSession, line: _Line) -> None:
         case "hangup":
             line.is_over = True
             session.end("hangup")
-        case str():
-            session.act(action)
+        case str() if line.allowance.take():
+            try:
+                session.act(action)
+            except Exception as error:  # noqa: BLE001 - the call goes on without it
+                _LOG.error("what a caller's program asked for failed: %s", type(error).__name__)
         case _:
             line.ignored += 1
 
@@ -167,7 +182,7 @@ async def _write(socket: WebSocket, line: _Line) -> None:
 async def _miss(session: AudioSession, line: _Line) -> None:
     """Return when the caller has sent nothing for long, and the goodbye could be written."""
     loop = asyncio.get_running_loop()
-    while (left := line.heard_at + QUIET_SECONDS - loop.time()) > 0:  # noqa: ASYNC110 - an event for each chunk costs more
+    while (left := line.gone_at - loop.time()) > 0:  # noqa: ASYNC110 - an event for each chunk costs more
         await asyncio.sleep(left)
     session.end("disconnected")
     await asyncio.sleep(GOODBYE_SECONDS)

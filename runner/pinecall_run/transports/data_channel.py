@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aiortc import InvalidStateError, RTCDataChannel
+from aiortc import InvalidStateError, RTCDataChannel, RTCDtlsTransport, RTCSctpTransport
+from aiortc.rtcsctptransport import DataChunk
 
+from pinecall_run.transports._allowance import Allowance
 from pinecall_run.transports.chat import MAX_TEXT
 from pinecall_run.wire.codec import object_from_json, to_json
 from pinecall_run.wire.events import CallEvent
@@ -21,6 +24,13 @@ LABEL = "events"
 
 MAX_MESSAGE = 32_768
 """Characters of one message of a page."""
+
+MAX_CHANNELS = 8
+"""A page needs one."""
+
+MAX_PIECES = 500
+"""Packets of data that may wait for one before them, or for the rest of their message: aiortc keeps all that come, and
+looks at each again whenever one does."""
 
 EARLY = 1_000
 """Events kept until the page has opened the channel; the oldest are dropped."""
@@ -89,11 +99,33 @@ def read_action(message: object) -> Action | None:
     return read(action) if read else None
 
 
-class EventsChannel:
-    """One call's channel, from before the page opens it. ``on_overrun`` is called when the page reads too slowly."""
+class BoundedSctp(RTCSctpTransport):
+    """The association that channels are made of. ``on_overrun`` is called when the page sends pieces without end."""
 
-    def __init__(self, on_overrun: Callable[[], None]) -> None:
+    def __init__(self, transport: RTCDtlsTransport, on_overrun: Callable[[], None]) -> None:
+        super().__init__(transport)
+        self._on_overrun = on_overrun
+
+    async def _receive_data_chunk(self, chunk: DataChunk) -> None:
+        is_known = chunk.stream_id in self._inbound_streams
+        if (
+            (not is_known and len(self._inbound_streams) >= MAX_CHANNELS)
+            or (is_known and len(self._inbound_streams[chunk.stream_id].reassembly) >= MAX_PIECES)
+            or len(self._sack_misordered) >= MAX_PIECES
+        ):
+            self._on_overrun()
+        else:
+            await super()._receive_data_chunk(chunk)
+
+
+class EventsChannel:
+    """One call's channel, from before the page opens it. ``on_overrun`` is called when the page reads too slowly or
+    opens too many."""
+
+    def __init__(self, on_overrun: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
         self.ignored = 0
+        self._opened = 0
+        self._allowance = Allowance(clock)
         self._on_overrun = on_overrun
         self._act: Callable[[Action], None] = lambda action: None
         self._shows_results = False
@@ -108,6 +140,9 @@ class EventsChannel:
 
     def open(self, channel: RTCDataChannel) -> None:
         """The page opened a channel; only the first of its name counts."""
+        self._opened += 1
+        if self._opened > MAX_CHANNELS:
+            self._on_overrun()
         if channel.label != LABEL or self._channel is not None:
             return
         self._channel = channel
@@ -123,14 +158,20 @@ class EventsChannel:
 
     def receive(self, message: object) -> None:
         """The page sent something. A ``ping`` is answered by a frame, which a page that reads JSON can read too."""
+        if not self._allowance.take():
+            self.ignored += 1
+            return
         if message == "ping":
             self._send('{"event":"pong"}')
             return
         action = read_action(message)
         if action is None:
             self.ignored += 1
-        else:
+            return
+        try:
             self._act(action)
+        except Exception as error:  # noqa: BLE001 - it would end the task that reads for the whole call
+            _LOG.error("what a page asked for failed: %s", type(error).__name__)
 
     async def close(self) -> None:
         """Deliver what was sent, then close: the other side confirms that."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from aioice.candidate import Candidate
@@ -12,8 +14,14 @@ from aioice.stun import Message
 from aiortc.rtcconfiguration import RTCIceServer
 from aiortc.rtcicetransport import connection_kwargs
 
-MAX_CANDIDATES = 40
-"""Of one offer; each costs checks."""
+MAX_CANDIDATES = 16
+"""Of one offer; each costs some checks, which go wherever it says. A browser's own checks show us the others."""
+
+MAX_PATHS = 32
+"""Addresses that checks are answered by checks at: those of the offer, and others that the caller came from."""
+
+MAX_QUEUED, MAX_DATAGRAM = 1_000, 2_048
+"""Datagrams that wait for DTLS, and their bytes; what is larger is of no browser."""
 
 IPV4_LOOPBACK, IPV6_LOOPBACK = "127.0.0.1", "::1"
 
@@ -48,33 +56,67 @@ class IceConnection(Connection):
 
     async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[Candidate]:
         """Ours instead of every address of the machine."""
-        return await super().get_component_candidates(component, self._addresses, timeout)
+        candidates = await super().get_component_candidates(component, self._addresses, timeout)
+        for protocol in self._protocols:
+            _harden(protocol)
+        return candidates
 
     async def offer(self, candidates: Sequence[Candidate]) -> None:
         """The browser's candidates. Their end is not told: checks of its own may arrive from addresses that it kept to
         itself. Names of mDNS are such addresses; to ask for them would be traffic that nobody asked for."""
-        for candidate in candidates[:MAX_CANDIDATES]:
-            if not candidate.host.endswith(".local"):
-                await self.add_remote_candidate(candidate)
+        is_local = any(ipaddress.ip_address(address).is_loopback for address in self._addresses)
+        is_remote = not all(ipaddress.ip_address(address).is_loopback for address in self._addresses)
+        usable = (each for each in candidates if _is_usable(each, is_local=is_local, is_remote=is_remote))
+        for candidate in islice(usable, MAX_CANDIDATES):
+            await self.add_remote_candidate(candidate)
 
     def data_received(self, data: bytes, component: int) -> None:
         """A datagram that is not STUN (RFC 7983)."""
         self.last_heard = self._clock()
         if self.on_media is not None and len(data) > 1 and 127 < data[0] < 192:
             self.on_media(data)
-        elif data:  # aiortc trips over one without bytes
+        elif 0 < len(data) <= MAX_DATAGRAM and self._queue.qsize() < MAX_QUEUED:  # aiortc trips over an empty one
             super().data_received(data, component)
 
     def request_received(self, message: Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
         """A check of the other side, which also says that it is there."""
         self.last_heard = self._clock()
-        super().request_received(message, addr, protocol)
+        known = self._remote_candidates
+        if len(known) < MAX_PATHS or any((each.host, each.port) == addr[:2] for each in known):
+            super().request_received(message, addr, protocol)
 
     def send_now(self, data: bytes) -> None:
         """Like ``send``, without a coroutine; dropped when there is no way."""
         pair = self._nominated.get(1)
         if pair is not None:
             pair.protocol.transport.sendto(data, pair.remote_addr)
+
+
+def _harden(protocol: StunProtocol) -> None:
+    """Drop what its parser breaks on: anybody may send that to the port, and asyncio would print each in full."""
+    receive = protocol.datagram_received
+
+    def receive_any(data: bytes | str, addr: tuple[Any, ...]) -> None:
+        with contextlib.suppress(Exception):
+            receive(data, addr)
+
+    protocol.datagram_received = receive_any  # type: ignore[method-assign]
+
+
+def _is_usable(candidate: Candidate, *, is_local: bool, is_remote: bool) -> bool:
+    """Whether a browser may be where a candidate says. ``is_local`` where it may be on this machine, ``is_remote``
+    where it may be on another."""
+    try:
+        address = ipaddress.ip_address(candidate.host)
+    except ValueError:  # a name
+        return False
+    if candidate.transport.lower() != "udp" or candidate.component != 1 or not 0 < candidate.port < 65_536:
+        return False
+    if address.is_loopback:
+        return is_local
+    is_nowhere = address.is_unspecified or address.is_link_local or address.is_multicast
+    is_odd = address.is_reserved if address.version == 4 else address.ipv4_mapped is not None
+    return is_remote and not is_nowhere and not is_odd
 
 
 class IcePort:

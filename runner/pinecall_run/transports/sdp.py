@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,12 @@ from aiortc.rtcicetransport import candidate_to_aioice
 from aiortc.sdp import MediaDescription, SessionDescription
 
 from pinecall_run.transports.jitter import CLOCK_RATE
+
+MAX_TEXT, MAX_SECTIONS = 20_000, 16
+"""A browser's offer has 3,000 characters and two sections. It is read before its token, which a bad one leaves good."""
+
+_USERNAME, _PASSWORD = re.compile(r"[A-Za-z0-9+/]{4,256}"), re.compile(r"[A-Za-z0-9+/]{22,256}")
+"""RFC 8839, 5.4. Every check that goes to an address of the offer holds the name."""
 
 
 class BadOfferError(Exception):
@@ -53,10 +60,14 @@ def read_offer(text: str) -> Offer:
     Raises:
         BadOfferError: it is no SDP, or has no audio that we could hear.
     """
+    if len(text) > MAX_TEXT:
+        raise BadOfferError(f"the offer has more than {MAX_TEXT:,} characters")
     try:
         description = SessionDescription.parse(text)
     except Exception as error:  # the parser raises whatever it happens upon
         raise BadOfferError("sdp is not a session description") from error
+    if len(description.media) > MAX_SECTIONS:
+        raise BadOfferError(f"the offer has more than {MAX_SECTIONS} sections")
     audio = next((each for each in description.media if each.kind == "audio" and each.port), None)
     if audio is None:
         raise BadOfferError("the offer has no audio: add the microphone's track before createOffer()")
@@ -84,7 +95,8 @@ def _check_way(audio: MediaDescription) -> None:
     """That media can come to us, encrypted, on one port."""
     if not audio.rtcp_mux:
         raise BadOfferError("the offer has RTP and RTCP on two ports: rtcp-mux is needed")
-    if audio.ice is None or not audio.ice.usernameFragment or not audio.ice.password:
+    name, password = (audio.ice.usernameFragment, audio.ice.password) if audio.ice else ("", "")
+    if not _USERNAME.fullmatch(name or "") or not _PASSWORD.fullmatch(password or ""):
         raise BadOfferError("the offer has no ICE credentials")
     if audio.dtls is None or not any(
         print_.algorithm.lower() in X509_DIGEST_ALGORITHMS for print_ in audio.dtls.fingerprints

@@ -13,7 +13,7 @@ from typing import Any
 from aiortc import RTCCertificate, RTCDtlsTransport, RTCSctpCapabilities, RTCSctpTransport
 
 from pinecall_run.transports.contract import AdmittedCall, AudioSession, Caller, CallReception
-from pinecall_run.transports.data_channel import EventsChannel, allowed
+from pinecall_run.transports.data_channel import BoundedSctp, EventsChannel, allowed
 from pinecall_run.transports.ice import IceConnection, IcePort, media_addresses
 from pinecall_run.transports.metronome import Metronome
 from pinecall_run.transports.sdp import Offer, OurSide, read_offer, write_answer
@@ -30,6 +30,9 @@ SILENCE_SECONDS = 8.0
 
 MAX_WAITING = 100
 """Answered offers whose media has not come yet."""
+
+AMPLE_SECONDS = 4.0
+"""What a browser takes at most that is really there."""
 
 REPORT_BEATS = 125
 CHECK_BEATS = 25
@@ -85,9 +88,8 @@ class Calls:
             BusyError: too many others wait for their media.
         """
         offer = read_offer(request.sdp)
-        if self._is_closed or sum(not call.is_connected for call in self._calls) >= MAX_WAITING:
-            raise BusyError("too many calls begin at once; try again in a moment")
         clock = asyncio.get_running_loop().time
+        self._make_room(clock())
         addresses = media_addresses(self._host, is_caller_here=request.is_here)
         call = Call(offer, IceConnection(addresses, self._ice_servers, clock), self._metronome)
         caller = Caller("webrtc", clock, allowed(request.config), request.metadata)
@@ -97,6 +99,14 @@ class Calls:
         self._calls[call] = asyncio.create_task(call.run(prepared))
         self._calls[call].add_done_callback(lambda _: self._calls.pop(call))
         return Answer(await prepared, secrets.token_hex(8), admitted.session.id)
+
+    def _make_room(self, now: float) -> None:
+        """The longest waiting one makes room, so that those who never come keep nobody out."""
+        waiting = [call for call in self._calls if call.is_waiting]
+        if len(waiting) >= MAX_WAITING and waiting and now - waiting[0].began > AMPLE_SECONDS:
+            waiting.pop(0).leave(DISCONNECTED)
+        if self._is_closed or len(waiting) >= MAX_WAITING:
+            raise BusyError("too many calls begin at once; try again in a moment")
 
     async def close(self) -> None:
         """End every call in good order."""
@@ -113,13 +123,14 @@ class Call:
 
     def __init__(self, offer: Offer, ice: IceConnection, metronome: Metronome) -> None:
         self.is_connected = False
+        self.began = asyncio.get_running_loop().time()
         self._offer = offer
         self._ice = ice
         self._metronome = metronome
         port = IcePort(ice, is_dtls_server=offer.is_dtls_server)
         self._dtls = RTCDtlsTransport(port, [RTCCertificate.generateCertificate()])  # type: ignore[arg-type]
         self._dtls.on("statechange", self._dtls_changed)
-        self._sctp = RTCSctpTransport(self._dtls) if offer.data else None
+        self._sctp = BoundedSctp(self._dtls, self._overrun) if offer.data else None
         self._channel = EventsChannel(on_overrun=self._overrun)
         if self._sctp:
             self._sctp.on("datachannel", self._channel.open)
@@ -131,6 +142,11 @@ class Call:
         self._over = asyncio.Event()
         self._reason = ""
         self._is_ended = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether its media may still come."""
+        return not self.is_connected and not self._over.is_set()
 
     def begin(self, admitted: AdmittedCall) -> None:
         """The conversation that this is the outlet of."""
@@ -244,7 +260,8 @@ class Call:
             self.leave(DISCONNECTED)
 
     def _overrun(self) -> None:
-        _LOG.warning("a page reads too slowly: its call ends")
+        if not self._over.is_set():
+            _LOG.warning("a page reads too slowly, or sends too much: its call ends")
         self.leave(DISCONNECTED)
 
     async def _shut(self) -> None:

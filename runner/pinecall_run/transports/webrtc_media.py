@@ -22,6 +22,9 @@ TAIL = 10
 """Silent packets after sound, for the other side to fade out on; then one in ``KEEP_ALIVE``, as Opus has in DTX."""
 KEEP_ALIVE = 20
 
+MAX_STREAMS = 8
+"""Of one caller, who needs one; more when it begins anew. libsrtp never forgets one."""
+
 
 class Cipher(Protocol):
     """SRTP in one direction (pylibsrtp's session)."""
@@ -43,15 +46,13 @@ class Ear:
         self._jitter = JitterBuffer()
         self._decoder = Decoder()
         self._rest: Samples = SILENCE[:0]
+        self._streams: set[bytes] = set()
 
     def receive(self, data: bytes) -> None:
         """A datagram arrived; what cannot be decrypted or is not this call's sound is counted. Reports are not read."""
         if rtp.is_rtcp(data):
             return
-        try:
-            packet = rtp.parse(self._cipher.unprotect(data))
-        except Exception:  # noqa: BLE001 - of libsrtp: forged, repeated, or of another key
-            packet = None
+        packet = self._packet(data)
         if packet is None or packet.payload_type != self._payload_type:
             self.ignored += 1
             return
@@ -59,6 +60,17 @@ class Ear:
             self.incoming, self._jitter = rtp.Incoming(packet.ssrc, packet.sequence), JitterBuffer()
         self.incoming.count(packet.sequence)
         self._jitter.put(packet.timestamp, packet.payload, self._clock())
+
+    def _packet(self, data: bytes) -> rtp.Packet | None:
+        stream = data[8:12]
+        if stream not in self._streams and len(self._streams) >= MAX_STREAMS:
+            return None
+        try:
+            packet = rtp.parse(self._cipher.unprotect(data))
+        except Exception:  # noqa: BLE001 - of libsrtp: forged, repeated, or of another key
+            return None
+        self._streams.add(stream)
+        return packet
 
     def chunk(self, now: float) -> Samples:
         """The next 20 ms."""
