@@ -1,4 +1,4 @@
-"""The pages about speech: their projects are sound, and the tables of docs/voice.md have the schema's keys and defaults."""
+"""The pages about speech: their projects are sound; the tables of docs/voice.md have the schema's keys and defaults."""
 
 import re
 from pathlib import Path
