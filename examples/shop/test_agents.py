@@ -59,6 +59,14 @@ def test_a_number_is_known_however_it_is_said(said: str, number: str) -> None:
 
 
 @virtual_time
+async def test_what_callers_say_besides_is_answered() -> None:
+    async with talking_to(PROJECT, agent="support") as chat:
+        assert "ORD-1001" in (await chat.say("show me the orders of ada please")).text
+        assert "I found no orders for nobody at all." in (await chat.say("orders of nobody at all, please")).text
+        assert (await chat.say("goodbye")).text == "You are welcome. Goodbye!"
+
+
+@virtual_time
 async def test_a_message_is_taken_by_the_agent_that_was_called() -> None:
     async with talking_to(PROJECT, agent="intake") as chat:
         reply = await chat.say("My name is Ada and I call about the espresso machine.")

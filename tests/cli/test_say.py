@@ -182,7 +182,7 @@ async def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None
         path = f"{tmp_path}:{_python_path()}"
         code, out, err = await run(tmp_path, "say", "desk", "call.wav", PYTHONPATH=path)
     assert (code, out) == (1, "")
-    assert err == "pinecall-run: sound needs the extra voice: pip install 'pinecall-run[voice]'\n"
+    assert err == "pinecall-run: sound needs more: pip install 'pinecall-run[voice,local]'\n"
 
 
 def _python_path() -> str:

@@ -54,11 +54,11 @@ async def test_a_call_by_microphone_until_ctrl_c(tmp_path: Path) -> None:
         (
             "class PortAudioError(Exception): pass\n"
             "def RawStream(**_): raise PortAudioError('Error querying device -1', -1)",
-            "Error querying device -1: plug a microphone and a loudspeaker in; `python -m sounddevice` lists what",
+            "no sound (Error querying device -1): plug a microphone and a loudspeaker in; `python -m sounddevice`",
         ),
         (
             FAKE + "    def start(self): raise PortAudioError('Device unavailable', -9985)\n    def close(self): pass",
-            "Device unavailable: plug a microphone",
+            "no sound (Device unavailable): plug a microphone",
         ),
     ],
 )

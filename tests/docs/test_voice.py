@@ -1,4 +1,4 @@
-"""docs/voice.md: its projects are sound, its tables have the keys and defaults of the schema."""
+"""The pages about speech: their projects are sound; the tables of docs/voice.md have the schema's keys and defaults."""
 
 import re
 from pathlib import Path
@@ -10,8 +10,9 @@ from tests.rules._scan import ROOT
 from pinecall_run.cli.validate import command
 from pinecall_run.resources import schema
 
-PAGE = (ROOT / "docs/voice.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+PAGES = {name: (ROOT / f"docs/{name}.md").read_text(encoding="utf-8") for name in ("voice", "offline-voice", "turns")}
+BLOCKS = [block for page in PAGES.values() for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+PAGE = PAGES["voice"]
 KEYS = ("turn_detection", "vad", "recording", "background", "hold_music", "apology", "analysis")
 
 

@@ -219,11 +219,11 @@ async def test_garbage_on_the_channel_is_passed_over(browser: Browser) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "sentence"),
     [
-        ("/webrtc/ice-servers", 501, "this server carries no calls: write instead"),
-        ("/webrtc/ice-servers", 404, "this server carries no calls: write instead"),
+        ("/webrtc/ice-servers", 501, "this server carries no sound: write instead"),
+        ("/webrtc/ice-servers", 404, "this server carries no sound: write instead"),
         ("/webrtc/token", 404, "the agent is not there now: try again in a moment"),
         ("/webrtc/token", 401, "this server wants a key: open the page with #key=YOUR_KEY"),
-        ("/webrtc/offer", 501, "this server carries no calls: write instead"),
+        ("/webrtc/offer", 501, "this server carries no sound: write instead"),
         ("/webrtc/offer", 503, "every line is taken"),
     ],
 )

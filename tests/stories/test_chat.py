@@ -7,6 +7,9 @@ from pathlib import Path
 
 from tests.stories._stage import clean_environment, command, copy_project, edit, running
 
+from pinecall_run.live.embedded import ports
+from pinecall_run.voice.serving import listen
+
 
 async def _chat(project: Path, *words: str, said: str, **environment: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
@@ -42,9 +45,16 @@ async def test_several_lines_are_answered_in_order_and_the_last_needs_no_newline
     ]
 
 
+def _usual_port() -> str:
+    """A free one of those where a running project is looked for; it takes the highest, as others take the lowest."""
+    listening = listen("127.0.0.1", sorted(ports(None)[:-1], reverse=True))
+    listening.socket.close()
+    return listening.url.rpartition(":")[2]
+
+
 async def test_it_joins_the_running_project(tmp_path: Path) -> None:
     project = copy_project(tmp_path)
-    async with running(project, "--port", "7429") as program:
+    async with running(project, "--port", _usual_port()) as program:
         code, out, _ = await _chat(project, said="Where is order ORD-1001?\n")
         assert (code, out) == (0, EXPECTED)
         await program.until(rf"tool lookup_order\(.*pid {program.pid}")
@@ -52,7 +62,7 @@ async def test_it_joins_the_running_project(tmp_path: Path) -> None:
 
 async def test_another_project_on_this_machine_is_not_joined(tmp_path: Path) -> None:
     first, second = tmp_path / "one", tmp_path / "two"
-    async with running(copy_project(first), "--port", "7428") as program:
+    async with running(copy_project(first), "--port", _usual_port()) as program:
         code, _, _ = await _chat(copy_project(second), said="hello\n")
         assert code == 0
         assert not any("began" in line for line in program.lines)

@@ -90,7 +90,7 @@ async def test_the_lifespan_sweeps_and_closes(monkeypatch: pytest.MonkeyPatch) -
 async def test_without_its_extra_the_socket_of_sound_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pinecall_run.transports.audio_socket", None)
     async with server() as address, connect(f"ws://{address}/audio/ws?token=stm_x") as socket:
-        assert await Socket(socket).closed() == (1011, module.NO_VOICE)
+        assert await Socket(socket).closed() == (1011, module.MISSING)
 
 
 async def test_a_connection_that_breaks_is_logged_without_its_text(

@@ -122,4 +122,4 @@ def test_without_the_extra_no_channel_carries_sound(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(call_reception, "is_installed", lambda: False)
     heard = audition({}, {})
     assert not heard.can_talk
-    assert heard.notes == ("this voice server carries no sound: install it with: pip install 'pinecall-run[voice]'",)
+    assert heard.notes == (call_reception.MISSING,)

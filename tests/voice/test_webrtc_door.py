@@ -202,7 +202,7 @@ async def test_without_the_extra_the_routes_say_what_to_install(monkeypatch: pyt
             answer = await get(address, f"/webrtc/{target}", method=method)
             assert answer.status == 501
             assert answer.json == {"detail": webrtc_door.MISSING}
-        assert "pip install 'pinecall-run[voice]'" in webrtc_door.MISSING
+        assert "pip install 'pinecall-run[voice,local]'" in webrtc_door.MISSING
         assert (await get(address, "/webrtc/offer", method="OPTIONS")).status == 204
         assert (await get(address, "/healthz")).status == 200
 

@@ -18,7 +18,7 @@ from pinecall_run.live.load import Checked
 if TYPE_CHECKING:  # needs an extra
     from pinecall_run.cli._ear import CallEar
 
-NO_SOUND = "sound needs the extra voice: pip install 'pinecall-run[voice]'"
+NO_SOUND = "sound needs more: pip install 'pinecall-run[voice,local]'"
 
 record_option = click.option(
     "--record", type=click.Path(path_type=Path), metavar="OUT.wav",

@@ -78,11 +78,23 @@ def banner(
     where = f", environment {environment}" if environment is not None else ""
     lines = [f"pinecall-run {version}, revision {deployment.revision}{where}"]
     lines += [f"  {name:<8} {place}" for name, place in places.items()]
+    shared = _shared(settled.notes)
     for agent in deployment.agents.values():
         name = agent.config.name
-        lines += _agent_lines(agent, settled.unserved.get(name, []), settled.notes.get(name, []))
+        own = [note for note in settled.notes.get(name, []) if note not in shared]
+        lines += _agent_lines(agent, settled.unserved.get(name, []), own)
+    for names in dict.fromkeys(shared.values()):
+        lines.append(f"  agents   {', '.join(names)}")
+        lines += [f"           {note}" for note, agents in shared.items() if agents == names]
     lines.append("  A changed pinecall.yaml, prompt or tool takes effect with the next conversation. Ctrl-C ends it.")
     return "\n".join(lines)
+
+
+def _shared(notes: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    """What is said of several agents, and of which: it is told once."""
+    everything = dict.fromkeys(note for said in notes.values() for note in said)
+    agents = {note: tuple(name for name, said in notes.items() if note in said) for note in everything}
+    return {note: names for note, names in agents.items() if len(names) > 1}
 
 
 def _agent_lines(agent: DeployedAgent, unserved: list[str], notes: list[str]) -> list[str]:
@@ -91,7 +103,7 @@ def _agent_lines(agent: DeployedAgent, unserved: list[str], notes: list[str]) ->
     waiting = [str(channel) for channel in channels if (channel.ref or channel.kind) in unserved]
     lines = [f"  agent    {agent.config.name}: {', '.join(served) or 'no channel is served here'}"]
     if waiting:
-        lines.append(f"           registered, but this server has no transport for it yet: {', '.join(waiting)}")
+        lines.append(f"           registered, but not served here: {', '.join(waiting)}")
     lines += [f"           {note}" for note in notes]
     lines.append(f"           model {_model(agent)}")
     for name, tool in agent.config.tools.items():

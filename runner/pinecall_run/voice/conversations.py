@@ -154,7 +154,7 @@ class Conversations:
                 metadata=caller.metadata,
             )
         except ProviderError as error:
-            raise NotAdmittedError("the agent cannot hear or speak here") from error
+            raise NotAdmittedError("the agent cannot hear or speak here: the start of pinecall-run says why") from error
         self._start(session, agent)
         return session
 

@@ -17,11 +17,12 @@ _T = TypeVar("_T")
 DEFAULT = SpeechSpec("local")
 """Hears and speaks for an agent that names nobody."""
 
-_OFFLINE = (
-    "calls are heard by pocketsphinx, offline: demo grade, English only",
-    "calls are spoken by espeak-ng, offline: demo grade",
-)
-"""What is to be said of the ear and of the voice that need no vendor."""
+_OFFLINE = {
+    (True, True): "calls are heard by pocketsphinx and spoken by espeak-ng, offline: demo grade, English only",
+    (True, False): "calls are heard by pocketsphinx, offline: demo grade, English only",
+    (False, True): "calls are spoken by espeak-ng, offline: demo grade",
+}
+"""What is to be said of the ear and of the voice that need no vendor, by whether they are used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ def open_stages(configuration: Mapping[str, Any], environ: Mapping[str, str]) ->
         parse_voice(configuration.get("voice"), language), lambda spec: open_tts(spec, environ), language
     )
     notes = [*_notes("stt", deaf, ears[0][0]), *_notes("voice", mute, voices[0][0])]
-    notes += [sentence for name, sentence in zip((ears[0][0], voices[0][0]), _OFFLINE, strict=True) if name == "local"]
+    offline = _OFFLINE.get((ears[0][0] == "local", voices[0][0] == "local"))
+    notes += [offline] if offline else []
     return Stages([Recognizer(name, stt) for name, stt in ears], [Voice(name, tts) for name, tts in voices], notes)
 
 
@@ -64,6 +66,8 @@ def _opened(
             found.append((spec.provider, open(spec)))
         except ProviderError as error:
             failed.append(error)
+    if len(failed) > 1 and not found:
+        raise ProviderError("; ".join(explained(error) for error in failed))
     if not found:
         raise failed[0]
     return found, failed

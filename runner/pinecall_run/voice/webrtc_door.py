@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from pinecall_run.transports.contract import CallReception, NotAdmittedError
+from pinecall_run.voice.call_reception import MISSING
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.token_door import TokenDoor, refusal
 from pinecall_run.wire.codec import object_from_json
@@ -24,8 +25,6 @@ _LOG = logging.getLogger("pinecall_run.voice")
 
 MAX_BODY = 65_536
 """Bytes of an offer with its configuration and metadata; a browser's are about 3,000."""
-
-MISSING = "this voice server cannot take calls: a part of it is not installed; pip install 'pinecall-run[voice]'"
 
 _ANYWHERE = {"Access-Control-Allow-Origin": "*"}
 """A widget lives on its own site. Its token is what it has; cookies and keys are not looked at here."""

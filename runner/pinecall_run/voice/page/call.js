@@ -20,7 +20,7 @@ const ENDINGS = {
 const LOST = "the connection to the server is lost: check the network and call again";
 const REFUSALS = {
   404: "the agent is not there now: try again in a moment",
-  501: "this server carries no calls: write instead, or install its voice part (pinecall-run[voice])",
+  501: "this server carries no sound: write instead, or pip install 'pinecall-run[voice,local]' and start it again",
 };
 
 // `state` goes connecting -> live -> closed, never back: to call again, make a new session.
