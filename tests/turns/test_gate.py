@@ -9,10 +9,10 @@ from pinecall_run.turns.inputs import WINDOW
 
 
 def opens(windows: str, seconds: float = 0.2) -> int | None:
-    """After how many windows a gate opens: ``x`` is a voice, ``s`` a soft one, ``.`` none."""
+    """After how many windows a gate opens: ``x`` is a voice, ``s`` a soft one, ``?`` in doubt, ``.`` none."""
     gate = Gate(seconds, 0.5, 0.35)
     for at, window in enumerate(windows, start=1):
-        if gate.feed(0.1 if window == "." else 0.5, 0.2 if window == "s" else 0.35, at * WINDOW):
+        if gate.feed({".": 0.1, "?": 0.3}.get(window, 0.5), 0.2 if window == "s" else 0.35, at * WINDOW):
             return at
     return None
 
@@ -23,6 +23,9 @@ def opens(windows: str, seconds: float = 0.2) -> int | None:
         ("xxxxx", None),
         ("xxxxxx", 6),
         ("..xxxxxx", 8),
+        (".?xxxxx", 7),
+        ("??xxxxx", 7),
+        ("?.xxxxxx", 8),
         ("xxx" + "." * BREAK + "xxx", 6 + BREAK),
         ("xxx" + "." * (BREAK + 1) + "xxx", None),
         ("xxx" + "s" * (BREAK + 1) + "xxx", None),

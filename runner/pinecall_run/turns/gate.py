@@ -8,6 +8,10 @@ BREAK = 3
 """More weak windows than this in a row break a run: the closure of a consonant, some 90 ms, does not."""
 
 
+DOUBT = 0.2
+"""A voice that begins within a window leaves it in doubt: from this probability on it counts, if a voice follows."""
+
+
 class Gate:
     """Opens when windows of at least this probability and volume have gone on for some seconds.
 
@@ -16,21 +20,24 @@ class Gate:
         began: when the first of them began.
     """
 
-    __slots__ = ("_needed", "_probability", "_volume", "_weak", "began", "run")
+    __slots__ = ("_before", "_needed", "_probability", "_volume", "_weak", "began", "run")
 
     def __init__(self, seconds: float, probability: float, volume: float) -> None:
         self._needed = max(1, round(seconds / WINDOW))
         self._probability = probability
         self._volume = volume
         self._weak = 0
+        self._before = 0.0
         self.run = 0
         self.began = 0.0
 
     def feed(self, probability: float, volume: float, now: float) -> bool:
         """Whether the voice has lasted, with the window that ends now."""
+        before, self._before = self._before, probability
         if probability >= self._probability and volume >= self._volume:
             if not self.run:
-                self.began = now - WINDOW
+                self.run = int(before >= DOUBT)
+                self.began = now - (1 + self.run) * WINDOW
             self._weak = 0
             self.run += 1
             return self.run >= self._needed
