@@ -43,7 +43,9 @@ class Said:
     def partial(self, text: str, confidence: float) -> bool:
         """What seems to be said since the last final text; whether words changed."""
         before = words(self.text)
-        self._partial = _beyond(text.strip(), self._awaited())
+        text, awaited = text.strip(), self._awaited()
+        is_again = self._provisional and _revises(text, awaited)
+        self._partial = _after(text, len(awaited)) if is_again else _beyond(text, awaited)
         self.confidence = confidence
         return words(self.text) != before
 
@@ -132,11 +134,28 @@ def _joined(parts: list[str]) -> str:
     return " ".join(part for part in parts if part)
 
 
+def _revises(text: str, known: list[str]) -> bool:
+    """Whether a partial text is that of known words again, heard a little differently: at least half of them lead it.
+    Those that changed come with the final text."""
+    same = 0
+    for word, before in zip(words(text), known, strict=False):
+        if word != before:
+            break
+        same += 1
+    return same > 0 and 2 * same >= len(known)
+
+
 def _beyond(text: str, known: list[str]) -> str:
     """What a text says after words that it may begin with."""
-    if not known or words(text)[: len(known)] != known:
+    return _after(text, len(known)) if words(text)[: len(known)] == known else text
+
+
+def _after(text: str, count: int) -> str:
+    """What a text says after so many words."""
+    if not count:
         return text
     pieces = text.split()
-    while pieces and len(words(" ".join(pieces))) > len(words(text)) - len(known):
+    kept = max(len(words(text)) - count, 0)
+    while pieces and len(words(" ".join(pieces))) > kept:
         del pieces[0]
     return " ".join(pieces)
