@@ -48,18 +48,11 @@ def test_a_partial_text_that_revises_what_was_taken_for_final_says_nothing_twice
     made.partial("where is either one", 0.5)
     made.take()
     assert not made.partial("where is either 1000", 0.5), "an ear that is slow, not a caller who goes on"
-    assert made.partial("where is either 1000 and one", 0.5)
-    assert made.text == "where is either one and one"
+    assert not made.partial("there is order 1001", 0.5)
+    assert made.partial("where is order 1001 please", 0.5)
+    assert made.text == "where is either one please"
     made.final("where is order 1001", 0.9)
     assert made.text == "where is order 1001"
-
-
-def test_other_words_than_those_that_were_taken_for_final_are_new() -> None:
-    made = Said()
-    made.partial("where is it", 0.5)
-    made.take()
-    assert made.partial("hello", 0.5)
-    assert made.text == "where is it hello"
 
 
 def test_what_is_heard_after_the_end_stands_aside() -> None:

@@ -44,8 +44,8 @@ class Said:
         """What seems to be said since the last final text; whether words changed."""
         before = words(self.text)
         text, awaited = text.strip(), self._awaited()
-        is_again = self._provisional and _revises(text, awaited)
-        self._partial = _after(text, len(awaited)) if is_again else _beyond(text, awaited)
+        # A partial text covers all since the last final one: what was taken for final, too, though other words may be in it.
+        self._partial = _after(text, len(awaited)) if self._provisional else _beyond(text, awaited)
         self.confidence = confidence
         return words(self.text) != before
 
@@ -132,17 +132,6 @@ class Said:
 
 def _joined(parts: list[str]) -> str:
     return " ".join(part for part in parts if part)
-
-
-def _revises(text: str, known: list[str]) -> bool:
-    """Whether a partial text is that of known words again, heard a little differently: at least half of them lead it.
-    Those that changed come with the final text."""
-    same = 0
-    for word, before in zip(words(text), known, strict=False):
-        if word != before:
-            break
-        same += 1
-    return same > 0 and 2 * same >= len(known)
 
 
 def _beyond(text: str, known: list[str]) -> str:
