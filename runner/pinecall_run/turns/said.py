@@ -44,7 +44,7 @@ class Said:
         """What seems to be said since the last final text; whether words changed."""
         before = words(self.text)
         text, awaited = text.strip(), self._awaited()
-        # A partial text covers all since the last final one: what was taken for final, too, though other words may be in it.
+        # A partial text covers all since the last final one: what was taken for final, too, maybe in other words.
         self._partial = _after(text, len(awaited)) if self._provisional else _beyond(text, awaited)
         self.confidence = confidence
         return words(self.text) != before
