@@ -43,6 +43,18 @@ def test_a_final_text_replaces_the_partial_one_that_was_taken_for_it() -> None:
     assert made.text == "Hello. Where is it? Now."
 
 
+def test_a_partial_text_that_revises_what_was_taken_for_final_says_nothing_twice() -> None:
+    made = Said()
+    made.partial("where is either one", 0.5)
+    made.take()
+    assert not made.partial("where is either 1000", 0.5), "an ear that is slow, not a caller who goes on"
+    assert not made.partial("there is order 1001", 0.5)
+    assert made.partial("where is order 1001 please", 0.5)
+    assert made.text == "where is either one please"
+    made.final("where is order 1001", 0.9)
+    assert made.text == "where is order 1001"
+
+
 def test_what_is_heard_after_the_end_stands_aside() -> None:
     made = said("Hello.")
     made.mark()

@@ -43,7 +43,9 @@ class Said:
     def partial(self, text: str, confidence: float) -> bool:
         """What seems to be said since the last final text; whether words changed."""
         before = words(self.text)
-        self._partial = _beyond(text.strip(), self._awaited())
+        text, awaited = text.strip(), self._awaited()
+        # A partial text covers all since the last final one: what was taken for final, too, maybe in other words.
+        self._partial = _after(text, len(awaited)) if self._provisional else _beyond(text, awaited)
         self.confidence = confidence
         return words(self.text) != before
 
@@ -134,9 +136,15 @@ def _joined(parts: list[str]) -> str:
 
 def _beyond(text: str, known: list[str]) -> str:
     """What a text says after words that it may begin with."""
-    if not known or words(text)[: len(known)] != known:
+    return _after(text, len(known)) if words(text)[: len(known)] == known else text
+
+
+def _after(text: str, count: int) -> str:
+    """What a text says after so many words."""
+    if not count:
         return text
     pieces = text.split()
-    while pieces and len(words(" ".join(pieces))) > len(words(text)) - len(known):
+    kept = max(len(words(text)) - count, 0)
+    while pieces and len(words(" ".join(pieces))) > kept:
         del pieces[0]
     return " ".join(pieces)
