@@ -6,13 +6,18 @@ One JSON line for each voice and way of listening. It decodes in this process, a
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 import time
+from pathlib import Path
 
 from pocketsphinx import Decoder
-from tests.providers._callers import chunks, errors, said
 
 from pinecall_run.providers import grammar
 from pinecall_run.providers._decoder import Ear
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script finds only what lies beside it
+from tests.providers._callers import chunks, errors, said
 
 SENTENCES = [
     "where is order one thousand and one",
@@ -36,6 +41,9 @@ VOICES = ("kal", "slt", "rms", "awb")
 
 
 def main() -> None:
+    if shutil.which("flite") is None:
+        print(json.dumps({"bench": "offline_voice", "skipped": "flite is not installed: apt-get install flite"}))
+        return
     for name, written in (("open", []), ("grammar", GRAMMAR), ("grammar of half", HALF)):
         for voice in VOICES:
             print(json.dumps({"ear": name, "voice": voice, **measured(written, voice)}), flush=True)

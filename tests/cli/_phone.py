@@ -141,11 +141,16 @@ async def phone(folder: Path, reception: Any = None) -> AsyncIterator[Reception]
         return JSONResponse({"token": DEVELOPERS, "expires_in": 60})
 
     async with line(reception, Route("/stream/token", token), Route("/chat/token", token)) as address:
-        (folder / "pinecall.yaml").write_text(
-            f'version: 1\nserver: {{url: "ws://{address}", api_key: "${{PINECALL_API_KEY:-k}}"}}\n'
-            "agents:\n  desk: {prompt: You are the desk., model: gpt-4.1-mini, channels: [chat]}\n"
-        )
+        project(folder, address)
         yield reception
+
+
+def project(folder: Path, address: str) -> None:
+    """A project in ``folder`` that is on the server at ``address``."""
+    (folder / "pinecall.yaml").write_text(
+        f'version: 1\nserver: {{url: "ws://{address}", api_key: "${{PINECALL_API_KEY:-k}}"}}\n'
+        "agents:\n  desk: {prompt: You are the desk., model: gpt-4.1-mini, channels: [chat]}\n"
+    )
 
 
 async def start(folder: Path, *words: str, **environment: str) -> asyncio.subprocess.Process:
