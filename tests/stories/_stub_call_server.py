@@ -30,6 +30,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from pinecall_run.voice.admission import Policy
 from pinecall_run.voice.http_door import HttpDoor
 from pinecall_run.voice.hub import Hub
+from pinecall_run.voice.token_door import TokenDoor
 
 PATIENCE = 10.0
 RATE = 48_000
@@ -137,7 +138,8 @@ class StubServer:
     tokens: int = 0
 
     def app(self) -> Starlette:
-        door = HttpDoor(cast(Hub, None), Policy(key="", open_on_loopback=True), project="stub", version="0")
+        hub, policy = cast(Hub, None), Policy(key="", open_on_loopback=True)
+        door = HttpDoor(hub, policy, TokenDoor(hub, policy), project="stub", version="0")
         static = [route for route in door.routes() if getattr(route, "path", "") in ("/", "/widget.js", "/page")]
         assert len(static) == 3
         cors = [Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])]
