@@ -134,3 +134,9 @@ def test_events_that_lack_something_break_nothing(events: list[tuple[str, dict[s
             json.loads(as_json(caption))
     assert captions.close() is not None
     assert captions.close() == []
+
+
+@pytest.mark.parametrize("kind", ["agent", "caller"])
+def test_nothing_that_is_said_steers_the_terminal(kind: str) -> None:
+    line = as_text(Caption(1.0, kind, {"text": "hi \x1b]0;owned\x07\x9b2J \r\nthere"}))
+    assert line.endswith("hi �]0;owned��2J there")

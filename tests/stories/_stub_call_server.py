@@ -138,8 +138,8 @@ class StubServer:
     tokens: int = 0
 
     def app(self) -> Starlette:
-        policy = Policy(key="", open_on_loopback=True)
-        door = HttpDoor(cast(Hub, None), policy, cast(TokenDoor, None), project="stub", version="0")
+        hub, policy = cast(Hub, None), Policy(key="", open_on_loopback=True)
+        door = HttpDoor(hub, policy, TokenDoor(hub, policy), project="stub", version="0")
         static = [route for route in door.routes() if getattr(route, "path", "") in ("/", "/widget.js", "/page")]
         assert len(static) == 3
         cors = [Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])]

@@ -149,6 +149,14 @@ async def test_a_provider_that_gives_no_token(browser: Browser, script: str, sen
         assert stub.calls == []
 
 
+async def test_a_page_that_is_not_among_the_allowed_origins_is_told_so(browser: Browser) -> None:
+    async with embedded(browser) as (page, _, shop):
+        await page.route("**/webrtc/token?*", lambda route: route.abort())  # as without CORS headers
+        await page.get_by_role("button", name="call support").click()
+        sentence = f"this page may not call support: {shop.url} is not among its allowed_origins"
+        await expect(page.locator(".end")).to_have_text(sentence)
+
+
 async def test_two_tags_are_two_buttons(browser: Browser) -> None:
     async with stub_server() as stub:
         tag = f'<script type="module" src="{stub.url}/widget.js" data-agent={{}}></script>'

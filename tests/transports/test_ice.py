@@ -101,6 +101,13 @@ async def test_an_offer_sends_us_to_no_address_where_no_browser_is(ours: str, th
     assert len(path.remote_candidates) == is_asked
 
 
+async def test_behind_a_turn_server_a_browser_may_be_anywhere() -> None:
+    """A server that listens on loopback alone reaches it by the relay, which lets nobody in who was not named."""
+    path = connection(urls="turn:192.0.2.9:3478", username="u", credential="c")
+    await path.offer([Candidate.from_sdp("1 1 udp 1 198.51.100.1 5000 typ srflx raddr 10.0.0.1 rport 5000")])
+    assert [each.host for each in path.remote_candidates] == ["198.51.100.1"]
+
+
 @pytest.mark.parametrize("line", ["1 1 tcp 1 127.0.0.1 9 typ host tcptype active", "1 2 udp 1 127.0.0.1 5000 typ host"])
 @pytest.mark.parametrize("port", [None, 0, 70_000, -1])
 async def test_candidates_that_lead_nowhere_take_no_place(line: str, port: int | None) -> None:

@@ -14,8 +14,9 @@ from tests.voice._door import client, get, server
 from tests.voice._stage import LOOKING
 
 from pinecall_run.voice.token_door import MAX_METADATA
+from pinecall_run.voice.tokens import PREFIXES
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.parametrize("kind", ["chat", "webrtc"])]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.parametrize("kind", list(PREFIXES))]
 
 BEARER = "Bearer plain-key"
 
@@ -48,7 +49,7 @@ async def test_a_token_says_its_agent_and_lives_a_minute(address: str, kind: str
         answer = await get(address, f"/{kind}/token" + query(agent_id="org:desk ñ", metadata='{"userId":"7"}'))
         assert answer.status == 200
         assert answer.json["expires_in"] == 60
-        assert answer.json["token"].startswith({"chat": "cht_", "webrtc": "wrt_"}[kind])
+        assert answer.json["token"].startswith(PREFIXES[kind])
         said = claims(answer.json["token"])
         assert (said["agent"], said["kind"]) == ("org:desk ñ", kind)
         assert (said["metadata"], said["scope"]) == ({"userId": "7"}, "participate")
@@ -111,3 +112,23 @@ async def test_an_allowed_origin_gets_a_token_and_no_more(closed: str, kind: str
         assert kept.status == 401
         with_key = await get(closed, target, origin=origin, authorization=BEARER)
         assert with_key.status == 404
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "rebound.example:80"},
+        {"host": "127.0.0.1.rebound.example"},
+        {"origin": "https://evil.example"},
+        {"sec_fetch_site": "cross-site"},
+        {"authorization": "Bearer wrong"},
+    ],
+)
+async def test_a_foreign_page_in_a_browser_on_this_machine_gets_none(
+    address: str, kind: str, headers: dict[str, str]
+) -> None:
+    async with client(address, "mine", llm=LOOKING):
+        answer = await get(address, f"/{kind}/token" + query(agent_id="mine", scope="supervise"), **headers)
+        expected = 200 if "authorization" in headers else 401  # this machine needs no key, so a wrong one is none
+        assert answer.status == expected
+        assert "access-control-allow-origin" not in answer.headers

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""What a terminal would obey, in what callers, models and tools say."""
 
 MARGIN = " " * 8
 """What stands below a time."""
@@ -125,7 +129,7 @@ _HANDLERS: dict[str, Callable[[Captions, Mapping[str, Any], float], list[Caption
 
 def as_text(caption: Caption, width: int | None = None) -> str:
     """A caption as a line for people; what a tool answered is cut to ``width`` columns."""
-    return _LINES[caption.kind](caption, width)
+    return _CONTROL.sub("\ufffd", _LINES[caption.kind](caption, width))
 
 
 def as_json(caption: Caption) -> str:

@@ -64,8 +64,8 @@ class IceConnection(Connection):
     async def offer(self, candidates: Sequence[Candidate]) -> None:
         """The browser's candidates. Their end is not told: checks of its own may arrive from addresses that it kept to
         itself. Names of mDNS are such addresses; to ask for them would be traffic that nobody asked for."""
-        is_local = any(ipaddress.ip_address(address).is_loopback for address in self._addresses)
-        is_remote = not all(ipaddress.ip_address(address).is_loopback for address in self._addresses)
+        are_local = [ipaddress.ip_address(address).is_loopback for address in self._addresses]
+        is_local, is_remote = any(are_local), self.turn_server is not None or not all(are_local)
         usable = (each for each in candidates if _is_usable(each, is_local=is_local, is_remote=is_remote))
         for candidate in islice(usable, MAX_CANDIDATES):
             await self.add_remote_candidate(candidate)
@@ -105,7 +105,7 @@ def _harden(protocol: StunProtocol) -> None:
 
 def _is_usable(candidate: Candidate, *, is_local: bool, is_remote: bool) -> bool:
     """Whether a browser may be where a candidate says. ``is_local`` where it may be on this machine, ``is_remote``
-    where it may be on another."""
+    where it may be on another: reached from an address of ours, or by a relay."""
     try:
         address = ipaddress.ip_address(candidate.host)
     except ValueError:  # a name

@@ -125,10 +125,14 @@ export class Widget {
 
   async #provided(signal) {
     if (!this.#tokenUrl && typeof window.pinecallToken === "function") return window.pinecallToken(this.#agent);
+    if (this.#tokenUrl) return (await ask(new URL(this.#tokenUrl, document.baseURI), { signal }))?.token;
     const query = new URLSearchParams({ agent_id: this.#agent });
-    const own = new URL(`../webrtc/token?${query}`, import.meta.url);
-    const address = this.#tokenUrl ? new URL(this.#tokenUrl, document.baseURI) : own;
-    return (await ask(address, { signal }))?.token;
+    try {
+      return (await ask(new URL(`../webrtc/token?${query}`, import.meta.url), { signal }))?.token;
+    } catch (error) {
+      // It answered a moment ago, to whatever page: what it keeps from this one, the browser does not let us read.
+      throw error.status === null ? new ApiError(`this page may not call ${this.#agent}: ${location.origin} is not among its allowed_origins`) : error;
+    }
   }
 
   #announce(name, detail) {
