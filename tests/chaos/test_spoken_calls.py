@@ -112,6 +112,21 @@ async def test_a_new_turn_while_a_tool_runs_is_a_message_of_its_own() -> None:
         ]  # fmt: skip
 
 
+async def test_an_early_answer_that_fails_is_not_told_of_if_the_caller_goes_on() -> None:
+    model = Model([ProviderError("overloaded")], ["The whole."], [ProviderError("overloaded")])
+    async with Line(model, {"config": {"apology": "Sorry."}}) as line:
+        await line.says("where is my order.", 0.6)
+        await line.until("eager.turn")
+        await line.says("number seven.", 0.6)
+        await line.wait(3.0)
+        assert "llm.error" not in line.page.names
+        assert line.history[-1] == ("assistant", "The whole.")
+        await line.says("and number eight?")
+        await line.wait(3.0)
+        assert line.page.names.count("llm.error") == 1
+        assert line.history[-1] == ("assistant", "Sorry.")
+
+
 # what the history keeps
 
 

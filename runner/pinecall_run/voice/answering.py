@@ -129,6 +129,8 @@ class Answering:
             problem = f"the voice server failed with {type(error).__name__}"
         self._core.conversation.answer_is_over()
         answer.close()
+        if problem:  # nobody needs to know if the caller goes on
+            await answer.is_final.wait()
         answer.is_made = True
         if self._answer is answer:
             if problem:
