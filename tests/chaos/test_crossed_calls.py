@@ -49,10 +49,12 @@ class AnyModel:
 class Caller:
     """Does one thing after the other to a call."""
 
-    def __init__(self, line: Line, chance: Random, *, has_model: bool) -> None:
-        self._line, self._chance, self._has_model = line, chance, has_model
+    def __init__(self, line: Line, chance: Random) -> None:
+        self._line, self._chance = line, chance
         self.ids: list[str] = []
+        """Messages that the runner had said."""
         self._open: list[str] = []
+        self._number = 0
 
     async def step(self) -> None:
         await self._chance.choice(self._moves)(self)
@@ -134,7 +136,8 @@ class Caller:
         self._open.clear()
         await self._line.wait(0.3)
         self._line.owner.is_there = True
-        self._line.call.owner_returned()
+        if not self._line.task.done():  # else nobody would tell it
+            self._line.call.owner_returned()
 
     async def rest(self) -> None:
         """Everything that is open is closed, and everybody is quiet for a while."""
@@ -150,8 +153,10 @@ class Caller:
             await settle()
 
     def _new_id(self) -> str:
-        self.ids.append(f"m{len(self.ids)}")
-        return self.ids[-1]
+        self._number += 1
+        if not self._line.call._is_over:
+            self.ids.append(f"m{self._number}")
+        return f"m{self._number}"
 
     async def _piece(self, id: str, action: Any, token: str = "", to: str = "") -> None:
         command = commands.BotReplyStream(call_id="call-1", message_id=id, action=action, token=token, in_reply_to=to)
@@ -208,9 +213,7 @@ def check_kept(told: list[events.CallEvent], history: list[dict[str, Any]]) -> N
     assert Counter(each["content"] for each in spoken) - heard == Counter()
 
 
-@pytest.mark.parametrize("seed", range(200))
-async def test_what_is_told_of_a_call_adds_up(seed: int, caplog: pytest.LogCaptureFixture) -> None:
-    chance = Random(seed)
+def call_of(chance: Random) -> tuple[Line, Caller]:
     has_model, has_turns = chance.random() < 0.7, chance.random() < 0.3
     limits = {"session_limits": {"idle_timeout_seconds": 0, "max_duration_seconds": 0}}
     configuration = {"tools": TOOLS, "greeting": "Hello, this is Acme.", "config": {"apology": "Sorry."}, **limits}
@@ -220,20 +223,39 @@ async def test_what_is_told_of_a_call_adds_up(seed: int, caplog: pytest.LogCaptu
         ears=[FakeEar(has_turns=has_turns)],
         voices=[FakeVoice(has_times=chance.random() < 0.5)],
     )
+    return line, Caller(line, chance)
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_what_is_told_of_a_call_adds_up(seed: int, caplog: pytest.LogCaptureFixture) -> None:
+    line, caller = call_of(Random(seed))
     async with line:
-        caller = Caller(line, chance, has_model=has_model)
         for _ in range(40):
             await caller.step()
             assert not line.task.done()
         await caller.rest()
         machine = line.call._caller._machine
-        if has_model or not machine.is_owing:
-            assert machine.state is State.IDLE
+        assert machine.state is State.IDLE or machine.is_owing, "a runner may owe an answer for ever"
         check_told(line.page.told, caller.ids)
         check_rounds(line.call.history)
         check_kept(line.page.told, line.call.history)
         assert "" not in [message["content"] for message in line.call.history]
         assert line.call._agent._streams == {}
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_a_hang_up_in_the_middle_ends_everything(seed: int) -> None:
+    chance = Random(1000 + seed)
+    line, caller = call_of(chance)
+    async with line:
+        for _ in range(chance.randrange(20)):
+            await caller.step()
+        line.call.end("hangup")
+        await caller.step()
     await settle()
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+    assert line.page.names.index("call.ended") == len(line.page.names) - 1
+    assert "call.ended" not in line.owner.names[:-1]
+    check_told(line.page.told, caller.ids)
+    check_rounds(line.call.history)

@@ -10,7 +10,7 @@ from typing import Any
 from tests.voice._fakes import Model, settle, tool
 from tests.voice._line import FakeVoice, Line
 
-from pinecall_run.providers.contracts import ProviderError
+from pinecall_run.providers.contracts import ProviderError, Transcript
 from pinecall_run.turns.transitions import State
 from pinecall_run.voice.stages import open_stages
 from pinecall_run.wire import call_commands, commands, events, speech_events
@@ -112,18 +112,34 @@ async def test_a_new_turn_while_a_tool_runs_is_a_message_of_its_own() -> None:
         ]  # fmt: skip
 
 
+async def test_an_early_answer_that_fails_is_not_told_of_if_the_caller_goes_on() -> None:
+    model = Model([ProviderError("overloaded")], ["The whole."], [ProviderError("overloaded")])
+    async with Line(model, {"config": {"apology": "Sorry."}}) as line:
+        await line.says("where is my order.", 0.6)
+        await line.until("eager.turn")
+        await line.says("number seven.", 0.6)
+        await line.wait(3.0)
+        assert "llm.error" not in line.page.names
+        assert line.history[-1] == ("assistant", "The whole.")
+        await line.says("and number eight?")
+        await line.wait(3.0)
+        assert line.page.names.count("llm.error") == 1
+        assert line.history[-1] == ("assistant", "Sorry.")
+
+
 # what the history keeps
 
 
 async def test_a_voice_that_fails_in_the_middle_leaves_in_the_history_what_was_heard() -> None:
-    voice, more = FakeVoice(), asyncio.Event()
-    model = Model(["It is here. It is blue. ", more, "It is new."])
-    async with Line(model, voices=[voice]) as line:
+    voice, first, more = FakeVoice(), asyncio.Event(), asyncio.Event()
+    first.set()
+    voice.fails = [first, ProviderError("no credit")]
+    async with Line(Model(["It is here. It is blue. ", more, "It is new."]), voices=[voice]) as line:
         await line.says("where?")
-        await line.until("turn.end")
-        voice.fails = [ProviderError("no credit")] if not voice.spoken else []
-        await line.wait(0.1)
-    voice = FakeVoice()
+        await line.wait(2.0)
+        more.set()
+        await line.wait(1.0)
+        assert line.history == [("user", "where?"), ("assistant", "It is here.")]
 
 
 async def test_what_is_written_after_a_cancel_is_not_kept() -> None:
@@ -142,6 +158,22 @@ async def test_what_is_written_after_a_cancel_is_not_kept() -> None:
         await line.says("go on.")
         await line.wait(2.0)
         assert line.history[-1] == ("assistant", "Yes.")
+
+
+async def test_tools_that_run_when_all_is_cleared_stay_where_they_were_asked_for() -> None:
+    async with Line(Model(["Let me look. ", tool("look")], ["Yes."]), {"tools": TOOLS}) as line:
+        await line.says("look.")
+        await line.until("llm.tool_call")
+        await line.do(commands.BotClear(call_id="call-1"))
+        assert state(line) is State.IDLE
+        await line.says("hello again.")
+        await line.wait(1.0)
+        await answer(line, "found")
+        await line.wait(2.0)
+        assert line.history == [
+            ("user", "look."), ("assistant", ["look"]), ("tool", "found"),
+            ("user", "hello again."), ("assistant", "Yes."),
+        ]  # fmt: skip
 
 
 # hold
@@ -339,6 +371,17 @@ async def test_a_language_that_nobody_hears_changes_nothing_and_is_told() -> Non
         assert line.ears[0].opened == 1
         await line.do(commands.SessionConfigure(session_id="call-1", voice="local"))
         assert len(line.owner.named(speech_events.ProviderFailed)) == 1, "and the next change is not spoiled by it"
+
+
+async def test_the_words_of_a_listener_are_those_of_the_language_that_is_spoken_now() -> None:
+    async with Line(Model([COUNT]), {"language": "en"}) as line:
+        await line.do(commands.SessionConfigure(session_id="call-1", language="es"))
+        await line.says("count.")
+        await line.until("bot.speaking")
+        await line.wait(1.0)
+        line.ears[0].stream.give(Transcript("vale claro", is_final=True))
+        await line.wait(0.5)
+        assert "bot.interrupted" not in line.owner.names
 
 
 # the end

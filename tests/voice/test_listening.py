@@ -113,3 +113,25 @@ async def test_an_ear_that_is_broken_is_logged_without_its_words(caplog: pytest.
         assert failures == [("ear1", "it failed with ValueError", "")]
     assert "what the caller said" not in caplog.text
     assert "ValueError" in caplog.text
+
+
+async def test_an_ear_that_cannot_even_close_is_replaced_all_the_same() -> None:
+    class Stuck(FakeEar):
+        async def open(self) -> Any:
+            stream = await super().open()
+
+            async def close() -> None:
+                stream.is_closed = True
+                raise OSError("broken pipe")
+
+            stream.close = close  # type: ignore[method-assign]
+            return stream
+
+    ear = Stuck()
+    async with heard_by(ear) as (_, heard, failures):
+        ear.stream.give(ProviderError("the socket broke"))
+        await settle()
+        ear.stream.give(final("hello"))
+        await settle()
+        assert [getattr(each, "text", "") for each in heard] == ["hello"]
+        assert failures == [("ear1", "the socket broke", "")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pinecall_run.voice.spoken_text import spoken
@@ -66,5 +66,7 @@ def test_nothing_is_said_that_has_no_sound(text: str) -> None:
 
 
 @given(st.text(st.characters(categories=["L", "N"]), min_size=1))
+@example("❶")
+@example("\U0001f100")
 def test_plain_words_stay(text: str) -> None:
     assert spoken(text) == text

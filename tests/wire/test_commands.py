@@ -113,5 +113,16 @@ def test_configuration_tells_absent_from_null_and_uses_python_names() -> None:
     command = COMMAND_DECODER.decode('{"event":"agent.configure","agent_id":"a","voice":null,"greetingInChat":false}')
     assert isinstance(command, c.AgentConfigure)
     assert command.configuration() == {"voice": None, "greeting_in_chat": False}
+    raw = '{"event":"session.configure","session_id":"CA_1","turnDetection":"native","vad":{"threshold":0.4},'
+    raw += '"sessionLimits":{"maxDurationSeconds":9},"promptVars":{"name":"Ana"},"voice":"x"}'
+    command = COMMAND_DECODER.decode(raw)
+    assert isinstance(command, c.SessionConfigure)
+    assert command.configuration() == {
+        "voice": "x",
+        "turn_detection": "native",
+        "vad": {"threshold": 0.4},
+        "session_limits": {"maxDurationSeconds": 9},
+        "vars": {"name": "Ana"},
+    }
     channel = c.ChannelAdd(agent_id="a", type="phone", ref="+1", ringing=True, voice="v")
     assert channel.configuration() == {"voice": "v"}

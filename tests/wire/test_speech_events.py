@@ -59,6 +59,17 @@ FRAMES = [
     ),
     (e.IdleWarning, '{"event":"session.idle_warning",@call,"remaining_seconds":15.0,"idle_timeout_seconds":60.0}'),
     (e.SessionTimeout, '{"event":"session.timeout",@call,"reason":"idle_timeout"}'),
+    (
+        e.TurnMetrics,
+        """{"event":"turn.metrics",@call,"turn_id":2,"message_id":"m","transcript_ms":90.0,"decided_ms":310.5,
+            "first_token_ms":250.0,"first_audio_ms":400.0,"heard_ms":420.0}""",
+    ),
+    (
+        e.ToolsAnswered,
+        """{"event":"llm.tool_result",@call,"results":[{"tool_call_id":"tc_1","name":"look","result":{"ok":true}}],
+            "msg_id":"m1"}""",
+    ),
+    (e.ProviderFailed, '{"event":"provider.failed",@call,"stage":"stt","provider":"a","error":"busy","next":"local"}'),
     (e.SessionPaused, '{"event":"session.paused","agent_id":"a","session_id":"wa-1"}'),
     (e.SessionResumed, '{"event":"session.resumed","agent_id":"a","contact":"+1555"}'),
     (e.SessionSent, '{"event":"session.sent","agent_id":"a"}'),

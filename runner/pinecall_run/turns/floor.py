@@ -27,6 +27,7 @@ class Floor:
         out: what is to be done and told, in order.
         played: how much of the agent's utterance was heard.
         is_owing: whether a reply is being made that has not begun.
+        language: of the call, a BCP-47 tag; the speech to text may tell another.
     """
 
     def __init__(self, rules: TurnRules, now: float, language: str) -> None:
@@ -41,7 +42,7 @@ class Floor:
         self._is_signalled = False
         self._is_answer = False
         self._is_typed = False
-        self._language = language
+        self.language = language
 
     def go(self, trigger: Trigger) -> None:
         """Move by the table.
@@ -162,7 +163,7 @@ class Floor:
     @property
     def tongue(self) -> str:
         """The language that is spoken, a BCP-47 tag."""
-        return self.said.language or self._language
+        return self.said.language or self.language
 
     @property
     def probability(self) -> float:

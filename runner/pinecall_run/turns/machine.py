@@ -63,8 +63,9 @@ class TurnMachine:
         """Whether the caller waits for a reply of which nothing was heard yet."""
         return self._floor.is_owing
 
-    def change(self, rules: TurnRules, now: float) -> None:
-        """Other rules hold from now on."""
+    def change(self, rules: TurnRules, now: float, *, language: str = "") -> None:
+        """Other rules hold from now on, and another language is spoken where one is given (BCP-47)."""
+        self._floor.language = language or self._floor.language
         self._rules = self._floor.rules = rules
         self._lower = rules.threshold * LOWER
         self._start = Gate(rules.min_speech_seconds, rules.threshold, 0.0)

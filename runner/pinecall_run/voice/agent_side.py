@@ -279,9 +279,5 @@ class AgentSide:
 
     async def close(self) -> None:
         """Stop making answers. What was being said was heard as far as it went."""
-        for utterance in self.speaker.cut():
-            if utterance.has_begun and utterance.playhead.heard:
-                self._confirm(utterance)
-            else:
-                self._forget(utterance)
+        self.interrupt("cancelled")
         await self.answering.close()

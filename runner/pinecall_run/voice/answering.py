@@ -14,7 +14,7 @@ from pinecall_run.voice.call_core import CallCore, explained
 from pinecall_run.voice.conversation import ToolOutcome
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.patience import Patient
-from pinecall_run.voice.thinking import think
+from pinecall_run.voice.thinking import Mind, think
 from pinecall_run.voice.utterance import Utterance
 from pinecall_run.wire.events import ToolCall
 
@@ -118,15 +118,10 @@ class Answering:
         earlier = [task for task in self._tasks if task is not answer.task]
         if earlier:
             await asyncio.wait(earlier)
-        await self._core.prepare()
-        mind = replace(
-            self._core.mind(Patient(model), lambda calls: self._call_tools(answer, calls)),
-            is_spoken=True,
-            is_abandoned=lambda: answer.is_abandoned,
-        )
         problem = ""
         try:
-            await think(mind, self._core.conversation, lambda text: self._say(answer, text))
+            await self._core.prepare()
+            await think(self._mind(answer, model), self._core.conversation, lambda text: self._say(answer, text))
         except ProviderError as error:
             problem = explained(error)
         except Exception as error:  # noqa: BLE001 - an answer may fail in any way; the call goes on
@@ -134,11 +129,17 @@ class Answering:
             problem = f"the voice server failed with {type(error).__name__}"
         self._core.conversation.answer_is_over()
         answer.close()
+        if problem:  # nobody needs to know if the caller goes on
+            await answer.is_final.wait()
         answer.is_made = True
         if self._answer is answer:
             if problem:
                 self._speech.answer_failed(problem)
             self._speech.answer_over()
+
+    def _mind(self, answer: _Answer, model: LanguageModel) -> Mind:
+        mind = self._core.mind(Patient(model), lambda calls: self._call_tools(answer, calls))
+        return replace(mind, is_spoken=True, is_abandoned=lambda: answer.is_abandoned)
 
     def _say(self, answer: _Answer, text: str) -> None:
         if answer.is_abandoned:

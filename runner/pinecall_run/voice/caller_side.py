@@ -120,7 +120,7 @@ class CallerSide:
 
     def change(self, rules: TurnRules) -> None:
         """Take turns by these rules from now on."""
-        self._machine.change(rules, self._clock())
+        self._machine.change(rules, self._clock(), language=self._core.language)
 
     def ask_again(self) -> None:
         """The runner is back: it is to answer what it has not, where that is for it to do."""

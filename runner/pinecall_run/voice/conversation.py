@@ -90,9 +90,10 @@ class Conversation:
         self.messages = [each for each in self.messages if each is not message]
 
     def tools_answered(
-        self, said: str, outcomes: Sequence[ToolOutcome], *, after: dict[str, Any] | None = None
+        self, said: str, outcomes: Sequence[ToolOutcome], *, after: Sequence[dict[str, Any]] = ()
     ) -> None:
-        """Add one round of tool calls with their results: at the end, or behind a message that is still there."""
+        """Add one round of tool calls with their results: behind the last of these messages that is still there, or at
+        the end."""
         calls = [
             {
                 "id": o.call.id,
@@ -103,7 +104,9 @@ class Conversation:
         ]
         request = {"role": "assistant", "content": said or None, "tool_calls": calls}
         answers = [{"role": "tool", "tool_call_id": o.call.id, "content": _text(o.result)} for o in outcomes]
-        place = next((i + 1 for i, each in enumerate(self.messages) if each is after), len(self.messages))
+        earlier = {id(message) for message in after}
+        found = [place for place, message in enumerate(self.messages, 1) if id(message) in earlier]
+        place = found[-1] if found else len(self.messages)
         self.messages[place:place] = [request, *answers]
         kept = [call for call, outcome in zip(calls, outcomes, strict=True) if not outcome.ephemeral]
         if len(kept) < len(calls):

@@ -96,7 +96,7 @@ class Listener:
         finally:
             self._stream = None
             if stream is not None:
-                await stream.close()
+                await _close(stream)
 
     def _join(self, stream: HearingStream) -> None:
         for chunk in self._kept:
@@ -111,3 +111,10 @@ class Listener:
             self._kept.clear()
             self._is_finishing = False
         self._on_heard(heard)
+
+
+async def _close(stream: HearingStream) -> None:
+    try:
+        await stream.close()
+    except Exception as error:  # noqa: BLE001 - it is over with it either way
+        _LOG.error("an ear did not close: %s", described(error))

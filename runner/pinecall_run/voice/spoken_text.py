@@ -17,7 +17,10 @@ def _host(address: re.Match[str]) -> str:
     return (found[1] if found else "") + rest
 
 
-_EMOJI = "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2190-\u21ff\u20e3\ufe0f\ufe0e"
+# Without the numbers in circles and with full stops that stand among them.
+_EMOJI = (
+    "\U0001f000-\U0001f0ff\U0001f10d-\U0001faff\u2600-\u2775\u2794-\u27bf\u2b00-\u2bff\u2190-\u21ff\u20e3\ufe0f\ufe0e"
+)
 
 _MARKS = re.compile(r"`+|~~+|\*\*+|__+")
 _STEPS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (

@@ -62,9 +62,9 @@ async def think(mind: Mind, conversation: Conversation, on_text: Callable[[str],
             ToolCall(id=request.id, name=request.name, arguments=request.arguments or "{}")  # some endpoints send ""
             for request in requests
         ]
-        place = conversation.messages[-1] if mind.is_spoken and conversation.messages else None
+        earlier = list(conversation.messages) if mind.is_spoken else ()
         outcomes = await mind.call_tools(calls)
-        conversation.tools_answered("" if mind.is_spoken else "".join(in_this_round), outcomes, after=place)
+        conversation.tools_answered("" if mind.is_spoken else "".join(in_this_round), outcomes, after=earlier)
         if mind.is_abandoned() or all(outcome.no_followup for outcome in outcomes):
             return ""
         said.clear()

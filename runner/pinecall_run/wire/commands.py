@@ -121,10 +121,28 @@ class ChannelRemove(Command, tag="channel.remove", kw_only=True):
 
 
 class SessionConfigure(Configuration, tag="session.configure", kw_only=True):
-    """Changes one live session; its values come raw."""
+    """Changes one live session; its values come raw, and some of its keys as clients spell them in their own code."""
 
     session_id: str
     agent_id: str | Maybe = UNSET
+    turn_detection: Any = UNSET
+    vad: Any = UNSET
+    spelled_turn_detection: Any = field(default=UNSET, name="turnDetection")
+    spelled_session_limits: Any = field(default=UNSET, name="sessionLimits")
+    spelled_vars: Any = field(default=UNSET, name="promptVars")
+
+    def configuration(self) -> dict[str, Any]:
+        """The keys that are set, by their Python names, however they were spelled."""
+        found = Configuration.configuration(self)
+        own = {"turn_detection": self.turn_detection, "vad": self.vad}
+        found |= {name: value for name, value in own.items() if value is not UNSET}
+        if self.spelled_turn_detection is not UNSET:
+            found["turn_detection"] = self.spelled_turn_detection
+        if isinstance(self.spelled_session_limits, dict):
+            found["session_limits"] = self.spelled_session_limits
+        if isinstance(self.spelled_vars, dict):
+            found["vars"] = self.spelled_vars
+        return found
 
 
 class BotReply(Command, tag="bot.reply", kw_only=True):
