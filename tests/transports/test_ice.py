@@ -135,11 +135,34 @@ async def test_what_breaks_the_parser_of_stun_is_dropped_without_a_word(caplog: 
     (ours,) = path.local_candidates
     torn = bytes.fromhex("0001 0008 2112a442") + bytes(12) + bytes.fromhex("802a 0004 00000000")  # a number cut short
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as enemy:
+        enemy.bind(("127.0.0.1", 0))
+        await path.offer([Candidate.from_sdp(f"1 1 udp 1 127.0.0.1 {enemy.getsockname()[1]} typ host")])
         enemy.sendto(torn, (ours.host, ours.port))
         enemy.sendto(b"\x16after", (ours.host, ours.port))
     assert await asyncio.wait_for(path._queue.get(), 5) == (b"\x16after", 1)
     await path.close()
     assert not caplog.records
+
+
+async def test_what_comes_from_elsewhere_is_neither_read_nor_a_sign_of_life() -> None:
+    now, media = [1.0], list[bytes]()
+    path = IceConnection(["127.0.0.1"], [], lambda: now[0])
+    path.on_media = media.append
+    await path.gather_candidates()
+    (ours,) = path.local_candidates
+    now[0] = 2.0
+    check = Message(message_method=Method.BINDING, message_class=Class.REQUEST)
+    check.attributes["USERNAME"] = "forged"
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as enemy:
+        enemy.setblocking(False)
+        enemy.bind(("127.0.0.1", 0))
+        for data in (b"\x80\x6f" + bytes(30), b"\x16\xfe\xfd", bytes(check)):
+            enemy.sendto(data, (ours.host, ours.port))
+        await asyncio.wait_for(loop.sock_recv(enemy, 2000), 5)  # that the check is not one of ours
+    await path.close()
+    assert (media, path.last_heard) == ([], 1.0)
+    assert path._queue.get_nowait() is None  # its end
 
 
 async def test_a_caller_that_checks_from_port_after_port_is_not_followed_for_ever() -> None:

@@ -58,7 +58,7 @@ class IceConnection(Connection):
         """Ours instead of every address of the machine."""
         candidates = await super().get_component_candidates(component, self._addresses, timeout)
         for protocol in self._protocols:
-            _harden(protocol)
+            self._harden(protocol)
         return candidates
 
     async def offer(self, candidates: Sequence[Candidate]) -> None:
@@ -80,27 +80,32 @@ class IceConnection(Connection):
 
     def request_received(self, message: Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
         """A check of the other side, which also says that it is there."""
-        self.last_heard = self._clock()
-        known = self._remote_candidates
-        if len(known) < MAX_PATHS or any((each.host, each.port) == addr[:2] for each in known):
+        if len(self._remote_candidates) < MAX_PATHS or self._is_known(addr):
             super().request_received(message, addr, protocol)
+        if self._is_known(addr):
+            self.last_heard = self._clock()
+
+    def _is_known(self, addr: tuple[Any, ...]) -> bool:
+        """Whether the caller is there by their offer, or by a check that held the password."""
+        return any(each.port == addr[1] and each._network_host == addr[0] for each in self._remote_candidates)
+
+    def _harden(self, protocol: StunProtocol) -> None:
+        """Read nothing but STUN from whom we do not know, and drop what its parser breaks on: anybody may send that to
+        the port, and asyncio would print each in full."""
+        receive = protocol.datagram_received
+
+        def receive_some(data: bytes | str, addr: tuple[Any, ...]) -> None:
+            if data[:1] < b"\x04" or self._is_known(addr):  # type: ignore[operator]
+                with contextlib.suppress(Exception):
+                    receive(data, addr)
+
+        protocol.datagram_received = receive_some  # type: ignore[method-assign]
 
     def send_now(self, data: bytes) -> None:
         """Like ``send``, without a coroutine; dropped when there is no way."""
         pair = self._nominated.get(1)
         if pair is not None:
             pair.protocol.transport.sendto(data, pair.remote_addr)
-
-
-def _harden(protocol: StunProtocol) -> None:
-    """Drop what its parser breaks on: anybody may send that to the port, and asyncio would print each in full."""
-    receive = protocol.datagram_received
-
-    def receive_any(data: bytes | str, addr: tuple[Any, ...]) -> None:
-        with contextlib.suppress(Exception):
-            receive(data, addr)
-
-    protocol.datagram_received = receive_any  # type: ignore[method-assign]
 
 
 def _is_usable(candidate: Candidate, *, is_local: bool, is_remote: bool) -> bool:
