@@ -94,7 +94,7 @@ def stalling(monkeypatch: pytest.MonkeyPatch) -> Stalling:
         return it if spec.provider == "elevenlabs" else real(spec, environ)
 
     monkeypatch.setattr("pinecall_run.voice.stages.open_tts", open_tts)
-    monkeypatch.setattr(speaking, "STALL_SECONDS", 0.2)
+    monkeypatch.setattr(speaking, "STALL_SECONDS", 1.0)
     return it
 
 
@@ -103,7 +103,7 @@ async def test_a_voice_that_stalls_is_given_up_for_the_next(tmp_path: Path, stal
     async with nothing_left(), house(tmp_path) as acme, acme.conversation(talk) as call:
         failed = call.named(speech_events.ProviderFailed)
         assert [(each.stage, each.provider, each.next) for each in failed] == [("tts", "elevenlabs", "local")]
-        assert failed[0].error == "it gave nothing for 0.2 s"
+        assert failed[0].error == "it gave nothing for 1 s"
         assert call.heard == [GREETING, ANSWER]
         assert stalling.asked == 1, "what failed is not asked again"
 
