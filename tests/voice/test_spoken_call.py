@@ -79,6 +79,25 @@ async def test_the_latency_of_a_turn_is_told_stage_by_stage() -> None:
         assert told.transcript_ms <= told.decided_ms <= told.heard_ms < 500
 
 
+async def test_the_latency_of_a_turn_that_went_on_counts_from_its_end() -> None:
+    async with Line(Model(["Half."], ["Whole."])) as line:
+        await line.says("where is my order.", 0.6)
+        await line.until("eager.turn")
+        await line.says("number seven.", 1.5)
+        told: Any = await line.until("turn.metrics")
+        assert 0 < told.transcript_ms <= told.first_token_ms <= told.heard_ms < 500
+
+
+async def test_what_is_said_unasked_answers_no_turn() -> None:
+    async with Line(Model([])) as line:
+        await line.says("thanks.")
+        await line.wait(3.0)
+        await line.do(reply("Is there anything else?"))
+        await line.wait(2.0)
+        assert "bot.finished" in line.owner.names
+        assert "turn.metrics" not in line.owner.names
+
+
 async def test_the_page_is_told_what_the_runner_is_but_not_what_is_between_the_two() -> None:
     async with Line(Model([tool("look")], ["Here."]), {"tools": TOOLS, "preparing": True}) as line:
         await line.says("look.")

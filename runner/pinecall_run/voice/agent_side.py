@@ -139,7 +139,7 @@ class AgentSide:
     def answer_over(self) -> None:
         """See :class:`Speech`."""
         if not self.speaker.is_busy:
-            self._floor.agent_ended(is_all=True)
+            self._no_answer_more()
 
     def _note(self, stage: str) -> None:
         if self.times is not None:
@@ -194,11 +194,18 @@ class AgentSide:
         """The caller may have the floor after an utterance, or wait for the answer that is being made."""
         if self.speaker.is_busy:
             return
-        if not self.answering.is_busy:
-            self._floor.agent_ended(is_all=self._core.model is not None)
-        elif utterance.has_begun:
-            self._floor.agent_pending()
+        if self.answering.is_busy:
+            if utterance.has_begun:
+                self._floor.agent_pending()
+                self._floor.agent_ended(is_all=False)
+        elif self._core.model is not None:
+            self._no_answer_more()
+        else:  # the runner may be at it
             self._floor.agent_ended(is_all=False)
+
+    def _no_answer_more(self) -> None:
+        self.times = None
+        self._floor.agent_ended(is_all=True)
 
     # interruption
 
@@ -212,7 +219,7 @@ class AgentSide:
     def clear(self) -> None:
         """Fall silent by the runner's wish; there is no answer to what the caller said last."""
         self.interrupt("cancelled")
-        self._floor.agent_ended(is_all=True)
+        self._no_answer_more()
 
     def cancel(self, message_id: str) -> None:
         """Take one utterance back by the runner's wish, with the rest of the answer that is being written to it."""

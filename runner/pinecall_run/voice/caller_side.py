@@ -273,6 +273,7 @@ class CallerSide:
         self._tell(speech_events.TurnResumed, turn_id=action.turn_id, timestamp=self._epoch())
 
     def _on_continued(self, action: actions.TurnContinued) -> None:
+        self._times = None  # what was measured is void, too
         self._tell(speech_events.TurnContinued, turn_id=action.turn_id, timestamp=self._epoch())
 
     def _on_interrupt(self, action: actions.Interrupt) -> None:
