@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
+
+_NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
+"""Wheels of onnxruntime from 1.29 on report each process and session to their vendor unless this is set before they are
+loaded (its docs/Privacy.md). Nothing of a call leaves the machine unasked."""
 
 
 def open_session(file: str, *, has_fixed_shape: bool) -> Any:
@@ -12,6 +17,7 @@ def open_session(file: str, *, has_fixed_shape: bool) -> Any:
         ImportError: onnxruntime is not installed.
         Exception: the model cannot be loaded; the runtime does not publish its classes.
     """
+    os.environ.update(_NO_TELEMETRY)
     import onnxruntime  # type: ignore[import-untyped]
 
     options = onnxruntime.SessionOptions()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,6 @@ CONTEXT = 64
 """Samples before the window that the model sees with it."""
 STATE = (2, 128)
 """What the model remembers of a call: two layers of so many numbers."""
-_NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
-"""Wheels of onnxruntime from 1.29 on report each process and session to their vendor unless this is set before they are
-loaded (its docs/Privacy.md). Nothing of a call leaves the machine unasked."""
 _INSTALL = "pip install 'pinecall-run[voice]'"
 
 
@@ -65,7 +61,6 @@ def _model() -> Path:
 
 
 def _session(model: Path) -> Any:
-    os.environ |= _NO_TELEMETRY
     try:
         return open_session(str(model), has_fixed_shape=False)
     except ImportError as error:
