@@ -344,6 +344,24 @@ async def test_a_runner_that_returns_hears_of_the_conversation_and_of_its_open_t
         assert talk.outlet.log[-1] == ("done", "Found.")
 
 
+async def test_of_a_runner_that_left_nothing_half_said_is_taken() -> None:
+    async def stream(talk: Talk, id: str, **pieces: str) -> None:
+        for action, token in pieces.items():
+            await talk.do(
+                commands.BotReplyStream(call_id="chat-1", message_id=id, action=action, token=token)  # type: ignore[arg-type]
+            )
+
+    async with Talk(None) as talk:
+        await talk.say("hi")
+        await stream(talk, "m1", start="", chunk="Half")
+        talk.session.owner_left()
+        talk.session.owner_returned()
+        assert len(talk.owner.named(events.TurnEnd)) == 2
+        await stream(talk, "m1", chunk=" more.", end="")
+        await stream(talk, "m2", start="", chunk="Whole.", end="")
+        assert [message["content"] for message in talk.history] == ["hi", "Whole."]
+
+
 # the end
 
 
