@@ -12,11 +12,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from tests._projects import modules_of_its_own
 from tests.stories._stage import PATIENCE, clean_environment, command
 
+from pinecall_run.audio.wav import write_wav
 from pinecall_run.cli import main as border
 from pinecall_run.resources import schema
 from pinecall_run.source.codes import CODES
@@ -114,6 +116,8 @@ BY_VERB: Mapping[str, list[list[str]]] = {
     "schema": [["schema"], ["schema", "--project"]],
     "render": [["render"], ["render", "gone"]],
     "chat": [["chat", "gone"]],
+    "say": [["say", "gone", "doors.py"], ["say", "gone", "silence.wav"]],
+    "talk": [["talk", "gone"]],
     "run": [],  # only as programs, below
     "serve": [],
     "init": [["init", "new"], ["init", "."]],
@@ -142,6 +146,7 @@ def _write(folder: Path, text: str, tool: str = TOOL) -> None:
     (folder / "pinecall.yaml").write_bytes(text.encode("utf-8", "surrogateescape"))
     (folder / "desk.script.yaml").write_text(SCRIPT)
     (folder / "doors.py").write_text(tool)
+    (folder / "silence.wav").write_bytes(write_wav(np.zeros(320, np.int16)))
 
 
 def _sings(data: bytes) -> bool:
@@ -221,6 +226,7 @@ RUNS: dict[str, tuple[str, str, list[str], dict[str, str], int, str]] = {
     "run, module fails": (GOOD["embedded"], RAISING, command("run"), {}, 1, "no access with ***"),
     "chat, tool fails": (GOOD["embedded"], TOOL, command("chat"), {"said": "open\n"}, 0, '"error": "***"'),
     "chat, refused": (BAD["written out"].replace("    voise: x\n", ""), TOOL, command("chat"), {}, 1, ""),
+    "say, refused": (GOOD["remote"], TOOL, command("say", "desk", "silence.wav"), {}, 1, "127.0.0.1:9"),
     "serve": (GOOD["embedded"], TOOL, command("serve", "--port", "0"), {"until": "Ctrl-C ends it"}, 0, "the one you"),
     "serve, no port": (GOOD["embedded"], TOOL, command("serve", "--host", "203.0.113.1"), {}, 1, "cannot listen"),
     "bug": (GOOD["embedded"], TOOL, [sys.executable, "-c", BROKEN], {}, 3, "the report is"),
