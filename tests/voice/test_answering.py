@@ -39,8 +39,8 @@ class Answers:
         self.utterances.append(Utterance(f"m{len(self.utterances) + 1}", record=record))
         return self.utterances[-1]
 
-    def first_token(self, turn: int) -> None:
-        self.log.append(("token", turn))
+    def first_token(self) -> None:
+        self.log.append("token")
 
     def tools_answered(self, outcomes: Sequence[ToolOutcome]) -> None:
         self.log.append(("answered", [outcome.result for outcome in outcomes]))
@@ -68,7 +68,7 @@ async def test_an_answer_is_written_as_it_comes() -> None:
     assert answers.answering.is_busy
     await settle()
     assert [utterance.text for utterance in answers.utterances] == ["It is here."]
-    assert answers.log == [("token", 1), "over"]
+    assert answers.log == ["token", "over"]
     assert not answers.answering.is_busy
 
 
@@ -101,7 +101,7 @@ async def test_an_early_answer_that_nobody_wants_is_stopped() -> None:
     answers.begin(1, "where is it")
     await settle()
     assert len(answers.model.requests) == 1
-    assert answers.log == [("token", 1), "over"]
+    assert answers.log == ["token", "over"]
 
 
 async def test_tools_that_run_are_seen_through_and_the_next_answer_knows_of_them() -> None:
@@ -123,7 +123,7 @@ async def test_a_model_that_fails_is_told_of_after_what_it_had_said() -> None:
     answers.begin(1, "where?")
     await settle()
     assert answers.utterances[0].text == "It is "
-    assert answers.log == [("token", 1), ("failed", "overloaded (wait)"), "over"]
+    assert answers.log == ["token", ("failed", "overloaded (wait)"), "over"]
 
 
 async def test_a_failure_of_ours_is_told_without_its_text() -> None:

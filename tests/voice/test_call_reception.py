@@ -77,12 +77,14 @@ async def test_a_page_sets_no_file_and_no_limit_when_it_calls_or_later() -> None
 async def test_a_page_that_wants_what_is_not_there_changes_nothing_and_the_call_goes_on(changes: Any) -> None:
     stage = Stage()
     stage.connect("front", stt="local", voice="local")
-    session = stage.hub.calls.open_call("webrtc", token(stage), Page(), CALLER).session
+    page = Page()
+    session = stage.hub.calls.open_call("webrtc", token(stage), page, CALLER).session
     assert isinstance(session, SpokenCall)
     await settle()
     before = dict(session._core.configuration)
-    session.act({"action": "configure", "greeting": "hola", **changes})
+    session.act({"action": "configure", **changes})
     assert session._core.configuration == before
+    assert page.names[-1] == "provider.failed"
     session.act({"action": "configure", "language": "en-US"})
     assert session._core.configuration["language"] == "en-US"
     session.end("disconnected")

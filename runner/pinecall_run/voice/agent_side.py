@@ -122,7 +122,7 @@ class AgentSide:
         self.speaker.say(utterance)
         return utterance
 
-    def first_token(self, turn: int) -> None:
+    def first_token(self) -> None:
         """See :class:`Speech`."""
         self._note("first_token")
 

@@ -48,7 +48,7 @@ class Speech(Protocol):
     def open_utterance(self, turn: int) -> Utterance:
         """A new utterance of the agent, at the end of what is to be said."""
 
-    def first_token(self, turn: int) -> None:
+    def first_token(self) -> None:
         """The model began to answer."""
 
     def tools_answered(self, outcomes: Sequence[ToolOutcome]) -> None:
@@ -146,7 +146,7 @@ class Answering:
             return
         if not answer.has_said:
             answer.has_said = True
-            self._speech.first_token(answer.turn)
+            self._speech.first_token()
         if answer.utterance is None:
             if not text.strip():
                 return

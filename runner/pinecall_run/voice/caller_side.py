@@ -69,7 +69,6 @@ class CallerSide:
         self._record: dict[str, Any] | None = None
         """The message of the model's history that is the caller's current turn."""
         self._recorded = self._recorded_turn = 0
-        self._latest = Transcript("", is_final=True)
         self._recent: deque[Samples] = deque([SILENCE], KEPT)
         self._times: TurnTimes | None = None
         self._ended: dict[str, Any] = {}
@@ -107,7 +106,6 @@ class CallerSide:
         if not isinstance(heard, Transcript):
             self.take(inputs.NativeTurn(heard.kind, heard.text, heard.probability))
         elif heard.is_final:
-            self._latest = heard
             self.take(inputs.Final(heard.text, heard.confidence, heard.language))
         else:
             self.take(inputs.Partial(heard.text, heard.confidence))

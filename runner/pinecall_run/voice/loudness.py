@@ -11,6 +11,7 @@ from pinecall_run.voice.configured import raw
 from pinecall_run.wire.speech_events import AudioMetrics
 
 INTERVAL_MS = 100.0
+LONGEST_MS = 60_000.0
 
 
 @dataclass(slots=True)
@@ -34,7 +35,8 @@ class Loudness:
         if not isinstance(asked, dict) or asked.get("send_audio_metrics") is not True:
             return None
         interval = asked.get("audio_metrics_interval_ms", INTERVAL_MS)
-        return cls(core, interval if isinstance(interval, int | float) and interval > 0 else INTERVAL_MS)
+        is_usable = isinstance(interval, int | float) and 0 < interval <= LONGEST_MS
+        return cls(core, interval if is_usable else INTERVAL_MS)
 
     def heard(self, chunk: Samples) -> None:
         """20 ms of the caller."""

@@ -260,15 +260,7 @@ class SpokenCall:
         return True
 
     def configure(self, changes: Mapping[str, Any]) -> None:
-        """The caller's page changes what it may: all of it, or nothing where nobody could hear or speak then."""
-        wanted = {**self._core.configuration, **changes}
-        try:
-            self._equipment.open_stages(wanted)
-        except ProviderError:
-            _LOG.warning(
-                "a page asked for an ear, a voice or a language that %s has not: left as it was", self.agent_id
-            )
-            return
+        """The caller's page changes what it may."""
         self._core.configuration.update(changes)
         self.reconfigured(changes)
 
