@@ -19,7 +19,7 @@ from pinecall_run.transports.contract import AudioOutlet, Caller
 from pinecall_run.voice.client_door import serve_client
 from pinecall_run.voice.detector import Detector
 from pinecall_run.voice.hub import Hub
-from pinecall_run.voice.listening import Recognizer
+from pinecall_run.voice.listening import Ear
 from pinecall_run.voice.speaking import Voice
 from pinecall_run.voice.spoken_call import Equipment, SpokenCall
 from pinecall_run.voice.stages import Stages
@@ -44,7 +44,7 @@ class Stage:
     def open(self, outlet: AudioOutlet, caller: Caller) -> tuple[SpokenCall, Any]:
         """A call, and the ear that hears it."""
         ear = self._ears()
-        stages = Stages([Recognizer("ear", ear)], [Voice("voice", self._voice)], [])
+        stages = Stages([Ear("ear", ear)], [Voice("voice", self._voice)], [])
         call = self._hub.conversations.begin_spoken(
             self._hub.registry.agents[AGENT],
             secrets.token_hex(12),

@@ -182,7 +182,7 @@ class Call:
     async def _keep_up(self) -> None:
         """Let everything happen that has no time of its own."""
         assert isinstance(self.session, SpokenCall)
-        ear, desk, speaker = self.session._caller.ear, self.session._core.desk, self.session._agent.speaker
+        ear, desk, speaker = self.session._caller.detection, self.session._core.desk, self.session._agent.speaker
         clock = asyncio.get_running_loop().time
         began = clock()
         for _ in range(4):

@@ -23,7 +23,7 @@ from pinecall_run.providers.contracts import (
 )
 from pinecall_run.transports.contract import Caller
 from pinecall_run.voice.call_core import Surroundings
-from pinecall_run.voice.listening import Recognizer
+from pinecall_run.voice.listening import Ear
 from pinecall_run.voice.speaking import Voice
 from pinecall_run.voice.spoken_call import Equipment, SpokenCall
 from pinecall_run.voice.stages import Stages
@@ -229,7 +229,7 @@ class Line:
             self.owner.tell, lambda: f"id{next(numbers)}", lambda: 1_700_000_000.0 + self.now, 5.0, self._open_model
         )
         stages = Stages(
-            [Recognizer(f"ear{n}", ear) for n, ear in enumerate(self.ears, 1)],
+            [Ear(f"ear{n}", ear) for n, ear in enumerate(self.ears, 1)],
             [Voice(f"voice{n}", voice) for n, voice in enumerate(self.voices, 1)],
             [],
         )

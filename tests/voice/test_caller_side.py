@@ -45,7 +45,7 @@ def side(rules: TurnRules | None = None) -> tuple[CallerSide, Any, list[float]]:
     call, owner = core()
     now = [0.0]
     made = CallerSide(call, rules or TurnRules(), clock=lambda: now[0], hang_up=lambda _: None)
-    made.agent = made.listener = made.ear = Nobody()  # type: ignore[assignment]
+    made.agent = made.listener = made.detection = Nobody()  # type: ignore[assignment]
     return made, owner, now
 
 
@@ -72,11 +72,11 @@ def test_a_detector_that_is_late_is_believed_about_what_it_heard() -> None:
         caller.hear(chunk)
     now[0] = 2.0
     for window in range(31):
-        caller.ear.behind = 100 * CHUNK_SAMPLES - (window + 1) * 512  # type: ignore[misc]
+        caller.detection.behind = 100 * CHUNK_SAMPLES - (window + 1) * 512  # type: ignore[misc]
         caller.on_probability(0.95)
     assert owner.names == ["speech.started"]
     for window in range(31, 46):
-        caller.ear.behind = 100 * CHUNK_SAMPLES - (window + 1) * 512  # type: ignore[misc]
+        caller.detection.behind = 100 * CHUNK_SAMPLES - (window + 1) * 512  # type: ignore[misc]
         caller.on_probability(0.95)
     quiet = caller._volume()
     assert quiet == 0.0, "and about the silence after it"

@@ -14,7 +14,7 @@ from tests.voice._fakes import until
 from tests.voice._speech import needs_flite, said
 
 from pinecall_run.audio.chunk import CHUNK_SAMPLES, SILENCE, Samples
-from pinecall_run.voice.detector import WINDOW, Detector, Ear
+from pinecall_run.voice.detector import WINDOW, Detection, Detector
 from pinecall_run.voice.silero import Floats
 
 SENTENCES = [
@@ -60,12 +60,12 @@ async def test_it_agrees_with_the_model_s_own_package_for_calls_in_any_phase() -
         tick = 0
         while pending:
             tick += 1
-            for at, (ear, sound) in enumerate(list(pending)):
+            for at, (detection, sound) in enumerate(list(pending)):
                 if tick % (1 + at % 3) == 0:  # some come faster than others
                     if (chunk := next(sound, None)) is None:
-                        pending.remove((ear, sound))
+                        pending.remove((detection, sound))
                     else:
-                        ear.hear(chunk)
+                        detection.hear(chunk)
             await asyncio.sleep(0.001 if tick % 10 else 0.02)
         expected = [alone(call) for call in calls]
         await until(lambda: [len(one) for one in found] == [len(one) for one in expected])
@@ -108,33 +108,33 @@ def loud(value: int, count: int = 1) -> list[Samples]:
     return [np.full(CHUNK_SAMPLES, value, np.int16)] * count
 
 
-def hear(ear: Ear, sound: list[Samples]) -> None:
+def hear(detection: Detection, sound: list[Samples]) -> None:
     for chunk in sound:
-        ear.hear(chunk)
+        detection.hear(chunk)
 
 
-def listener(it: Detector) -> tuple[Ear, list[int]]:
+def listener(it: Detector) -> tuple[Detection, list[int]]:
     found: list[int] = []
     return it.open(lambda probability: found.append(round(probability))), found
 
 
 async def test_one_call_is_looked_at_at_once_and_many_together() -> None:
     async with held() as (it, model):
-        ears = [listener(it) for _ in range(40)]  # more than there are slots at first
-        hear(ears[0][0], loud(1, 2))
+        detections = [listener(it) for _ in range(40)]  # more than there are slots at first
+        hear(detections[0][0], loud(1, 2))
         await until(lambda: model.batches == [1])
-        for number, (ear, _) in enumerate(ears[1:], 2):
-            hear(ear, loud(number, 2))
+        for number, (detection, _) in enumerate(detections[1:], 2):
+            hear(detection, loud(number, 2))
         model.gate.set()
-        await until(lambda: ears[-1][1])
+        await until(lambda: detections[-1][1])
         assert model.batches == [1, 39]
-        assert [found for _, found in ears] == [[number] for number in range(1, 41)]
+        assert [found for _, found in detections] == [[number] for number in range(1, 41)]
 
 
 async def test_the_loop_goes_on_while_the_model_runs() -> None:
     async with held() as (it, model):
-        ear, found = listener(it)
-        hear(ear, loud(1, 2))
+        detection, found = listener(it)
+        hear(detection, loud(1, 2))
         await until(lambda: model.batches)
         await asyncio.sleep(0)
         assert not found
@@ -145,8 +145,8 @@ async def test_the_loop_goes_on_while_the_model_runs() -> None:
 async def test_windows_of_one_call_come_in_order_and_one_in_a_batch() -> None:
     async with held() as (it, model):
         model.gate.set()
-        ear, found = listener(it)
-        hear(ear, [chunk for value in range(1, 21) for chunk in loud(value)])
+        detection, found = listener(it)
+        hear(detection, [chunk for value in range(1, 21) for chunk in loud(value)])
         await until(lambda: len(found) == 20 * CHUNK_SAMPLES // WINDOW)
         assert set(model.batches) == {1}
         assert found == [max(1, -(-number * WINDOW // CHUNK_SAMPLES)) for number in range(1, 13)]
@@ -158,28 +158,28 @@ async def test_how_far_behind_an_ear_is_says_which_chunks_a_probability_is_about
         found: list[tuple[int, int]] = []
 
         def told(probability: float) -> None:
-            window_ends = len(heard) * CHUNK_SAMPLES - ear.behind
+            window_ends = len(heard) * CHUNK_SAMPLES - detection.behind
             found.append((round(probability), -(-window_ends // CHUNK_SAMPLES)))
 
-        ear = it.open(told)
+        detection = it.open(told)
         for number in range(1, 91):
             heard.append(number)
-            ear.hear(loud(number)[0])
+            detection.hear(loud(number)[0])
             if number == 4:
                 await until(lambda: model.batches)
         model.gate.set()
         await until(lambda: len(found) == 90 * CHUNK_SAMPLES // WINDOW)
         assert all(loudest == last for loudest, last in found)
-        assert ear.behind == 90 * CHUNK_SAMPLES % WINDOW
+        assert detection.behind == 90 * CHUNK_SAMPLES % WINDOW
 
 
 async def test_who_is_far_behind_loses_the_oldest() -> None:
     async with held() as (it, model):
-        ear, found = listener(it)
-        hear(ear, loud(1, 2))
+        detection, found = listener(it)
+        hear(detection, loud(1, 2))
         await until(lambda: model.batches)
-        hear(ear, loud(2, 200))
-        hear(ear, loud(3, 50))
+        hear(detection, loud(2, 200))
+        hear(detection, loud(3, 50))
         kept = it.dropped_windows
         assert kept == pytest.approx((250 - 104) * CHUNK_SAMPLES / WINDOW, abs=1.5)
         model.gate.set()
@@ -188,50 +188,50 @@ async def test_who_is_far_behind_loses_the_oldest() -> None:
         assert found[0] == 1
         assert sorted(found) == found
         assert found[-1] == 3
-        hear(ear, loud(4, 8))
+        hear(detection, loud(4, 8))
         await until(lambda: len(found) == 260 * CHUNK_SAMPLES // WINDOW - kept)
         assert found[-4:] == [4] * 4
 
 
 async def test_a_reset_drops_what_was_heard_and_what_runs() -> None:
     async with held() as (it, model):
-        (ear, found), (other, others) = listener(it), listener(it)
-        hear(ear, loud(1, 10))
+        (detection, found), (other, others) = listener(it), listener(it)
+        hear(detection, loud(1, 10))
         hear(other, loud(1, 2))
         await until(lambda: model.batches == [2])
-        ear.reset()
-        hear(ear, loud(2, 2))
+        detection.reset()
+        hear(detection, loud(2, 2))
         model.gate.set()
         await until(lambda: found)
         assert found == [2]
         assert others == [1]
-        assert it._state[0, ear._slot, 0] == 1  # of one window, not of two
+        assert it._state[0, detection._slot, 0] == 1  # of one window, not of two
 
 
 async def test_a_reset_ear_hears_as_a_new_one() -> None:
     async with detector() as it:
         sound = noise(CHUNK_SAMPLES * 8)
         found: list[float] = []
-        ear = it.open(found.append)
+        detection = it.open(found.append)
         for length in (5, 10):
-            hear(ear, list(chunks(sound)))
+            hear(detection, list(chunks(sound)))
             await until(lambda length=length: len(found) == length)
-            ear.reset()
+            detection.reset()
         assert found[:5] == pytest.approx(found[5:], abs=1e-6)
         assert found[:5] == pytest.approx(alone(sound), abs=1e-3)
 
 
 async def test_a_closed_ear_is_silent_and_its_place_is_clean_for_the_next() -> None:
     async with held() as (it, model):
-        ear, found = listener(it)
-        hear(ear, loud(1, 10))
+        detection, found = listener(it)
+        hear(detection, loud(1, 10))
         await until(lambda: model.batches)
-        ear.close()
-        ear.close()
+        detection.close()
+        detection.close()
         next_ear, next_found = listener(it)
         assert next_ear._slot >= 0
-        hear(ear, loud(5, 10))
-        ear.reset()
+        hear(detection, loud(5, 10))
+        detection.reset()
         hear(next_ear, loud(2, 2))
         model.gate.set()
         await until(lambda: next_found)
@@ -241,12 +241,12 @@ async def test_a_closed_ear_is_silent_and_its_place_is_clean_for_the_next() -> N
 async def test_an_ear_may_close_another_from_its_callback() -> None:
     async with held() as (it, model):
         found: list[float] = []
-        ears: list[Ear] = []
-        ears.append(it.open(lambda probability: ears[1].close()))
-        ears.append(it.open(found.append))
+        detections: list[Detection] = []
+        detections.append(it.open(lambda probability: detections[1].close()))
+        detections.append(it.open(found.append))
         third, thirds = listener(it)
-        for ear in (*ears, third):
-            hear(ear, loud(1, 2))
+        for detection in (*detections, third):
+            hear(detection, loud(1, 2))
         model.gate.set()
         await until(lambda: thirds)
         assert not found
@@ -257,8 +257,8 @@ async def test_one_call_s_failure_is_not_the_others(caplog: pytest.LogCaptureFix
         model.gate.set()
         bad = it.open(lambda probability: 1 / 0)  # type: ignore[arg-type, return-value]
         good, found = listener(it)
-        for ear in (bad, good):
-            hear(ear, loud(1, 4))
+        for detection in (bad, good):
+            hear(detection, loud(1, 4))
         await until(lambda: len(found) == 2)
         assert "ZeroDivisionError" in caplog.text
 
@@ -268,12 +268,12 @@ async def test_a_failing_model_is_told_once_and_is_asked_again(caplog: pytest.Lo
     async with held() as (it, model):
         model.gate.set()
         model.error = RuntimeError("secret words")
-        ear, found = listener(it)
-        hear(ear, loud(1, 8))
+        detection, found = listener(it)
+        hear(detection, loud(1, 8))
         await until(lambda: len(model.batches) == 5)
         assert not found
         model.error = None
-        hear(ear, loud(2, 8))
+        hear(detection, loud(2, 8))
         await until(lambda: len(found) == 5)
         assert caplog.text.count("voice is not detected: RuntimeError") == 1
         assert "secret" not in caplog.text
@@ -282,12 +282,12 @@ async def test_a_failing_model_is_told_once_and_is_asked_again(caplog: pytest.Lo
 async def test_closing_ends_the_thread_and_delivers_nothing_more() -> None:
     before = threading.active_count()
     async with held() as (it, model):
-        ear, found = listener(it)
-        hear(ear, loud(1, 10))
+        detection, found = listener(it)
+        hear(detection, loud(1, 10))
         await until(lambda: model.batches)
         asyncio.get_running_loop().call_later(0.01, model.gate.set)
         await it.close()
-        hear(ear, loud(1, 10))
+        hear(detection, loud(1, 10))
         await asyncio.sleep(0.02)
         assert not found
         assert not it._worker.is_alive()

@@ -14,7 +14,7 @@ from tests.voice._line import FakeEar
 from pinecall_run.audio.chunk import SILENCE
 from pinecall_run.providers.contracts import Heard, ProviderError, Transcript, TurnSignal
 from pinecall_run.voice import listening
-from pinecall_run.voice.listening import Listener, Recognizer
+from pinecall_run.voice.listening import Ear, Listener
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +26,8 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 async def heard_by(*ears: FakeEar) -> AsyncIterator[tuple[Listener, list[Heard], list[tuple[str, ...]]]]:
     heard: list[Heard] = []
     failures: list[tuple[str, ...]] = []
-    recognizers = [Recognizer(f"ear{number}", ear) for number, ear in enumerate(ears, 1)]
-    listener = Listener(recognizers, heard.append, lambda *what: failures.append(what))
+    named = [Ear(f"ear{number}", ear) for number, ear in enumerate(ears, 1)]
+    listener = Listener(named, heard.append, lambda *what: failures.append(what))
     task = asyncio.create_task(listener.run())
     await settle()
     try:

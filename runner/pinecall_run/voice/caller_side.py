@@ -16,7 +16,7 @@ from pinecall_run.turns.rules import TurnRules
 from pinecall_run.turns.transitions import State
 from pinecall_run.voice.agent_side import AgentSide
 from pinecall_run.voice.call_core import CallCore
-from pinecall_run.voice.detector import Ear
+from pinecall_run.voice.detector import Detection
 from pinecall_run.voice.listening import Listener
 from pinecall_run.voice.turn_times import TurnTimes
 from pinecall_run.wire import events, speech_events
@@ -77,7 +77,7 @@ class CallerSide:
         """The id of the message that a reply would answer now."""
         self.agent: AgentSide
         self.listener: Listener
-        self.ear: Ear
+        self.detection: Detection
         self.judge: Judge | None = None
         self._judged = 0
         """The turn that the judge was told of last."""
@@ -87,7 +87,7 @@ class CallerSide:
     def hear(self, chunk: Samples) -> None:
         """20 ms of the caller."""
         self._recent.append(chunk)
-        self.ear.hear(chunk)
+        self.detection.hear(chunk)
         if self.judge is not None:
             self.judge.hear(chunk)
         self.listener.hear(chunk)
@@ -172,7 +172,7 @@ class CallerSide:
 
     def _volume(self) -> float:
         """How loud the window is that the detector speaks of, with what was before it."""
-        end = max(len(self._recent) - self.ear.behind // CHUNK_SAMPLES, 1)
+        end = max(len(self._recent) - self.detection.behind // CHUNK_SAMPLES, 1)
         return loudest(list(islice(self._recent, max(end - RECENT, 0), end)))
 
     def _epoch(self) -> float:

@@ -15,12 +15,12 @@ from pinecall_run.audio.chunk import CHUNK_SAMPLES, Samples
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.silero import CONTEXT, STATE, WINDOW, DetectorError, Floats, Silero
 
-__all__ = ["WINDOW", "Detector", "DetectorError", "Ear"]
+__all__ = ["WINDOW", "Detection", "Detector", "DetectorError"]
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
 _CHUNKS, _WINDOWS = 104, 65
-"""What an ear may be behind, 2.08 s: so many chunks are so many windows, and none of either wraps."""
+"""What a place may be behind, 2.08 s: so many chunks are so many windows, and none of either wraps."""
 _BEHIND = _CHUNKS * CHUNK_SAMPLES
 _SPACING = 0.008
 """Seconds from the start of a batch to that of the next. A call alone never waits: its windows are further apart.
@@ -28,8 +28,8 @@ Many share a batch, which halves the processor time of each; none is reported la
 _FIRST_SLOTS = 16
 
 
-class Ear:
-    """The detector's ear in one call. Made by :meth:`Detector.open`; used on its event loop."""
+class Detection:
+    """The place of one call in the detector. Made by :meth:`Detector.open`; used on its event loop."""
 
     __slots__ = ("_detector", "_heard", "_is_awaited", "_is_ready", "_on_probability", "_slot", "_taken")
 
@@ -98,9 +98,9 @@ class Ear:
 
 
 class _Batch(NamedTuple):
-    """A window of each of some ears, the slots that they had, and the model's two inputs."""
+    """A window of each of some places, the slots that they had, and the model's two inputs."""
 
-    ears: list[Ear]
+    places: list[Detection]
     slots: list[int]
     sound: Floats
     state: Floats
@@ -109,9 +109,8 @@ class _Batch(NamedTuple):
 class Detector:
     """One for each process. Probabilities are delivered on the event loop, in order, one for each 512 samples.
 
-    Each ear has a slot, which is a row in arrays for all: a batch is gathered from the rows of those ears that have a
-    window, and its state goes back to them. All arrays belong to the loop but the batch, which is the worker's while it
-    runs.
+    Each place has a slot, which is a row in arrays for all: a batch is gathered from the rows of those that have a window,
+    and its state goes back to them. All arrays belong to the loop but the batch, which is the worker's while it runs.
 
     Raises:
         DetectorError: the runtime or the model is not installed.
@@ -122,7 +121,7 @@ class Detector:
         """Windows that were never looked at, because the machine was too slow."""
         self._model = Silero()
         self._loop = asyncio.get_running_loop()
-        self._ready: list[Ear] = []
+        self._ready: list[Detection] = []
         self._free: list[int] = []
         self._is_running = False
         self._timer: asyncio.TimerHandle | None = None
@@ -137,11 +136,11 @@ class Detector:
         self._worker = Thread(target=self._work, name="voice-detector", daemon=True)
         self._worker.start()
 
-    def open(self, on_probability: Callable[[float], None]) -> Ear:
-        """An ear for one call; ``on_probability`` must be quick."""
+    def open(self, on_probability: Callable[[float], None]) -> Detection:
+        """A place for one call; ``on_probability`` must be quick."""
         if not self._free:
             self._grow(len(self._sound))
-        return Ear(self, self._free.pop(), on_probability)
+        return Detection(self, self._free.pop(), on_probability)
 
     async def close(self) -> None:
         """Deliver nothing more, and end the thread."""
@@ -166,25 +165,29 @@ class Detector:
         self._state[:, slot] = 0
 
     def _wake(self) -> None:
-        """Start a batch as soon as may be: with all ears that get a window in this turn of the loop."""
+        """Start a batch as soon as may be: with all places that get a window in this turn of the loop."""
         if not (self._timer or self._is_running or self._is_closed):
             self._timer = self._loop.call_at(self._started + _SPACING, self._start)
 
     def _start(self) -> None:
         self._timer, self._started = None, self._loop.time()
-        ears = [ear for ear in self._ready if ear._has_window]  # the others were reset or closed
-        for ear in self._ready:
-            ear._is_ready = False
+        places = [place for place in self._ready if place._has_window]  # the others were reset or closed
+        for place in self._ready:
+            place._is_ready = False
         self._ready.clear()
-        if not ears:
+        if not places:
             return
-        slots = [ear._slot for ear in ears]
-        sound = self._batch[: len(ears)]
+        slots = [place._slot for place in places]
+        sound = self._batch[: len(places)]
         sound[:, :CONTEXT] = self._context[slots]
-        np.divide(self._windows[slots, [ear._take() for ear in ears]], np.float32(32_767), out=sound[:, CONTEXT:])
+        np.divide(
+            self._windows[slots, [place._take() for place in places]],
+            np.float32(32_767),
+            out=sound[:, CONTEXT:],
+        )
         self._context[slots] = sound[:, WINDOW:]
         self._is_running = True
-        self._batches.put(_Batch(ears, slots, sound, self._state.take(slots, axis=1)))
+        self._batches.put(_Batch(places, slots, sound, self._state.take(slots, axis=1)))
 
     def _work(self) -> None:
         """The thread."""
@@ -208,32 +211,32 @@ class Detector:
         else:
             self._is_failing = False
             probabilities, state = result
-            wanted = [at for at, ear in enumerate(batch.ears) if ear._is_awaited]
+            wanted = [at for at, place in enumerate(batch.places) if place._is_awaited]
             self._state[:, [batch.slots[at] for at in wanted]] = state[:, wanted]
-            self._deliver(batch.ears, probabilities.tolist())
-        self._list_again(batch.ears)
+            self._deliver(batch.places, probabilities.tolist())
+        self._list_again(batch.places)
 
     def _fail(self, batch: _Batch, error: Exception) -> None:
         if not self._is_failing:  # the first of a row
             _LOG.error("voice is not detected: %s", described(error))
         self._is_failing = True
-        for ear in batch.ears:
-            ear._is_awaited = False
+        for place in batch.places:
+            place._is_awaited = False
 
-    def _deliver(self, ears: list[Ear], probabilities: list[float]) -> None:
-        for ear, probability in zip(ears, probabilities, strict=True):
-            if ear._is_awaited:  # one before it may have closed it
-                ear._is_awaited = False
+    def _deliver(self, places: list[Detection], probabilities: list[float]) -> None:
+        for place, probability in zip(places, probabilities, strict=True):
+            if place._is_awaited:  # one before it may have closed it
+                place._is_awaited = False
                 try:
-                    ear._on_probability(probability)
+                    place._on_probability(probability)
                 except Exception as error:  # noqa: BLE001 - one call's failure is not the others'
                     _LOG.error("what the detector found could not be taken: %s", described(error))
 
-    def _list_again(self, ears: list[Ear]) -> None:
+    def _list_again(self, places: list[Detection]) -> None:
         """Those that are behind have a window for the next batch, too."""
-        for ear in ears:
-            if ear._has_window and not ear._is_ready:
-                ear._is_ready = True
-                self._ready.append(ear)
+        for place in places:
+            if place._has_window and not place._is_ready:
+                place._is_ready = True
+                self._ready.append(place)
         if self._ready:
             self._wake()

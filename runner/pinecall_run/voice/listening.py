@@ -24,7 +24,7 @@ one; the last of all is asked for as long as the call lasts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recognizer:
+class Ear:
     """A vendor's speech to text, ready to be opened."""
 
     provider: str
@@ -38,7 +38,7 @@ OnFailure = Callable[[str, str, str], None]
 class Listener:
     """The ears of one call, one open at a time. ``on_heard`` is told what was understood."""
 
-    def __init__(self, ears: Sequence[Recognizer], on_heard: Callable[[Heard], None], on_failure: OnFailure) -> None:
+    def __init__(self, ears: Sequence[Ear], on_heard: Callable[[Heard], None], on_failure: OnFailure) -> None:
         self._ears = list(ears)
         self._on_heard = on_heard
         self._on_failure = on_failure
@@ -76,7 +76,7 @@ class Listener:
                 self._on_failure(ear.provider, reason, "")
             await asyncio.sleep(PAUSES[min(failures, len(PAUSES)) - 1])
 
-    async def _listen(self, ear: Recognizer) -> str:
+    async def _listen(self, ear: Ear) -> str:
         """Hear by one vendor until it fails; why it did."""
         stream: HearingStream | None = None
         try:

@@ -86,7 +86,7 @@ class SpokenCall:
         )
         self._caller.agent = self._agent
         self._caller.listener = self._listener = self._new_listener()
-        self._caller.ear = equipment.detector.open(self._caller.on_probability)
+        self._caller.detection = equipment.detector.open(self._caller.on_probability)
         self._page = PageActions(self)
         self._ambience = Ambience(self._mixer, self._core.configuration)
         self._loudness = Loudness.asked_for(self._core)
@@ -210,7 +210,7 @@ class SpokenCall:
             self.end("error")
 
     async def _close(self) -> None:
-        self._caller.ear.close()
+        self._caller.detection.close()
         if self._caller.judge is not None:
             self._caller.judge.close()
         await self._agent.close()

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pinecall_run.providers.contracts import ProviderError, SpeechSpec
 from pinecall_run.providers.speech_catalogue import open_stt, open_tts, parse_stt, parse_voice
 from pinecall_run.voice.call_core import explained
-from pinecall_run.voice.listening import Recognizer
+from pinecall_run.voice.listening import Ear
 from pinecall_run.voice.speaking import Voice
 
 _T = TypeVar("_T")
@@ -29,7 +29,7 @@ _OFFLINE = {
 class Stages:
     """Those that can be used, the first one first. ``notes`` has a sentence for each that was passed over."""
 
-    ears: Sequence[Recognizer]
+    ears: Sequence[Ear]
     voices: Sequence[Voice]
     notes: Sequence[str]
 
@@ -53,7 +53,7 @@ def open_stages(configuration: Mapping[str, Any], environ: Mapping[str, str]) ->
     notes = [*_notes("stt", deaf, ears[0][0]), *_notes("voice", mute, voices[0][0])]
     offline = _OFFLINE.get((ears[0][0] == "local", voices[0][0] == "local"))
     notes += [offline] if offline else []
-    return Stages([Recognizer(name, stt) for name, stt in ears], [Voice(name, tts) for name, tts in voices], notes)
+    return Stages([Ear(name, stt) for name, stt in ears], [Voice(name, tts) for name, tts in voices], notes)
 
 
 def _opened(
