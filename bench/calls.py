@@ -30,8 +30,10 @@ HERE = Path(__file__).parent
 PEERS = Path(os.environ.get("PEERS") or HERE.parent / ".peers")
 """Where ``make bench-peers`` installs them."""
 
-STEPS = {"ours": (20, 40, 60, 80, 100), "pipecat": (8, 10, 12, 16), "livekit": (20, 30, 40)}
+STEPS = {"ours": (40, 60, 80, 100, 120, 140), "pipecat": (10, 12, 14, 16, 18, 20), "livekit": (15, 20, 25, 30, 40)}
 LATE_MS = 20.0
+TRIES = 2
+"""For every step of every side: whatever else a machine does now and then is not the engine's."""
 WHOLE = 0.9
 """Of what is due, within the grain of a few turns."""
 
@@ -75,7 +77,11 @@ def _climb(name: str, clip: Path, steps: tuple[int, ...], seconds: float) -> dic
     if name != "ours" and not (PEERS / name).is_dir():
         return "not installed: make bench-peers"
     ran: list[dict[str, Any]] = []
-    for calls in steps:
+    for calls in (calls for calls in steps for _ in range(TRIES)):
+        if ran and ran[-1]["calls"] == calls and _well(ran[-1]):
+            continue
+        if ran and ran[-1]["calls"] != calls and not _well(ran[-1]):
+            break
         order = Order(clip, calls, seconds, SERVER)
         try:
             ran.append(_ours(order) if name == "ours" else peer(name, f"{name}_calls", order))
@@ -84,8 +90,6 @@ def _climb(name: str, clip: Path, steps: tuple[int, ...], seconds: float) -> dic
                 return f"{type(error).__name__}: {error}"
             break
         ran[-1]["is_valid"] = _is_valid(ran[-1])
-        if not _well(ran[-1]):
-            break
     well = [step["calls"] for step in ran if _well(step)]
     return {"calls_per_core": max(well, default=0), "is_top_step": well[-1:] == [steps[-1]], "steps": ran}
 

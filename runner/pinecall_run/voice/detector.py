@@ -109,11 +109,8 @@ class _Batch(NamedTuple):
 class Detector:
     """One for each process. Probabilities are delivered on the event loop, in order, one for each 512 samples.
 
-    Each place has a slot, a row in arrays for all: a batch is gathered from the rows of those that have a window, and its
-    state goes back to them. All arrays belong to the loop but the batch, which is the worker's while it runs.
-
-    Raises:
-        DetectorError: the runtime or the model is not installed.
+    Each place has a slot, a row in arrays for all: a batch is gathered from the rows of those that have a window, and
+    its state goes back to them. All arrays belong to the loop but the batch, which is the worker's while it runs.
     """
 
     def __init__(self) -> None:
