@@ -40,7 +40,8 @@ def heard_status(sound: Samples, order: str, item: str) -> str:
     """Which of the statuses an answer holds, by an ear to which each is as probable as the others."""
     from pocketsphinx import Decoder  # type: ignore[import-untyped]
 
-    decoder = Decoder(loglevel="FATAL", bestpath=False)
+    # Beams as wide as can be: the voice of espeak flutters, and a sentence that is given up in its middle is none.
+    decoder = Decoder(loglevel="FATAL", bestpath=False, beam=1e-100, pbeam=1e-100, wbeam=1e-80)
     sentence = f"order [o r] d {order} the {item} is ({' | '.join(STATUSES)}) and should arrive on (tuesday | thursday)"
     decoder.add_jsgf_string("answer", f"#JSGF V1.0; grammar answer; public <answer> = {sentence};")
     decoder.activate_search("answer")
