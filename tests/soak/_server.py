@@ -37,6 +37,7 @@ class _Errors(logging.Handler):
 
 def state() -> dict[str, Any]:
     """What must stay flat in this process."""
+    gc.collect()
     return {
         "memory_mb": int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6,
         "tasks": len(asyncio.all_tasks()),
