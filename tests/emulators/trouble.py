@@ -15,8 +15,8 @@ from typing import Literal
 
 Kind = Literal["refuse", "hang", "close", "drop", "stall", "garbage", "error"]
 """``refuse``: an HTTP status in place of an answer or an upgrade. ``hang``: the connection is taken and nothing is ever
-said on it. ``close``: a WebSocket is closed with ``code`` and ``reason``, an HTTP answer ends too early. ``drop``: the
-connection is reset. ``stall``: it stays open, reads, and says nothing more. ``garbage``: something that is no message of
+said on it. ``close``: a WebSocket is closed with ``code`` and ``reason``, an HTTP answer ends too early. ``drop``:
+the connection is reset. ``stall``: it stays open, reads, and says nothing more. ``garbage``: what is no message of
 the vendor's. ``error``: the vendor's own error message, with ``code`` and ``reason`` where it has such."""
 
 
