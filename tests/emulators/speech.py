@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from pinecall_run.audio.chunk import Samples
-from pinecall_run.providers import speech_catalogue
 from pinecall_run.providers.contracts import Audio, Heard, SpeechSpec, Spoken, Transcript
+from pinecall_run.providers.opening import registered
 
 SAID = "Where is my order?"
 NAME = "emulated"
@@ -77,10 +77,5 @@ def open_tts(spec: SpeechSpec, environ: Mapping[str, str]) -> Voice:
 @contextmanager
 def emulated() -> Iterator[None]:
     """Within it the catalogue knows them."""
-    for modules in speech_catalogue._MODULES.values():
-        modules[NAME] = __name__
-    try:
+    with registered(__name__, ("stt", NAME), ("voice", NAME)):
         yield
-    finally:
-        for modules in speech_catalogue._MODULES.values():
-            del modules[NAME]

@@ -7,11 +7,8 @@ from typing import Any
 
 import pytest
 
-from pinecall_run.config.vendors import STT, VOICE
-from pinecall_run.providers import speech_catalogue
 from pinecall_run.providers.contracts import ProviderError, SpeechSpec
 from pinecall_run.providers.speech_catalogue import (
-    close_speech,
     open_stt,
     open_tts,
     parse_stt,
@@ -108,17 +105,11 @@ def test_what_is_no_such_value_is_refused(written: Any, message: str) -> None:
         parse_stt(written, "en")
 
 
-def test_every_vendor_that_a_project_may_name_is_known() -> None:
-    """The tables are two because a project is checked without the server's code."""
-    assert speech_catalogue._ELSEWHERE["voice"] == VOICE.vendors - {"local"}
-    assert speech_catalogue._ELSEWHERE["stt"] == STT.vendors - {"local", "flux"}
-
-
 def test_what_cannot_be_opened_says_why_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ProviderError, match="cartesia is not served here") as raised:
         open_tts(SpeechSpec("cartesia"), {})
     assert raised.value.hint == "served: local"
-    with pytest.raises(ProviderError, match="no stt provider `acme`"):
+    with pytest.raises(ProviderError, match="no speech-to-text provider `acme`"):
         open_stt(SpeechSpec("acme"), {})
     for module in ("local_voice", "local_ear", "_espeak"):
         monkeypatch.delitem(sys.modules, f"pinecall_run.providers.{module}", raising=False)
@@ -128,9 +119,3 @@ def test_what_cannot_be_opened_says_why_and_what_to_do(monkeypatch: pytest.Monke
         with pytest.raises(ProviderError, match="provider local is not installed") as raised:
             opener(SpeechSpec("local", language="en"), {})
         assert raised.value.hint == "install it with: pip install 'pinecall-run[local]'"
-
-
-async def test_closing_what_was_never_opened_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("local_voice", "local_ear"):
-        monkeypatch.delitem(sys.modules, f"pinecall_run.providers.{module}", raising=False)
-    await close_speech()

@@ -18,7 +18,7 @@ from tests.emulators.speech import emulated
 from tests.voice._stage import KEY
 
 from pinecall_run.voice.app import Settings
-from pinecall_run.voice.serving import listen, serve
+from pinecall_run.voice.serving import listen, serve, spare_the_collector
 
 EVERY_SECONDS = 2.0
 
@@ -64,6 +64,7 @@ async def main() -> None:
     asyncio.get_running_loop().set_exception_handler(lambda _, context: logging.error(context["message"]))
     listening = listen("127.0.0.1", [0])
     stop, ready = asyncio.Event(), asyncio.Event()
+    spare_the_collector()
     serving = asyncio.create_task(serve(Settings(KEY, open_on_loopback=True), listening, stop, ready.set))
     await ready.wait()
     _tell(address=listening.url.removeprefix("http://"))

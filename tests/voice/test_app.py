@@ -73,13 +73,13 @@ async def test_the_lifespan_sweeps_and_closes(monkeypatch: pytest.MonkeyPatch) -
     async def close() -> None:
         closed.set()
 
-    async def close_models() -> None:
+    async def close_providers() -> None:
         assert closed.is_set()
         models_closed.set()
 
     models_closed = asyncio.Event()
     monkeypatch.setattr(ours.state.hub, "close", close)
-    monkeypatch.setattr(module, "close_models", close_models)
+    monkeypatch.setattr(module, "close_providers", close_providers)
     async with ours.router.lifespan_context(ours):
         async with asyncio.timeout(PATIENCE):
             await swept.wait()

@@ -41,7 +41,7 @@ def test_where_nobody_can_hear_each_of_them_says_what_to_do(monkeypatch: pytest.
     with pytest.raises(ProviderError) as raised:
         open_stages({"stt": ["deepgram-flux", "local"]}, {})
     assert str(raised.value) == (
-        "deepgram-flux is not served here (served: local); the stt provider local is not installed "
+        "deepgram-flux is not served here (served: local); the speech-to-text provider local is not installed "
         "(install it with: pip install 'pinecall-run[local]')"
     )
 

@@ -16,7 +16,7 @@ import click
 from pinecall_run.cli._log import Format, Log, log_format_option, log_modules_to
 from pinecall_run.voice.app import Settings
 from pinecall_run.voice.ice_servers import BadIceServersError, read_ice_servers
-from pinecall_run.voice.serving import Listening, listen, serve
+from pinecall_run.voice.serving import Listening, listen, serve, spare_the_collector
 
 ICE_SERVERS = "PINECALL_ICE_SERVERS"
 """The variable with STUN and TURN servers, as JSON. None are used that it does not name."""
@@ -82,6 +82,7 @@ async def _until_signal(settings: Settings, listening: Listening, on_ready: Call
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    spare_the_collector()
     await serve(settings, listening, stop, on_ready)
 
 
@@ -116,4 +117,5 @@ async def _until_end_of_input(settings: Settings, listening: Listening, ready: C
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C is the parent's to handle
     loop.add_reader(sys.stdin.fileno(), lambda: stop.set() if not os.read(sys.stdin.fileno(), 1024) else None)
+    spare_the_collector()
     await serve(settings, listening, stop, ready)

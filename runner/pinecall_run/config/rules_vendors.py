@@ -8,9 +8,10 @@ from typing import Any
 
 from pinecall_run.config.model import DEFAULT_MODEL
 from pinecall_run.config.rule_context import RuleContext, Subject
-from pinecall_run.config.vendors import MODEL, PRODUCTS, STT, VOICE, Named, Stage, hearing, hears, named
+from pinecall_run.config.vendors import MODEL, PRODUCTS, STT, VOICE, Stage, hearing, hears, named
 from pinecall_run.source.diagnostic import Fix, Label, Route, Severity
 from pinecall_run.source.suggest import closest, listed, surely
+from pinecall_run.vendors.naming import Named
 
 _SPOKEN = frozenset(("phone", "sip", "webrtc"))
 _EMBEDDED_SPOKEN = frozenset(("webrtc",))

@@ -1,4 +1,4 @@
-"""What is known of vendors, as plain data: who offers which stage of a call, what they hear, and how they are written.
+"""What rules ask about vendors: what speech to text hears, and how a vendor is written.
 
 Sources: the vocabularies of the client protocol (voice, STT and LLM providers and their options; who decides about
 turns); for languages the vendors' own pages, read in November 2026: https://developers.deepgram.com/docs/models-languages-overview,
@@ -13,7 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+from pinecall_run.vendors.naming import Named, split
+from pinecall_run.vendors.table import known, served
 
 Key = Literal["model", "voice", "stt"]
 
@@ -35,30 +38,24 @@ MODEL = Stage(
     "model",
     "model",
     "write provider:model, such as openai:gpt-4.1-mini, or scripted:FILE",
-    frozenset(
-        ("anthropic", "cerebras", "deepseek", "google", "groq", "mistral", "openai", "openrouter", "pinecall",
-         "scripted", "xai")
-    ),
-    embedded=frozenset(("openai", "scripted")),
+    known("model"),
+    embedded=served("model"),
     is_needed=True,
-)  # fmt: skip
+)
 VOICE = Stage(
     "voice",
     "voice",
     "write provider:voice-id, such as elevenlabs:EXAVITQu4vr4xnSDxMaL, provider/alias, or local",
-    frozenset(("cartesia", "elevenlabs", "local", "polly", "rime", "soniox", "xai")),
-    embedded=frozenset(("local",)),
+    known("voice"),
+    embedded=served("voice"),
 )
 STT = Stage(
     "stt",
     "speech-to-text",
     "write provider, provider/model or provider:model:language, such as deepgram:nova-3:es",
-    frozenset(
-        ("assemblyai", "cartesia", "deepgram", "deepgram-flux", "elevenlabs", "flux", "gladia", "local", "soniox",
-         "transcribe", "xai")
-    ),
-    embedded=frozenset(("local",)),
-)  # fmt: skip
+    known("stt") | {"flux"},
+    embedded=served("stt"),
+)
 
 PRODUCTS = {
     "11labs": "elevenlabs",
@@ -69,14 +66,6 @@ PRODUCTS = {
     "nova": "deepgram",
 }
 """What people write in place of a vendor's name."""
-
-
-class Named(NamedTuple):
-    """A vendor, what of theirs is meant, and for speech to text perhaps a language; empty where nothing is said."""
-
-    provider: str
-    name: str = ""
-    language: str = ""
 
 
 def named(key: Key, written: str | Mapping[str, Any]) -> Named | None:
@@ -99,38 +88,27 @@ def _in_mapping(key: Key, written: Mapping[str, Any]) -> Named | None:
     if key == "model" and not name:
         return None
     if key == "model" and provider == name:  # a spelling of old clients, which the server takes for the bare name
-        return split_model(name)
+        return _model(name)
     return Named(provider, name, str(written.get("language") or ""))
 
 
-def split_model(text: str) -> Named | None:
-    """``provider/model``, ``provider:model``, or a bare name of OpenAI's, by the first separator.
-
-    The rule is that of the voice server (``providers/catalogue.py``); a test holds the two together.
-    """
-    for separator in ("/", ":"):
-        provider, found, model = text.partition(separator)
-        if found and provider and model and not ("/" in provider or ":" in provider or provider == "ft"):
-            return Named(provider, model)
+def _model(text: str) -> Named | None:
+    found = split("model", text)
     is_cut = text[:1] in ("/", ":") or text[-1:] in ("/", ":") or not text
-    return None if is_cut else Named("openai", text)
+    return None if is_cut and found.name == text else found
 
 
-def _split_voice(text: str) -> Named | None:
-    separator = next((char for char in text if char in "/:"), "")
-    provider, _, name = text.partition(separator) if separator else (text, "", "")
-    return Named(provider, name) if name or text == "local" else None
+def _voice(text: str) -> Named | None:
+    found = split("voice", text)
+    return found if found.name or text == "local" else None
 
 
-def _split_stt(text: str) -> Named | None:
-    provider, found, name = text.partition("/")
-    if found:
-        return Named(provider, name) if name else None
-    parts = text.split(":")
-    return Named(*parts) if len(parts) <= 3 and parts[-1] else None
+def _stt(text: str) -> Named | None:
+    is_cut = text[-1:] in ("/", ":") or (text.count(":") > 2 and "/" not in text.partition(":")[0])
+    return None if is_cut else split("stt", text)
 
 
-_SPLITS = {"model": split_model, "voice": _split_voice, "stt": _split_stt}
+_SPLITS = {"model": _model, "voice": _voice, "stt": _stt}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,19 @@
-"""Which language models there are, and how the wire names them."""
+"""Which language model the wire names."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any
 
 from pinecall_run.providers.contracts import LanguageModel, ModelSpec, ProviderError
+from pinecall_run.providers.opening import opened
+from pinecall_run.vendors.facts import COMMON
+from pinecall_run.vendors.naming import split
+from pinecall_run.vendors.table import known
 
 OpenModel = Callable[[ModelSpec, Mapping[str, str]], LanguageModel]
 """Makes an adapter, as :func:`open_model` does."""
 
-_MODELS: dict[str, str] = {
-    "openai": "pinecall_run.providers.openai_model",
-    "scripted": "pinecall_run.providers.scripted_model",
-}
-"""Provider to the module whose ``open_model(spec, environ)`` makes it; imported only when used. A module that keeps
-connections has an ``async close()`` too."""
-
-_EXTRAS = {"openai": "openai"}
-_NOT_OPTIONS = frozenset(("provider", "model", "enabled", "llm", "prompt"))
 _DEFAULT = ModelSpec("openai", "gpt-4.1-mini")
 
 
@@ -44,22 +37,15 @@ def parse_model(written: Any) -> ModelSpec | None:
     name = str(written.get("model") or written.get("llm") or "")
     named = _named(name) if name else _DEFAULT
     provider = str(written.get("provider") or "")
-    options = {key: value for key, value in written.items() if key not in _NOT_OPTIONS}
-    if provider in ("", named.provider) or (provider == name and provider not in _MODELS):
+    options = {key: value for key, value in written.items() if key not in COMMON["model"]}
+    if provider in ("", named.provider) or (provider == name and provider not in known("model")):
         return ModelSpec(named.provider, named.model, options)
     return ModelSpec(provider, name, options)
 
 
 def _named(name: str) -> ModelSpec:
-    """The first separator counts: models of some providers hold slashes and colons of their own.
-
-    ``ft`` is no provider but what OpenAI's names of fine-tuned models begin with.
-    """
-    for separator in ("/", ":"):
-        provider, found, model = name.partition(separator)
-        if found and provider and model and not ("/" in provider or ":" in provider or provider == "ft"):
-            return ModelSpec(provider, model)
-    return ModelSpec("openai", name)
+    found = split("model", name)
+    return ModelSpec(found.provider, found.name)
 
 
 def open_model(spec: ModelSpec, environ: Mapping[str, str]) -> LanguageModel:
@@ -68,23 +54,5 @@ def open_model(spec: ModelSpec, environ: Mapping[str, str]) -> LanguageModel:
     Raises:
         ProviderError: there is no such provider, its extra is not installed, or its key is missing.
     """
-    module = _MODELS.get(spec.provider)
-    if module is None:
-        raise ProviderError(f"there is no model provider `{spec.provider}`", f"known: {', '.join(sorted(_MODELS))}")
-    try:
-        opener: OpenModel = import_module(module).open_model
-    except ModuleNotFoundError as error:
-        extra = _EXTRAS.get(spec.provider)
-        if extra is None or (error.name or "").startswith("pinecall_run"):
-            raise
-        hint = f"install it with: pip install 'pinecall-run[{extra}]'"
-        raise ProviderError(f"the `{spec.provider}` provider is not installed", hint) from error
-    return opener(spec, environ)
-
-
-async def close_models() -> None:
-    """Close the connections that models of this event loop share."""
-    for name in _MODELS.values():
-        close = getattr(sys.modules.get(name), "close", None)
-        if close is not None:
-            await close()
+    model: LanguageModel = opened("model", spec, environ)
+    return model

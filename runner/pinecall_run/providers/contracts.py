@@ -47,22 +47,53 @@ class ToolRequest:
     arguments: str
 
 
-ModelPiece = Text | ToolRequest
+@dataclass(frozen=True, slots=True)
+class TokensUsed:
+    """What one answer took, as the vendor counts it; ``cached`` of the ``input`` were read from its cache."""
+
+    input: int
+    output: int
+    cached: int = 0
+
+
+ModelPiece = Text | ToolRequest | TokensUsed
+
+
+FailureKind = Literal[
+    "missing", "key", "credit", "request", "rate_limit", "unavailable", "network", "timeout", "garbage", "failed"
+]
+"""``missing``: there is no such provider, or its extra or key is not here. ``key``: refused (401, 403). ``credit``:
+none left (402). ``request``: what was asked for is wrong or unknown (other 4xx). ``rate_limit``: too much at once (429).
+``unavailable``: the vendor's fault (5xx). ``network``: it cannot be reached, or the connection broke. ``timeout``: it
+was silent. ``garbage``: it sent what is no message of its interface. ``failed``: anything else."""
+
+_LASTING = frozenset(("missing", "key", "credit", "request"))
 
 
 class ProviderError(Exception):
-    """A vendor failed. The message is one sentence with the vendor's words; ``hint`` says what to do."""
+    """A vendor failed. The message is one sentence with the vendor's words; ``hint`` says what to do.
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    ``retry_after``: after how many seconds the vendor says it may be asked again; 0 where it says nothing.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, kind: FailureKind = "failed", retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.hint = hint
+        self.kind = kind
+        self.retry_after = retry_after
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether asking again, as things are, is in vain."""
+        return self.kind in _LASTING
 
 
 class LanguageModel(Protocol):
     """Streams answers."""
 
     def stream(self, request: ModelRequest) -> AsyncIterator[ModelPiece]:
-        """The pieces of one answer: texts as they come, tool requests when they are complete.
+        """The pieces of one answer: texts as they come, tool requests when they are complete, and what it took (last,
+        where the vendor says so).
 
         Raises:
             ProviderError: the vendor refused or failed.

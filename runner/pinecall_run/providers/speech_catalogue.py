@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from importlib import import_module
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from pinecall_run.providers.contracts import ProviderError, SpeechSpec, SpeechToText, TextToSpeech
+from pinecall_run.providers.opening import opened
+from pinecall_run.vendors.naming import split
 
 Stage = Literal["stt", "voice"]
-Provider = TypeVar("Provider")
-
-_MODULES: dict[Stage, dict[str, str]] = {
-    "stt": {"local": "pinecall_run.providers.local_ear"},
-    "voice": {"local": "pinecall_run.providers.local_voice"},
-}
-"""Provider to the module whose ``open_stt(spec, environ)`` or ``open_tts(spec, environ)`` makes it; imported only when
-used. A module that shares something between conversations has an ``async close()`` too."""
-
-_EXTRAS = {"local": "local"}
-_ELSEWHERE: dict[Stage, frozenset[str]] = {
-    "stt": frozenset(
-        ("assemblyai", "cartesia", "deepgram", "deepgram-flux", "elevenlabs", "gladia", "soniox", "transcribe", "xai")
-    ),
-    "voice": frozenset(("cartesia", "elevenlabs", "polly", "rime", "soniox", "xai")),
-}
-"""Vendors that the protocol names, whether they are served or not."""
 
 _FLUX, _FLUX_EN, _FLUX_MULTI = "deepgram-flux", "flux-general-en", "flux-general-multi"
 _FLUXES = {
@@ -75,15 +58,10 @@ def _parse(stage: Stage, written: Any, language: str) -> list[SpeechSpec]:
 
 
 def _split(stage: Stage, text: str) -> tuple[str, str, str]:
-    """Provider, name and language. The first separator counts; only ears have a language after a second colon."""
-    at = next((index for index, character in enumerate(text) if character in "/:"), len(text))
-    provider, separator, name = text[:at].strip().lower(), text[at : at + 1], text[at + 1 :].strip()
-    if not provider:
+    found = split(stage, text)
+    if not found.provider:
         raise ProviderError(f"`{stage}` names no provider", "write `provider/name`, such as local")
-    if stage == "stt" and separator == ":":
-        name, _, rest = name.partition(":")
-        return provider, name, rest.partition(":")[0]
-    return provider, name, ""
+    return found
 
 
 def _flux(spec: SpeechSpec) -> SpeechSpec:
@@ -101,36 +79,11 @@ def open_stt(spec: SpeechSpec, environ: Mapping[str, str]) -> SpeechToText:
     Raises:
         ProviderError: there is no such provider here, its extra is not installed, its key is missing, or it refuses.
     """
-    ear: SpeechToText = _opened("stt", "open_stt", spec, environ)
+    ear: SpeechToText = opened("stt", spec, environ)
     return ear
 
 
 def open_tts(spec: SpeechSpec, environ: Mapping[str, str]) -> TextToSpeech:
     """A voice for ``spec``, as :func:`open_stt` gives an ear."""
-    voice: TextToSpeech = _opened("voice", "open_tts", spec, environ)
+    voice: TextToSpeech = opened("voice", spec, environ)
     return voice
-
-
-def _opened(stage: Stage, opener: str, spec: SpeechSpec, environ: Mapping[str, str]) -> Any:
-    name = _MODULES[stage].get(spec.provider)
-    if name is None:
-        served = f"served: {', '.join(sorted(_MODULES[stage]))}"
-        if spec.provider in _ELSEWHERE[stage]:
-            raise ProviderError(f"{spec.provider} is not served here", served)
-        raise ProviderError(f"there is no {stage} provider `{spec.provider}`", served)
-    try:
-        return getattr(import_module(name), opener)(spec, environ)
-    except ModuleNotFoundError as error:
-        extra = _EXTRAS.get(spec.provider)
-        if extra is None or (error.name or "").startswith("pinecall_run"):
-            raise
-        hint = f"install it with: pip install 'pinecall-run[{extra}]'"
-        raise ProviderError(f"the {stage} provider {spec.provider} is not installed", hint) from error
-
-
-async def close_speech() -> None:
-    """Close what ears and voices share: connections, processes, threads."""
-    for name in {name for modules in _MODULES.values() for name in modules.values()}:
-        close = getattr(sys.modules.get(name), "close", None)
-        if close is not None:
-            await close()

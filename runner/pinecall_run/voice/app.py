@@ -17,7 +17,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pinecall_run.protocol.keepalive import PACE, Pace
-from pinecall_run.providers.catalogue import close_models
+from pinecall_run.providers.opening import close_providers
 from pinecall_run.transports.chat import serve_chat
 from pinecall_run.transports.contract import CallReception
 from pinecall_run.voice.admission import Policy
@@ -102,7 +102,7 @@ def create_app(settings: Settings) -> Starlette:
             sweeping.cancel()
             await hub.close()
             await calls.close()
-            await close_models()
+            await close_providers()
 
     sockets = {"/client": client, "/chat/ws": chat, "/audio/ws": audio}
     routes = [WebSocketRoute(path, serve) for path, serve in sockets.items()]

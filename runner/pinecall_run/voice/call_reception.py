@@ -104,8 +104,6 @@ class CallReception:
     async def close(self) -> None:
         """Let go of what calls share. To be called when they are over."""
         if self._equipment is not None:
-            from pinecall_run.providers.speech_catalogue import close_speech
-
             equipment = self._equipment
-            await asyncio.gather(equipment.detector.close(), equipment.judges.close(), close_speech())
+            await asyncio.gather(equipment.detector.close(), equipment.judges.close())
             self._equipment = None

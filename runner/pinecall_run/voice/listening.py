@@ -61,6 +61,12 @@ class Listener:
 
     async def run(self) -> None:
         """Listen until cancelled."""
+        try:
+            await self._run()
+        finally:
+            self._kept.clear()  # the most of what a call that is over would hold until the collector comes to it
+
+    async def _run(self) -> None:
         failures = 0
         while self._ears:
             ear = self._ears[0]

@@ -53,7 +53,7 @@ async def think(mind: Mind, conversation: Conversation, on_text: Callable[[str],
             if isinstance(piece, Text):
                 in_this_round.append(piece.text)
                 on_text(piece.text)
-            else:
+            elif isinstance(piece, ToolRequest):
                 requests.append(piece)
         said += in_this_round
         if not requests or not tools:
