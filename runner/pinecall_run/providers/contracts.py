@@ -62,10 +62,10 @@ ModelPiece = Text | ToolRequest | TokensUsed
 FailureKind = Literal[
     "missing", "key", "credit", "request", "rate_limit", "unavailable", "network", "timeout", "garbage", "failed"
 ]
-"""``missing``: there is no such provider, or its extra or key is not here. ``key``: refused (401, 403). ``credit``:
-none left (402). ``request``: what was asked for is wrong or unknown (other 4xx). ``rate_limit``: too much at once (429).
-``unavailable``: the vendor's fault (5xx). ``network``: it cannot be reached, or the connection broke. ``timeout``: it
-was silent. ``garbage``: it sent what is no message of its interface. ``failed``: anything else."""
+"""``missing``: no such provider, or its extra or key is not here. ``key``: it refused the key (401, 403). ``credit``:
+none is left (402). ``request``: what was asked for is wrong or unknown (other 4xx). ``rate_limit``: too much at once
+(429). ``unavailable``: the vendor's fault (5xx). ``network``: it cannot be reached, or the connection broke.
+``timeout``: it was silent. ``garbage``: it sent what is no message of its interface. ``failed``: anything else."""
 
 _LASTING = frozenset(("missing", "key", "credit", "request"))
 

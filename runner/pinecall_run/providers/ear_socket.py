@@ -1,0 +1,223 @@
+"""Speech to text over a WebSocket, whoever the vendor is: what goes out, when, and what silence of the vendor means.
+
+A vendor's file says how its messages look (:class:`EarWire`, sans-I/O) and where to connect; all else is here, once.
+Failures end the stream; who opens another and lets it hear again is the call's affair (``voice/listening.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pinecall_run.audio.chunk import CHUNK_SECONDS, Samples
+from pinecall_run.providers.contracts import Heard, ProviderError, Transcript
+from pinecall_run.providers.failures import Vendor
+from pinecall_run.providers.vendor_socket import Address, Frame, VendorSocket
+
+KEPT_SECONDS = 15.0
+"""Sound that waits for a vendor who does not read; the oldest is dropped when it is more."""
+
+FINISH_SECONDS = 4.0
+"""A vendor that says what it heard when asked, and does not within this, has failed."""
+
+SETTLE_SECONDS = 1.5
+"""One that cannot be asked: after this pause what it said last counts."""
+
+
+class EarWire(Protocol):
+    """One vendor's messages for one stream, sans-I/O. Sound is little-endian 16-bit PCM, 16 kHz, mono."""
+
+    def audio(self, pcm: bytes) -> Frame:
+        """A piece of sound."""
+        ...
+
+    def finish(self) -> Sequence[Frame]:
+        """The person paused: what asks for what was said; nothing where the vendor knows no such thing."""
+        ...
+
+    def keep_alive(self) -> Sequence[Frame]:
+        """What keeps a stream open on which nothing was sent for a while."""
+        ...
+
+    def goodbye(self) -> Sequence[Frame]:
+        """What ends a stream in good order."""
+        ...
+
+    def received(self, frame: Frame) -> Sequence[Heard]:
+        """What a message of the vendor's comes to.
+
+        Raises:
+            ProviderError: it tells of a failure, or is no message of the interface.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SocketEar:
+    """A :class:`SpeechToText` over sockets.
+
+    Attributes:
+        address: where to connect; asked anew for each stream, because some vendors make or sign one each time.
+        wire: a fresh wire for one stream.
+        has_turns: see :class:`SpeechToText`.
+        answers_finish: whether the vendor always answers what :meth:`EarWire.finish` asks.
+        piece_seconds: how much sound one message takes; a multiple of 20 ms.
+        keep_alive_seconds: how long a stream may be without a message; 0 where it does not matter.
+    """
+
+    vendor: Vendor
+    address: Callable[[], Awaitable[Address]]
+    wire: Callable[[], EarWire]
+    has_turns: bool = False
+    answers_finish: bool = False
+    piece_seconds: float = 0.04
+    keep_alive_seconds: float = 5.0
+
+    async def open(self) -> SocketStream:
+        """See :class:`SpeechToText`."""
+        socket = await VendorSocket.connected(self.vendor, await self.address())
+        return SocketStream(self, self.wire(), socket)
+
+
+class SocketStream:
+    """A :class:`HearingStream`."""
+
+    def __init__(self, ear: SocketEar, wire: EarWire, socket: VendorSocket) -> None:
+        self._ear = ear
+        self._wire = wire
+        self._socket = socket
+        self._piece: list[bytes] = []
+        self._to_send: deque[Callable[[], Iterable[Frame]]] = deque(maxlen=round(KEPT_SECONDS / ear.piece_seconds))
+        self._has_some = asyncio.Event()
+        self._settling = _Settling()
+        self._patience: asyncio.Timeout | None = None
+        self._due: float | None = None
+        self._is_closed = False
+        self._sending = asyncio.create_task(self._send())
+
+    def hear(self, chunk: Samples) -> None:
+        """See :class:`HearingStream`."""
+        self._piece.append(chunk.astype("<i2", copy=False).tobytes())
+        if len(self._piece) * CHUNK_SECONDS >= self._ear.piece_seconds - CHUNK_SECONDS / 2:
+            self._flush()
+
+    def finish(self) -> None:
+        """See :class:`HearingStream`."""
+        self._flush()
+        self._put(self._wire.finish)
+        if not self._ear.has_turns:
+            self._wait_for(FINISH_SECONDS if self._ear.answers_finish else SETTLE_SECONDS)
+
+    def _flush(self) -> None:
+        if self._piece:
+            pcm, self._piece = b"".join(self._piece), []
+            self._put(lambda: (self._wire.audio(pcm),))
+
+    def _put(self, frames: Callable[[], Iterable[Frame]]) -> None:
+        self._to_send.append(frames)
+        self._has_some.set()
+
+    async def _send(self) -> None:
+        """What is to be sent, as it comes. That the connection has ended is for who reads it to say."""
+        seconds = self._ear.keep_alive_seconds or None
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(None if self._to_send else seconds):
+                        await self._has_some.wait()
+                except TimeoutError:
+                    self._to_send.append(self._wire.keep_alive)
+                self._has_some.clear()
+                while self._to_send:
+                    for frame in self._to_send.popleft()():
+                        await self._socket.send(frame)
+        except ProviderError:
+            pass
+
+    # what comes back
+
+    async def heard(self) -> AsyncIterator[Heard]:
+        """See :class:`HearingStream`."""
+        while True:
+            frame = await self._next()
+            if self._is_closed:
+                return
+            if frame is None:
+                yield self._settling.settle()
+                continue
+            for heard in self._wire.received(frame):
+                if isinstance(heard, Transcript):
+                    if not self._settling.takes(heard):
+                        continue
+                    if heard.is_final:
+                        self._due = None
+                yield heard
+
+    async def _next(self) -> Frame | None:
+        """The next message; ``None`` when what the vendor said last is to count."""
+        try:
+            async with asyncio.timeout_at(self._due) as self._patience:
+                return await self._socket.receive()
+        except TimeoutError:
+            self._due = None
+            if self._ear.answers_finish:
+                raise self._ear.vendor.failed("did not say what it heard", "timeout") from None
+            return None
+        except ProviderError:
+            if self._is_closed:
+                return None
+            raise
+        finally:
+            self._patience = None
+
+    def _wait_for(self, seconds: float) -> None:
+        if self._due is None:
+            self._due = asyncio.get_running_loop().time() + seconds
+            if self._patience is not None:
+                self._patience.reschedule(self._due)
+
+    async def close(self) -> None:
+        """See :class:`HearingStream`."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._sending.cancel()
+        await asyncio.gather(self._sending, return_exceptions=True)
+        try:
+            for frame in self._wire.goodbye():
+                await asyncio.wait_for(self._socket.send(frame), 1.0)
+        except (ProviderError, TimeoutError):
+            pass
+        await self._socket.close()
+
+
+class _Settling:
+    """Makes what a vendor said last count for good where it does not say so itself; what it says of the same later is
+    not news. Pure."""
+
+    def __init__(self) -> None:
+        self._last = ""
+        self._settled = ""
+
+    def takes(self, transcript: Transcript) -> bool:
+        """Whether a transcript is news."""
+        if self._settled and _begins(transcript.text) == _begins(self._settled):
+            if transcript.is_final:
+                self._settled = ""
+            return False
+        self._settled = ""
+        self._last = "" if transcript.is_final else transcript.text
+        return True
+
+    def settle(self) -> Transcript:
+        """What was said last, for good."""
+        self._settled, self._last = self._last, ""
+        return Transcript(self._settled, is_final=True)
+
+
+def _begins(text: str) -> list[str]:
+    """The first two words, whatever their case and punctuation."""
+    return ["".join(filter(str.isalnum, word)).casefold() for word in text.split()[:2]]

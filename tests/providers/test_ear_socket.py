@@ -1,0 +1,147 @@
+"""What goes to a vendor that hears and when, and what its silence means."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+from tests.providers._acme import acme, ear
+
+from pinecall_run.audio.chunk import SILENCE
+from pinecall_run.providers import ear_socket
+from pinecall_run.providers.contracts import Heard, ProviderError, Transcript
+from pinecall_run.providers.ear_socket import KEPT_SECONDS, _Settling
+
+LOUD = np.arange(320, dtype=np.int16)
+
+
+async def _next(heard: AsyncIterator[Heard]) -> Heard:
+    async with asyncio.timeout(5):
+        return await anext(heard)
+
+
+async def test_sound_goes_out_in_pieces_and_a_pause_flushes_it() -> None:
+    async with acme() as vendor:
+        stream = await ear(vendor.url, piece_seconds=0.06).open()
+        for _ in range(4):
+            stream.hear(LOUD)
+        assert await vendor.until(1) == [LOUD.tobytes() * 3]
+        stream.finish()
+        assert (await vendor.until(3))[1:] == [LOUD.tobytes(), "finish"]
+        await stream.close()
+        assert (await vendor.until(4))[3] == "bye"
+        await stream.close()
+
+
+async def test_transcripts_come_as_they_are() -> None:
+    async with acme() as vendor:
+        stream = await ear(vendor.url).open()
+        stream.hear(LOUD)
+        stream.hear(LOUD)
+        await vendor.until(1)
+        heard = stream.heard()
+        await vendor.says(text="where", is_final=False)
+        await vendor.says(text="where is it", is_final=True)
+        assert [await _next(heard), await _next(heard)] == [
+            Transcript("where", is_final=False), Transcript("where is it", is_final=True)
+        ]  # fmt: skip
+        await stream.close()
+        with pytest.raises(StopAsyncIteration):
+            await _next(heard)
+
+
+async def test_a_stream_on_which_nothing_is_sent_is_kept_alive() -> None:
+    async with acme() as vendor:
+        stream = await ear(vendor.url, keep_alive_seconds=0.02).open()
+        assert (await vendor.until(2))[:2] == ["alive", "alive"]
+        await stream.close()
+
+
+async def test_a_vendor_that_must_answer_and_does_not_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ear_socket, "FINISH_SECONDS", 0.02)
+    async with acme() as vendor:
+        stream = await ear(vendor.url, answers_finish=True).open()
+        stream.finish()
+        with pytest.raises(ProviderError, match="Acme did not say what it heard") as raised:
+            await _next(stream.heard())
+        assert raised.value.kind == "timeout"
+        await stream.close()
+
+
+async def test_of_one_that_cannot_be_asked_the_last_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ear_socket, "SETTLE_SECONDS", 0.02)
+    async with acme() as vendor:
+        stream = await ear(vendor.url).open()
+        stream.hear(LOUD)
+        stream.hear(LOUD)
+        await vendor.until(1)
+        heard = stream.heard()
+        await vendor.says(text="where is", is_final=False)
+        assert await _next(heard) == Transcript("where is", is_final=False)
+        waiting = asyncio.ensure_future(_next(heard))  # the pause comes while somebody waits for the next message
+        await asyncio.sleep(0)
+        stream.finish()
+        assert await waiting == Transcript("where is", is_final=True)
+        await vendor.says(text="Where is it?", is_final=True)
+        await vendor.says(text="thank you", is_final=True)
+        assert await _next(heard) == Transcript("thank you", is_final=True)
+        await stream.close()
+
+
+async def test_a_final_in_time_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ear_socket, "SETTLE_SECONDS", 0.05)
+    async with acme() as vendor:
+        stream = await ear(vendor.url).open()
+        stream.finish()
+        await vendor.until(1)
+        heard = stream.heard()
+        await vendor.says(text="yes", is_final=True)
+        assert await _next(heard) == Transcript("yes", is_final=True)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await anext(heard)
+        await stream.close()
+
+
+async def test_a_connection_that_breaks_is_an_error_and_closing_is_not() -> None:
+    async with acme() as vendor:
+        stream = await ear(vendor.url).open()
+        stream.finish()
+        await vendor.until(1)
+        assert vendor.line is not None
+        vendor.line.transport.abort()
+        with pytest.raises(ProviderError, match="Acme broke the connection off"):
+            await _next(stream.heard())
+        stream.hear(LOUD)
+        stream.finish()
+        await stream.close()
+
+
+async def test_nobody_there_is_an_error() -> None:
+    async with acme() as vendor:
+        url = vendor.url
+    with pytest.raises(ProviderError, match="Acme cannot be reached") as raised:
+        await ear(url).open()
+    assert raised.value.kind == "network"
+
+
+async def test_sound_that_nobody_takes_is_bounded() -> None:
+    async with acme() as vendor:
+        stream = await ear(vendor.url).open()
+        for _ in range(2 * round(KEPT_SECONDS / 0.02)):
+            stream.hear(SILENCE)  # without a chance to send
+        assert len(stream._to_send) <= KEPT_SECONDS / 0.04
+        await stream.close()
+
+
+def test_what_is_said_of_the_settled_is_no_news() -> None:
+    settling = _Settling()
+    assert settling.takes(Transcript("where is", is_final=False))
+    assert settling.settle() == Transcript("where is", is_final=True)
+    assert not settling.takes(Transcript("Where is my", is_final=False))
+    assert not settling.takes(Transcript("Where is my order?", is_final=True))
+    assert settling.takes(Transcript("where is my order", is_final=True))
+    assert settling.settle() == Transcript("", is_final=True)
+    assert settling.takes(Transcript("and", is_final=False))
