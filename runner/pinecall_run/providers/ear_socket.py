@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -186,11 +187,9 @@ class SocketStream:
         self._is_closed = True
         self._sending.cancel()
         await asyncio.gather(self._sending, return_exceptions=True)
-        try:
+        with suppress(ProviderError, TimeoutError):
             for frame in self._wire.goodbye():
                 await asyncio.wait_for(self._socket.send(frame), 1.0)
-        except (ProviderError, TimeoutError):
-            pass
         await self._socket.close()
 
 

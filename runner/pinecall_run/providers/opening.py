@@ -14,6 +14,8 @@ from pinecall_run.vendors.table import PROVIDERS, served
 
 _OPENERS: Mapping[Stage, str] = {"stt": "open_stt", "voice": "open_tts", "model": "open_model"}
 _NOUNS: Mapping[Stage, str] = {"stt": "speech-to-text", "voice": "voice", "model": "model"}
+_SHARED = {"pinecall_run.providers.voice_socket"}
+"""Modules under the adapters that share something, too."""
 _REGISTERED: dict[tuple[Stage, str], str] = {}
 
 
@@ -62,7 +64,7 @@ async def close_providers() -> None:
 
     A module that has such has an ``async close()``.
     """
-    names = {one.module for stage in PROVIDERS.values() for one in stage.values()} | set(_REGISTERED.values())
+    names = {one.module for stage in PROVIDERS.values() for one in stage.values()} | set(_REGISTERED.values()) | _SHARED
     for name in names:
         close = getattr(sys.modules.get(name), "close", None)
         if close is not None:
