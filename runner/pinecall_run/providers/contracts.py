@@ -57,6 +57,7 @@ class TokensUsed:
 
 
 ModelPiece = Text | ToolRequest | TokensUsed
+"""``TokensUsed`` comes once, where the vendor says it."""
 
 
 FailureKind = Literal[
@@ -157,7 +158,10 @@ class HearingStream(Protocol):
 
 
 class SpeechToText(Protocol):
-    """Hears for any number of conversations. ``has_turns`` tells vendors that send :class:`TurnSignal`."""
+    """Hears for any number of conversations. ``has_turns`` tells vendors that send :class:`TurnSignal`.
+
+    It may have a ``model``: what the vendor's price depends on.
+    """
 
     @property
     def has_turns(self) -> bool: ...
@@ -191,7 +195,11 @@ Spoken = Audio | WordTime
 
 
 class TextToSpeech(Protocol):
-    """Speaks for any number of conversations. ``rate`` is in samples a second."""
+    """Speaks for any number of conversations. ``rate`` is in samples a second.
+
+    It may have a ``model``: what the vendor's price depends on; and ``async warm()``: gets ready for the first sentence
+    and never fails.
+    """
 
     @property
     def rate(self) -> int: ...

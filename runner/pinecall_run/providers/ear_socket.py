@@ -76,6 +76,7 @@ class SocketEar:
     answers_finish: bool = False
     piece_seconds: float = 0.04
     keep_alive_seconds: float = 5.0
+    model: str = ""
 
     async def open(self) -> SocketStream:
         """See :class:`SpeechToText`."""

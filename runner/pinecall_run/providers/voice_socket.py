@@ -94,6 +94,7 @@ class SocketVoice:
     rate: int
     key: Hashable
     vendor: VoiceVendor
+    model: str = ""
 
     async def speak(self, sentence: str, context: str) -> AsyncIterator[Spoken]:
         """See :class:`TextToSpeech`."""
