@@ -10,6 +10,7 @@ from typing import Any
 from pinecall_run.providers.contracts import ModelPiece, ModelRequest, ProviderError, Text, ToolRequest
 from pinecall_run.voice.call_core import Surroundings
 from pinecall_run.voice.chat_session import ChatSession
+from pinecall_run.voice.health import Health
 from pinecall_run.wire import commands, events
 
 Say = str | ToolRequest | BaseException | asyncio.Event
@@ -108,7 +109,12 @@ class Talk:
         self.now = 1_700_000_000.0
         numbers = itertools.count(1)
         around = Surroundings(
-            self.owner.tell, lambda: f"id{next(numbers)}", lambda: self.now, tool_timeout, self._open_model
+            self.owner.tell,
+            lambda: f"id{next(numbers)}",
+            lambda: self.now,
+            tool_timeout,
+            self._open_model,
+            Health(lambda: self.now),
         )
         self.session = ChatSession(
             "chat-1", "front", configuration or {}, model, self.outlet, around, metadata=metadata

@@ -23,6 +23,7 @@ from pinecall_run.providers.contracts import (
 )
 from pinecall_run.transports.contract import Caller
 from pinecall_run.voice.call_core import Surroundings
+from pinecall_run.voice.health import Health
 from pinecall_run.voice.listening import Ear
 from pinecall_run.voice.speaking import Voice
 from pinecall_run.voice.spoken_call import Equipment, SpokenCall
@@ -226,7 +227,12 @@ class Line:
         self.models: dict[str, LanguageModel] = {}
         numbers = itertools.count(1)
         around = Surroundings(
-            self.owner.tell, lambda: f"id{next(numbers)}", lambda: 1_700_000_000.0 + self.now, 5.0, self._open_model
+            self.owner.tell,
+            lambda: f"id{next(numbers)}",
+            lambda: 1_700_000_000.0 + self.now,
+            5.0,
+            self._open_model,
+            Health(lambda: self.now),
         )
         stages = Stages(
             [Ear(f"ear{n}", ear) for n, ear in enumerate(self.ears, 1)],

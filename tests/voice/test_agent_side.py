@@ -13,6 +13,7 @@ from tests.voice.test_call_core import core
 
 from pinecall_run.audio.mixer import Mixer
 from pinecall_run.voice.agent_side import AgentSide
+from pinecall_run.voice.health import Health
 from pinecall_run.voice.speaking import Speaker, Voice
 from pinecall_run.wire import commands
 
@@ -40,7 +41,7 @@ async def speaking(**configuration: Any) -> AsyncIterator[tuple[AgentSide, Floor
     floor = Floor()
     side = AgentSide(
         call,
-        lambda audience: Speaker([Voice("fake", FakeVoice())], Mixer(), audience),
+        lambda audience: Speaker([Voice("fake", FakeVoice())], Mixer(), audience, health=Health(lambda: 0.0)),
         floor,
         clock=lambda: 0.0,
         show=lambda _: None,

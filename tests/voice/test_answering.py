@@ -12,6 +12,7 @@ from pinecall_run.providers.contracts import ProviderError
 from pinecall_run.voice.answering import Answering
 from pinecall_run.voice.call_core import CallCore, Surroundings
 from pinecall_run.voice.conversation import ToolOutcome
+from pinecall_run.voice.health import Health
 from pinecall_run.voice.utterance import Utterance
 from pinecall_run.wire import commands, events
 
@@ -25,7 +26,9 @@ class Answers:
         self.log: list[Any] = []
         self.owner, self.model = Owner(), model
         numbers = itertools.count(1)
-        around = Surroundings(self.owner.tell, lambda: f"id{next(numbers)}", lambda: 1000.0, 5.0, lambda _: None)
+        around = Surroundings(
+            self.owner.tell, lambda: f"id{next(numbers)}", lambda: 1000.0, 5.0, lambda _: None, Health(lambda: 0.0)
+        )
         self.core = CallCore("call-1", "front", {"tools": TOOLS}, None, around)
         self.answering = Answering(self.core, self)
         self.utterances: list[Utterance] = []

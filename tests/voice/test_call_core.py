@@ -5,16 +5,19 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from tests.voice._fakes import Owner
+from tests.voice._fakes import Model, Owner
 
-from pinecall_run.providers.contracts import ProviderError
+from pinecall_run.providers.contracts import ModelFailed, ProviderError, TokensUsed
 from pinecall_run.voice.call_core import CallCore, Surroundings, explained
-from pinecall_run.wire import commands, events
+from pinecall_run.voice.health import Health
+from pinecall_run.wire import commands, events, speech_events
 
 
 def core(**configuration: Any) -> tuple[CallCore, Owner]:
     owner, numbers = Owner(), itertools.count(1)
-    around = Surroundings(owner.tell, lambda: f"id{next(numbers)}", lambda: 1000.0, 5.0, lambda _: None)
+    around = Surroundings(
+        owner.tell, lambda: f"id{next(numbers)}", lambda: 1000.0, 5.0, lambda _: None, Health(lambda: 0.0)
+    )
     return CallCore("call-1", "front", configuration, None, around), owner
 
 
@@ -49,7 +52,24 @@ def test_a_call_that_ends_tells_how_long_it_was_and_what_was_said() -> None:
         "started_at": 1000.0,
         "ended_at": 1000.0,
         "messages": [{"role": "user", "content": "hi"}],
+        "metrics": {"usage": [], "cost_usd": 0, "is_cost_complete": True},
     }
+
+
+def test_what_a_call_used_costs_what_its_project_says() -> None:
+    call, _ = core(config={"prices": {"acme:big": {"input": 1.0, "output": 10.0}, "junk": 5}})
+    mind = call.mind(Model(), call.ask_tools)
+    mind.on_used(TokensUsed(1_000_000, 100_000, provider="acme", model="big"))
+    metrics = call.over()["metrics"]
+    assert (metrics["cost_usd"], metrics["is_cost_complete"]) == (2.0, True)
+    assert metrics["usage"][0]["input"] == 1_000_000
+
+
+def test_a_model_that_failed_is_told_of() -> None:
+    call, owner = core()
+    call.mind(Model(), call.ask_tools).on_failed(ModelFailed("acme", "is down", "local"))
+    failed = owner.last(speech_events.ProviderFailed)
+    assert (failed.stage, failed.provider, failed.error, failed.next) == ("llm", "acme", "is down", "local")
 
 
 def test_a_failure_is_told_with_its_remedy() -> None:

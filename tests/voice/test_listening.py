@@ -14,6 +14,7 @@ from tests.voice._line import FakeEar
 from pinecall_run.audio.chunk import SILENCE
 from pinecall_run.providers.contracts import Heard, ProviderError, Transcript, TurnSignal
 from pinecall_run.voice import listening
+from pinecall_run.voice.health import Health
 from pinecall_run.voice.listening import Ear, Listener
 
 
@@ -23,11 +24,18 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def heard_by(*ears: FakeEar) -> AsyncIterator[tuple[Listener, list[Heard], list[tuple[str, ...]]]]:
+async def heard_by(
+    *ears: FakeEar, health: Health | None = None, used: list[tuple[str, str, float]] | None = None
+) -> AsyncIterator[tuple[Listener, list[Heard], list[tuple[str, ...]]]]:
     heard: list[Heard] = []
     failures: list[tuple[str, ...]] = []
-    named = [Ear(f"ear{number}", ear) for number, ear in enumerate(ears, 1)]
-    listener = Listener(named, heard.append, lambda *what: failures.append(what))
+    listener = Listener(
+        [Ear(f"ear{number}", ear, "big") for number, ear in enumerate(ears, 1)],
+        heard.append,
+        lambda *what: failures.append(what),
+        health=health or Health(lambda: 0.0),
+        on_used=lambda vendor, seconds: used.append((*vendor, seconds)) if used is not None else None,
+    )
     task = asyncio.create_task(listener.run())
     await settle()
     try:
@@ -135,3 +143,43 @@ async def test_an_ear_that_cannot_even_close_is_replaced_all_the_same() -> None:
         await settle()
         assert [getattr(each, "text", "") for each in heard] == ["hello"]
         assert failures == [("ear1", "the socket broke", "")]
+
+
+async def test_where_asking_again_is_in_vain_the_next_ear_hears_at_once() -> None:
+    first, second = FakeEar(), FakeEar()
+    first.fails = [ProviderError("no such key", kind="key")]
+    async with heard_by(first, second) as (listener, _, failures):
+        listener.hear(SILENCE)
+        await settle()
+        assert (first.opened, second.opened) == (1, 1)
+        assert failures == [("ear1", "no such key", "ear2")]
+        assert second.stream.chunks == 1
+
+
+async def test_an_ear_that_failed_other_calls_is_not_the_first_to_hear_this_one() -> None:
+    health, first, second = Health(lambda: 0.0), FakeEar(), FakeEar()
+    first.fails = [ProviderError("no credit", kind="credit")]
+    async with heard_by(first, FakeEar(), health=health):
+        await settle()
+    async with heard_by(first, second, health=health):
+        await settle()
+        assert (first.opened, second.opened) == (1, 1)
+    async with heard_by(first, health=health):
+        await settle()
+        assert first.opened == 2, "where there is no other it is asked"
+        first.stream.give(final("hello"))
+        await settle()
+    async with heard_by(first, second, health=health):
+        await settle()
+        assert (first.opened, second.opened) == (3, 1), "it is well again"
+
+
+async def test_what_was_given_to_hear_is_counted_as_often_as_it_was() -> None:
+    ear, used = FakeEar(), list[tuple[str, str, float]]()
+    async with heard_by(ear, used=used) as (listener, _, _failures):
+        for _ in range(5):
+            listener.hear(SILENCE)
+        ear.stream.give(ProviderError("the socket broke"))
+        await settle()
+        listener.hear(SILENCE)
+    assert used == [("ear1", "big", 0.1), ("ear1", "big", 0.12)]

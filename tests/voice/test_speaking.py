@@ -18,6 +18,7 @@ from pinecall_run.audio.mixer import Mixer
 from pinecall_run.audio.playhead import HeardWord
 from pinecall_run.providers.contracts import Audio, ProviderError, Spoken, TextToSpeech
 from pinecall_run.voice import speaking
+from pinecall_run.voice.health import Health
 from pinecall_run.voice.speaking import Speaker, Voice
 from pinecall_run.voice.utterance import Utterance
 
@@ -25,6 +26,10 @@ from pinecall_run.voice.utterance import Utterance
 class Audience:
     def __init__(self) -> None:
         self.log: list[Any] = []
+        self.used: list[tuple[tuple[str, str], int]] = []
+
+    def voice_used(self, vendor: tuple[str, str], characters: int) -> None:
+        self.used.append((vendor, characters))
 
     def sounded(self, utterance: Utterance) -> None:
         self.log.append(("sounded", utterance.message_id))
@@ -45,7 +50,8 @@ class Audience:
 @asynccontextmanager
 async def speaking_with(*voices: TextToSpeech) -> AsyncIterator[tuple[Speaker, Audience]]:
     audience = Audience()
-    speaker = Speaker([Voice(f"voice{n}", voice) for n, voice in enumerate(voices, 1)], Mixer(), audience)
+    named = [Voice(f"voice{n}", voice, "big") for n, voice in enumerate(voices, 1)]
+    speaker = Speaker(named, Mixer(), audience, health=Health(lambda: 0.0))
     task = asyncio.create_task(speaker.run())
     try:
         yield speaker, audience

@@ -17,6 +17,16 @@ OpenModel = Callable[[ModelSpec, Mapping[str, str]], LanguageModel]
 _DEFAULT = ModelSpec("openai", "gpt-4.1-mini")
 
 
+def parse_models(written: Any) -> list[ModelSpec]:
+    """The models that a wire value ``llm`` names, the first one first: our extension of it is a list.
+
+    Raises:
+        ProviderError: see :func:`parse_model`.
+    """
+    named = [parse_model(one) for one in (written if isinstance(written, list | tuple) else [written])]
+    return [spec for spec in named if spec is not None]
+
+
 def parse_model(written: Any) -> ModelSpec | None:
     """The model that a wire value ``llm`` names; ``None`` when the client answers by itself.
 

@@ -49,14 +49,26 @@ class ToolRequest:
 
 @dataclass(frozen=True, slots=True)
 class TokensUsed:
-    """What one answer took, as the vendor counts it; ``cached`` of the ``input`` were read from its cache."""
+    """What one answer took, as the vendor counts it; ``cached`` of the ``input`` were read from its cache. ``provider``
+    and ``model`` are for whoever asked to fill in."""
 
     input: int
     output: int
     cached: int = 0
+    provider: str = ""
+    model: str = ""
 
 
-ModelPiece = Text | ToolRequest | TokensUsed
+@dataclass(frozen=True, slots=True)
+class ModelFailed:
+    """A model failed and another goes on with the answer. What is made of several models says so; adapters never do."""
+
+    provider: str
+    error: str
+    next: str
+
+
+ModelPiece = Text | ToolRequest | TokensUsed | ModelFailed
 """``TokensUsed`` comes once, where the vendor says it."""
 
 

@@ -184,6 +184,10 @@ class AgentSide:
             self._abort(utterance, "unspoken")
         self._is_over(utterance)
 
+    def voice_used(self, vendor: tuple[str, str], characters: int) -> None:
+        """See :class:`Audience`."""
+        self._core.usage.spoken(vendor, characters)
+
     def voice_failed(self, provider: str, error: str, next: str) -> None:
         """See :class:`Audience`."""
         self._core.tell(speech_events.ProviderFailed, stage="tts", provider=provider, error=error, next=next)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from pinecall_run.providers.contracts import LanguageModel, ProviderError
-from pinecall_run.voice.configured import are_tools, greeting_in, preparing_budget, prompt_in, zone
+from pinecall_run.providers.contracts import LanguageModel, ModelFailed, ProviderError, TokensUsed
+from pinecall_run.voice.configured import are_tools, greeting_in, preparing_budget, prompt_in, rates_of, zone
 from pinecall_run.voice.conversation import Conversation, ToolOutcome, change_history
+from pinecall_run.voice.health import Health
 from pinecall_run.voice.thinking import Mind
 from pinecall_run.voice.tool_desk import ToolDesk
-from pinecall_run.wire import commands, events
+from pinecall_run.voice.usage import Usage
+from pinecall_run.wire import commands, events, speech_events
 from pinecall_run.wire.absent import UNSET
 
 _E = TypeVar("_E", bound=events.CallEvent)
@@ -30,6 +32,7 @@ class Surroundings:
         new_id: a fresh unguessable id.
         clock: epoch seconds.
         open_model: the model of a configuration, or ``None``; raises :class:`ProviderError`.
+        health: of the vendors, for all calls of the server.
     """
 
     tell_owner: Callable[[events.CallEvent], bool]
@@ -37,6 +40,7 @@ class Surroundings:
     clock: Callable[[], float]
     tool_timeout: float
     open_model: Callable[[Mapping[str, Any]], LanguageModel | None]
+    health: Health
 
 
 class CallCore:
@@ -66,6 +70,7 @@ class CallCore:
         )
         self._deliver = around.tell_owner if tell is None else tell
         self.desk = ToolDesk(self._deliver, timeout=around.tool_timeout)
+        self.usage = Usage()
         self.started_at = around.clock()
         self._turn = 0
         self._prepared = asyncio.Event()
@@ -88,6 +93,7 @@ class CallCore:
             "started_at": self.started_at,
             "ended_at": now,
             "messages": self.conversation.messages,
+            "metrics": self.usage.told(rates_of(self.configuration)),
         }
 
     @property
@@ -105,7 +111,20 @@ class CallCore:
 
     def mind(self, model: LanguageModel, call_tools: CallTools) -> Mind:
         """What an answer is made with."""
-        return Mind(model, list(self.configuration.get("tools") or ()), call_tools, self._now)
+        tools = list(self.configuration.get("tools") or ())
+        return Mind(model, tools, call_tools, self._now, on_used=self._used, on_failed=self._model_failed)
+
+    def _used(self, used: TokensUsed) -> None:
+        self.usage.thought((used.provider, used.model), used)
+
+    def _model_failed(self, failure: ModelFailed) -> None:
+        self.tell(
+            speech_events.ProviderFailed,
+            stage="llm",
+            provider=failure.provider,
+            error=failure.error,
+            next=failure.next,
+        )
 
     async def prepare(self) -> None:
         """Let a runner that asked for it get ready before the model is asked (protocol: ``preparing``)."""

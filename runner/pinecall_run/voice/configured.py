@@ -7,6 +7,8 @@ from datetime import UTC, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pinecall_run.vendors.prices import Rates
+
 
 def preparing_budget(written: Any) -> float:
     """Seconds that a chat waits for ``llm.ready``; 0 where the client did not ask for it."""
@@ -42,6 +44,16 @@ def raw(configuration: Mapping[str, Any], key: str) -> Any:
     """A value of the raw session configuration (protocol 2.2: ``config``); ``None`` where it is not there."""
     config = configuration.get("config")
     return config.get(key) if isinstance(config, dict) else None
+
+
+def rates_of(configuration: Mapping[str, Any]) -> Mapping[str, Rates]:
+    """The project's own prices (``config.prices``), as far as they have the form."""
+    written = raw(configuration, "prices")
+    return {
+        name: {unit: rate for unit, rate in rates.items() if isinstance(rate, int | float)}
+        for name, rates in (written.items() if isinstance(written, dict) else ())
+        if isinstance(rates, dict)
+    }
 
 
 def zone(name: Any) -> tzinfo:

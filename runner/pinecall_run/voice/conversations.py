@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pinecall_run.protocol.registry import Agent
-from pinecall_run.providers.catalogue import OpenModel, open_model, parse_model
+from pinecall_run.providers.catalogue import OpenModel, open_model, parse_models
 from pinecall_run.providers.contracts import LanguageModel, ProviderError
 from pinecall_run.transports.contract import NotAdmittedError, Outlet
 from pinecall_run.voice.call_core import Surroundings
 from pinecall_run.voice.chat_session import ChatSession
 from pinecall_run.voice.failure import described
+from pinecall_run.voice.health import Health
+from pinecall_run.voice.models import Models, OpenedModel
 from pinecall_run.wire import commands, events
 
 if TYPE_CHECKING:  # needs an extra, which typed conversations do without
@@ -83,7 +85,8 @@ class Conversations:
         tool_timeout: float,
         open_model: OpenModel = open_model,
     ) -> None:
-        self._around = Surroundings(self._tell_owner, new_id, clock, tool_timeout, self.model)
+        self._health = Health(clock)
+        self._around = Surroundings(self._tell_owner, new_id, clock, tool_timeout, self.model, self._health)
         self._tell = tell
         self._environ = environ
         self._open_model = open_model
@@ -112,8 +115,16 @@ class Conversations:
             ProviderError: it cannot be opened.
         """
         llm = configuration.get("llm") or (DEFAULT_MODEL if configuration.get("prompt") else None)
-        spec = parse_model(llm)
-        return None if spec is None else self._open_model(spec, self._environ)
+        models: list[OpenedModel] = []
+        failed: list[ProviderError] = []
+        for spec in parse_models(llm):
+            try:
+                models.append(OpenedModel(spec, self._open_model(spec, self._environ)))
+            except ProviderError as error:
+                failed.append(error)
+        if failed and not models:
+            raise failed[0]
+        return Models(models, self._health) if models else None
 
     def begin(self, agent: Agent, call_id: str, outlet: Outlet, metadata: Mapping[str, Any]) -> ChatSession:
         """A new session, told to the agent's owner, which begins to speak on the next turn of the event loop.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pinecall_run.audio.chunk import CHUNK_SECONDS, Samples
 from pinecall_run.providers.contracts import Heard, HearingStream, ProviderError, SpeechToText, Transcript
 from pinecall_run.voice.failure import described
+from pinecall_run.voice.health import Health
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
@@ -25,11 +26,20 @@ one; the last of all is asked for as long as the call lasts."""
 
 @dataclass(frozen=True, slots=True)
 class Ear:
-    """A vendor's speech to text, ready to be opened."""
+    """A vendor's speech to text, ready to be opened; ``model`` is what its price depends on."""
 
     provider: str
     stt: SpeechToText
+    model: str = ""
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Whose health it is."""
+        return "stt", self.provider, self.model
+
+
+OnUsed = Callable[[tuple[str, str], float], None]
+"""Told of seconds that a vendor's model was given to hear."""
 
 OnFailure = Callable[[str, str, str], None]
 """Told of a vendor that failed: its name, its words, and who hears next (empty where it is asked again)."""
@@ -38,19 +48,32 @@ OnFailure = Callable[[str, str, str], None]
 class Listener:
     """The ears of one call, one open at a time. ``on_heard`` is told what was understood."""
 
-    def __init__(self, ears: Sequence[Ear], on_heard: Callable[[Heard], None], on_failure: OnFailure) -> None:
-        self._ears = list(ears)
+    def __init__(
+        self,
+        ears: Sequence[Ear],
+        on_heard: Callable[[Heard], None],
+        on_failure: OnFailure,
+        *,
+        health: Health,
+        on_used: OnUsed,
+    ) -> None:
+        self._ears = health.in_order(ears, lambda ear: ear.key)
+        self._health = health
+        self._on_used = on_used
         self._on_heard = on_heard
         self._on_failure = on_failure
         self._stream: HearingStream | None = None
         self._kept: deque[Samples] = deque(maxlen=round(KEPT_SECONDS / CHUNK_SECONDS))
         self._is_finishing = False
         self._has_heard = False
+        self._given = 0
+        """Chunks that the stream was given."""
 
     def hear(self, chunk: Samples) -> None:
         """20 ms of the caller."""
         self._kept.append(chunk)
         if self._stream is not None:
+            self._given += 1
             self._stream.hear(chunk)
 
     def finish(self) -> None:
@@ -71,42 +94,49 @@ class Listener:
         while self._ears:
             ear = self._ears[0]
             self._has_heard = False
-            reason = await self._listen(ear)
+            error = await self._listen(ear)
+            self._health.failed(ear.key, error)
             failures = 1 if self._has_heard else failures + 1
-            if failures > len(PAUSES) - 1 and len(self._ears) > 1:
+            if (failures > len(PAUSES) - 1 or error.is_lasting) and len(self._ears) > 1:
                 self._ears.pop(0)
-                self._on_failure(ear.provider, reason, self._ears[0].provider)
+                self._on_failure(ear.provider, str(error), self._ears[0].provider)
                 failures = 0
                 continue
             if failures == 1:
-                self._on_failure(ear.provider, reason, "")
-            await asyncio.sleep(PAUSES[min(failures, len(PAUSES)) - 1])
+                self._on_failure(ear.provider, str(error), "")
+            await asyncio.sleep(max(PAUSES[min(failures, len(PAUSES)) - 1], error.retry_after))
 
-    async def _listen(self, ear: Ear) -> str:
-        """Hear by one vendor until it fails; why it did."""
+    async def _listen(self, ear: Ear) -> ProviderError:
+        """Hear by one vendor until it fails; how it did."""
         stream: HearingStream | None = None
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 stream = await ear.stt.open()
             self._join(stream)
             async for heard in stream.heard():
+                if not self._has_heard:
+                    self._health.worked(ear.key)
                 self._heard(heard)
-            return "it ended the stream"
+            return ProviderError("it ended the stream")
         except ProviderError as error:
-            return str(error)
+            return error
         except TimeoutError:
-            return f"it did not answer within {OPEN_SECONDS:g} s"
+            return ProviderError(f"it did not answer within {OPEN_SECONDS:g} s", kind="timeout")
         except Exception as error:  # noqa: BLE001 - an ear may fail in any way; the call goes on
             _LOG.error("hearing failed: %s", described(error))
-            return f"it failed with {type(error).__name__}"
+            return ProviderError(f"it failed with {type(error).__name__}")
         finally:
             self._stream = None
+            if self._given:
+                self._on_used((ear.provider, ear.model), self._given * CHUNK_SECONDS)
+                self._given = 0
             if stream is not None:
                 await _close(stream)
 
     def _join(self, stream: HearingStream) -> None:
         for chunk in self._kept:
             stream.hear(chunk)
+        self._given = len(self._kept)
         if self._is_finishing:
             stream.finish()
         self._stream = stream

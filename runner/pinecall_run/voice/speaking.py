@@ -15,6 +15,7 @@ from pinecall_run.audio.playhead import HeardWord
 from pinecall_run.audio.resample import Resampler
 from pinecall_run.providers.contracts import Audio, ProviderError, Spoken, TextToSpeech
 from pinecall_run.voice.failure import described
+from pinecall_run.voice.health import Health
 from pinecall_run.voice.spoken_text import spoken
 from pinecall_run.voice.utterance import Utterance
 
@@ -32,14 +33,20 @@ LOOK_AHEAD = 1_600
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A voice of a vendor, opened."""
+    """A voice of a vendor, opened; ``model`` is what its price depends on."""
 
     provider: str
     tts: TextToSpeech
+    model: str = ""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Whose health it is."""
+        return "tts", self.provider, self.model
 
 
 class Audience(Protocol):
-    """Whom a speaker tells what becomes of utterances. All calls come from :meth:`Speaker.take` but the last two."""
+    """Whom a speaker tells what becomes of utterances. All calls come from :meth:`Speaker.take` but the last three."""
 
     def began(self, utterance: Utterance) -> None:
         """Its first sound is being played."""
@@ -53,6 +60,9 @@ class Audience(Protocol):
     def sounded(self, utterance: Utterance) -> None:
         """Its first sound was made."""
 
+    def voice_used(self, vendor: tuple[str, str], characters: int) -> None:
+        """A vendor's model is asked to speak so many characters."""
+
     def voice_failed(self, provider: str, error: str, next: str) -> None:
         """A voice failed; ``next`` speaks from now on. Where that is empty, nobody says the rest of the utterance."""
 
@@ -61,8 +71,9 @@ class Speaker:
     """The agent's voice in one call. ``voices`` are tried in their order; one that failed is not tried again, unless it
     is the last: an agent who is mute for good is worse than one who pauses."""
 
-    def __init__(self, voices: Sequence[Voice], mixer: Mixer, audience: Audience) -> None:
-        self._voices = list(voices)
+    def __init__(self, voices: Sequence[Voice], mixer: Mixer, audience: Audience, *, health: Health) -> None:
+        self._health = health
+        self._voices = health.in_order(voices, lambda voice: voice.key)
         self._mixer = mixer
         self._audience = audience
         self._to_make: asyncio.Queue[Utterance] = asyncio.Queue()
@@ -84,7 +95,7 @@ class Speaker:
 
     def change_voices(self, voices: Sequence[Voice]) -> None:
         """Speak with these from the next sentence on."""
-        self._voices = list(voices)
+        self._voices = self._health.in_order(voices, lambda voice: voice.key)
 
     def say(self, utterance: Utterance) -> None:
         """Say something after what is being said."""
@@ -186,21 +197,24 @@ class Speaker:
         for voice, following in zip(voices, [*voices[1:], None], strict=True):
             try:
                 await self._speak_with(voice, utterance, sentence, text)
+                self._health.worked(voice.key)
                 return True
-            except ProviderError as error:
-                reason = str(error)
+            except ProviderError as raised:
+                error = raised
             except TimeoutError:
-                reason = f"it gave nothing for {STALL_SECONDS:g} s"
-            except Exception as error:  # noqa: BLE001 - a voice may fail in any way; the next one may not
-                _LOG.error("speaking failed: %s", described(error))
-                reason = f"it failed with {type(error).__name__}"
+                error = ProviderError(f"it gave nothing for {STALL_SECONDS:g} s", kind="timeout")
+            except Exception as raised:  # noqa: BLE001 - a voice may fail in any way; the next one may not
+                _LOG.error("speaking failed: %s", described(raised))
+                error = ProviderError(f"it failed with {type(raised).__name__}")
+            self._health.failed(voice.key, error)
             if following is not None and voice in self._voices:
                 self._voices.remove(voice)
-            self._audience.voice_failed(voice.provider, reason, following.provider if following else "")
+            self._audience.voice_failed(voice.provider, str(error), following.provider if following else "")
         return False
 
     async def _speak_with(self, voice: Voice, utterance: Utterance, sentence: str, text: str) -> None:
         """One sentence by one voice. What had sounded when it failed was heard, and is kept; the next says it anew."""
+        self._audience.voice_used((voice.provider, voice.model), len(text))
         resampler = Resampler(voice.tts.rate, RATE)
         pieces = voice.tts.speak(text, utterance.message_id)
         has_begun, at_once = False, 0

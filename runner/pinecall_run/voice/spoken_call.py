@@ -79,7 +79,7 @@ class SpokenCall:
         self._caller = CallerSide(self._core, self._rules(), clock=caller.clock, hang_up=self.end)
         self._agent = AgentSide(
             self._core,
-            lambda told: Speaker(self._stages.voices, self._mixer, told),
+            lambda told: Speaker(self._stages.voices, self._mixer, told, health=around.health),
             self._caller,
             clock=caller.clock,
             show=outlet.event,
@@ -218,7 +218,8 @@ class SpokenCall:
             await self._tape.close()
         over = {"reason": self._end_reason or "server_stopped", **self._core.over()}
         self._around.tell_owner(self._core.event(events.CallEnded, **over))
-        del over["messages"]  # they hold what tools answered
+        for kept in ("messages", "metrics"):  # what tools answered, and what it costs
+            del over[kept]
         self._outlet.event(self._core.event(events.CallEnded, **over))
         self._outlet.ended(over["reason"])
 
@@ -303,7 +304,13 @@ class SpokenCall:
         self._caller.change(self._rules(self._caller.judge))
 
     def _new_listener(self) -> Listener:
-        return Listener(self._stages.ears, self._caller.on_heard, self._ear_failed)
+        return Listener(
+            self._stages.ears,
+            self._caller.on_heard,
+            self._ear_failed,
+            health=self._around.health,
+            on_used=self._core.usage.heard,
+        )
 
     def _ear_failed(self, provider: str, error: str, next: str) -> None:
         self._core.tell(speech_events.ProviderFailed, stage="stt", provider=provider, error=error, next=next)

@@ -53,7 +53,11 @@ def open_stages(configuration: Mapping[str, Any], environ: Mapping[str, str]) ->
     notes = [*_notes("stt", deaf, ears[0][0]), *_notes("voice", mute, voices[0][0])]
     offline = _OFFLINE.get((ears[0][0] == "local", voices[0][0] == "local"))
     notes += [offline] if offline else []
-    return Stages([Ear(name, stt) for name, stt in ears], [Voice(name, tts) for name, tts in voices], notes)
+    return Stages(
+        [Ear(name, stt, getattr(stt, "model", "")) for name, stt in ears],
+        [Voice(name, tts, getattr(tts, "model", "")) for name, tts in voices],
+        notes,
+    )
 
 
 def _opened(

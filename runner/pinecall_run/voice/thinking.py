@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pinecall_run.providers.contracts import LanguageModel, ModelRequest, Text, ToolRequest
+from pinecall_run.providers.contracts import LanguageModel, ModelFailed, ModelRequest, Text, TokensUsed, ToolRequest
 from pinecall_run.voice.conversation import Conversation, ToolOutcome
 from pinecall_run.wire.events import ToolCall
 
@@ -26,6 +26,8 @@ class Mind:
         is_spoken: whoever speaks the answer keeps what was heard of it: rounds of tools are kept without what was said
             before them, and where they were asked for, whatever has been said since.
         is_abandoned: whether nobody wants the answer any more; asked when tools have answered.
+        on_used: told what each question took.
+        on_failed: told of a model that failed where another went on.
     """
 
     model: LanguageModel
@@ -34,6 +36,8 @@ class Mind:
     now: Callable[[], datetime]
     is_spoken: bool = False
     is_abandoned: Callable[[], bool] = bool
+    on_used: Callable[[TokensUsed], None] = lambda _: None
+    on_failed: Callable[[ModelFailed], None] = lambda _: None
 
 
 async def think(mind: Mind, conversation: Conversation, on_text: Callable[[str], None]) -> str:
@@ -55,6 +59,10 @@ async def think(mind: Mind, conversation: Conversation, on_text: Callable[[str],
                 on_text(piece.text)
             elif isinstance(piece, ToolRequest):
                 requests.append(piece)
+            elif isinstance(piece, TokensUsed):
+                mind.on_used(piece)
+            else:
+                mind.on_failed(piece)
         said += in_this_round
         if not requests or not tools:
             break
