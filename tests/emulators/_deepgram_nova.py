@@ -124,11 +124,14 @@ class Nova(Session):
         final = self._final(speech_final=is_ended)
         if self._endpointing is not None and not is_ended:
             self._dues.append((last_word_end + self._endpointing, lambda: self._final(speech_final=True)))
+        self._expect_utterance_end(last_word_end)
+        self._dues.sort(key=lambda due: due[0])
+        return final
+
+    def _expect_utterance_end(self, last_word_end: float) -> None:
         if self._utterance_end is not None:
             end = {"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": round(last_word_end, 3)}
             self._dues.append((last_word_end + self._utterance_end, lambda: end))
-        self._dues.sort(key=lambda due: due[0])
-        return final
 
     def _finish(self, *, is_from_finalize: bool) -> list[Message]:
         """What was being said is final; nothing is said of silence."""
@@ -136,7 +139,7 @@ class Nova(Session):
         for heard in self._ear.finish():
             self._words = heard.words
             said.append(self._final(speech_final=not is_from_finalize, from_finalize=is_from_finalize))
-        self._dues.clear()
+            self._expect_utterance_end(self.seconds)
         return said
 
     def _final(self, **flags: bool) -> Message:

@@ -251,6 +251,17 @@ async def test_endpointing(server: DeepgramServer, endpointing: str, expected: o
         assert finals(await rest(socket)) == expected
 
 
+async def test_an_utterance_ends_in_quiet_only(server: DeepgramServer) -> None:
+    async with dial(server, {**NOVA, "interim_results": "true", "utterance_end_ms": "1000"}) as socket:
+        await socket.send(tone() + quiet(0.8) + tone())
+        await socket.send('{"type": "Finalize"}')
+        await socket.send(quiet(1.1))
+        await socket.send('{"type": "CloseStream"}')
+        messages = await rest(socket)
+    assert finals(messages) == [("where is my order", True), ("no the other one", False)]
+    assert [each["last_word_end"] for each in messages if each["type"] == "UtteranceEnd"] == [3.2]
+
+
 async def test_silence_has_empty_interims(server: DeepgramServer) -> None:
     async with dial(server, {**NOVA, "interim_results": "true"}) as socket:
         await socket.send(quiet(2.1))
