@@ -65,7 +65,7 @@ class DeepgramServer:
     nova_idle: float = 10.0
     flux_idle: float = 60.0
     segment_words: int = 10
-    concurrency: int = 50
+    concurrency: int = 150
     _is_dead: bool = False
 
     @property
