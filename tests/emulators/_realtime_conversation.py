@@ -31,10 +31,14 @@ class Item:
             part["type"] == "output_audio" for part in self.fields["content"]
         )
 
+    def shown(self) -> dict[str, Any]:
+        """For clients, as it is now."""
+        copy: dict[str, Any] = json.loads(json.dumps(self.fields))
+        return copy
+
     def seen(self) -> dict[str, Any]:
         """For a test: what the model sees."""
-        copy: dict[str, Any] = json.loads(json.dumps(self.fields))
-        return {**copy, "audio_ms": self.audio_ms} if self.audio_ms else copy
+        return {**self.shown(), "audio_ms": self.audio_ms} if self.audio_ms else self.shown()
 
     def tokens(self) -> Tokens:
         if self.audio_ms:

@@ -188,20 +188,20 @@ class Response:
         item = Item({**head, **fields})
         self.output.append(item)
         index = len(self.output) - 1
-        await self.send("response.output_item.added", response_id=self.plan.id, output_index=index, item=item.seen())
+        await self.send("response.output_item.added", response_id=self.plan.id, output_index=index, item=item.shown())
         if not self.plan.is_apart:
             self.conversation.insert(item)
             previous = self.conversation.previous(item)
-            await self.send("conversation.item.added", previous_item_id=previous, item=_wire(item))
+            await self.send("conversation.item.added", previous_item_id=previous, item=item.shown())
         return item
 
     async def _finish(self, item: Item) -> None:
         item.fields["status"] = "completed" if self._ending is None else "incomplete"
         if not self.plan.is_apart and item in self.conversation.items:
             previous = self.conversation.previous(item)
-            await self.send("conversation.item.done", previous_item_id=previous, item=_wire(item))
+            await self.send("conversation.item.done", previous_item_id=previous, item=item.shown())
         index = self.output.index(item)
-        await self.send("response.output_item.done", response_id=self.plan.id, output_index=index, item=_wire(item))
+        await self.send("response.output_item.done", response_id=self.plan.id, output_index=index, item=item.shown())
 
     def _shown(self, status: str) -> dict[str, Any]:
         return {
@@ -209,7 +209,7 @@ class Response:
             "id": self.plan.id,
             "status": status,
             "status_details": self._ending,
-            "output": [_wire(item) for item in self.output],
+            "output": [item.shown() for item in self.output],
             "conversation_id": None if self.plan.is_apart else self.plan.conversation_id,
             "output_modalities": [self.plan.modality],
             "max_output_tokens": "inf" if self.plan.limit is None else self.plan.limit,
@@ -221,10 +221,6 @@ class Response:
     def _limits(self) -> list[dict[str, Any]]:
         left = 40_000 - self.read.text - self.read.audio
         return [{"name": "tokens", "limit": 40_000, "remaining": max(0, left), "reset_seconds": 0.5}]
-
-
-def _wire(item: Item) -> dict[str, Any]:
-    return {name: value for name, value in item.seen().items() if name != "audio_ms"}
 
 
 def _words(text: str) -> list[str]:

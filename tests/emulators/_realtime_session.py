@@ -159,9 +159,8 @@ class Session:
 
     async def show(self, item: Item) -> None:
         previous = self.conversation.previous(item)
-        shown = {name: value for name, value in item.seen().items() if name != "audio_ms"}
-        await self.send("conversation.item.added", previous_item_id=previous, item=shown)
-        await self.send("conversation.item.done", previous_item_id=previous, item=shown)
+        await self.send("conversation.item.added", previous_item_id=previous, item=item.shown())
+        await self.send("conversation.item.done", previous_item_id=previous, item=item.shown())
 
     async def _on_create_item(self, event: Mapping[str, Any]) -> None:
         item = self._given(event["item"])
@@ -185,7 +184,7 @@ class Session:
 
     async def _on_retrieve(self, event: Mapping[str, Any]) -> None:
         item = self.conversation.find(event["item_id"], "retrieving", "item_retrieve_invalid_item_id")
-        await self.send("conversation.item.retrieved", item=item.seen())
+        await self.send("conversation.item.retrieved", item=item.shown())
 
     async def _on_delete(self, event: Mapping[str, Any]) -> None:
         self.conversation.remove(event["item_id"])

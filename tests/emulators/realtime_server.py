@@ -149,7 +149,7 @@ class RealtimeServer:
         """The refusal of an upgrade, if it is refused."""
         if self.is_dead:
             connection.transport.abort()
-            return None
+            return _refusal(503, "it never arrives")
         if self.trouble is not None and self.trouble.kind == "refuse":
             trouble = self.trouble
             self._count(trouble)
