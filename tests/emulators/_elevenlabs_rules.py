@@ -118,7 +118,8 @@ def by_status(status: int, code: int | str, message: str) -> Answer:
 
 def wrong_key() -> Answer:
     """As recorded of a key that does not exist."""
-    return refused(401, "unauthorized", "Invalid API key", is_wrong=False, status="invalid_api_key")
+    detail = {"type": TYPES[401], "code": "unauthorized", "message": "Invalid API key", "status": "invalid_api_key"}
+    return Answer(401, {"detail": detail}, is_wrong=False)
 
 
 def no_such_voice(voice: str) -> Answer:

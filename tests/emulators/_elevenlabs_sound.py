@@ -94,11 +94,11 @@ def to_mu_law(samples: NDArray[np.int16]) -> bytes:
     size = np.minimum(np.abs(wide), CLIP) + BIAS
     exponent = np.floor(np.log2(size)).astype(np.int32) - 7
     mantissa = (size >> (exponent + 3)) & 0x0F
-    return (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8).tobytes()
+    return bytes((~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8).tobytes())
 
 
 def from_mu_law(data: bytes) -> bytes:
     """Signed 16-bit little-endian."""
     codes = ~np.frombuffer(data, np.uint8).astype(np.int32) & 0xFF
     size = (((codes & 0x0F) << 3) + BIAS << ((codes & 0x70) >> 4)) - BIAS
-    return np.where(codes & 0x80, -size, size).astype("<i2").tobytes()
+    return bytes(np.where(codes & 0x80, -size, size).astype("<i2").tobytes())

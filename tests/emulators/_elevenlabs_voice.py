@@ -47,7 +47,7 @@ class Context:
     @property
     def is_due(self) -> bool:
         """There is enough text for another step of the schedule."""
-        return len(self.buffer.strip()) >= self.schedule[0]
+        return len(self.buffer.strip()) >= float(self.schedule[0])
 
     def step(self) -> None:
         """Speak, and want the schedule's next length."""
