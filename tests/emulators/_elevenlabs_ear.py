@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.emulators import _elevenlabs_rules as rules
 from tests.emulators._elevenlabs_rules import Refusal
-from tests.emulators._elevenlabs_socket import Socket
+from tests.emulators._elevenlabs_socket import Socket, Stalled
 from tests.emulators._elevenlabs_sound import from_mu_law
 from tests.emulators._sound import PAUSE_SECONDS, WORD_SECONDS, Ear, Heard
 
@@ -160,11 +160,18 @@ class EarSession:
         self._chunks += 1
         for heard in self._ear.feed(self._decoded(message["audio_base_64"])):
             await self._hear(heard)
-        await self._server.suffer(self._socket, self._ear.seconds)
+        await self._suffer()
         if message["commit"]:
             await self._commit(is_asked=True)
         elif self._is_due():
             await self._commit(is_asked=False)
+
+    async def _suffer(self) -> None:
+        try:
+            await self._server.suffer(self._socket, self._ear.seconds)
+        except Stalled:
+            while True:
+                await self._socket.receive()
 
     def _decoded(self, audio: str) -> bytes:
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.emulators import _elevenlabs_rules as rules
 from tests.emulators._elevenlabs_rules import Answer, Refusal
-from tests.emulators._elevenlabs_socket import Gone, reset, write_answer
+from tests.emulators._elevenlabs_socket import Gone, Stalled, reset, write_answer
 from tests.emulators._elevenlabs_sound import pieces
 
 if TYPE_CHECKING:
@@ -128,7 +128,8 @@ async def _suffer(server: ElevenLabsServer, writer: asyncio.StreamWriter, at: in
     if trouble is None:
         return
     if trouble.kind == "stall":
-        await asyncio.Event().wait()
+        await writer.drain()
+        raise Stalled
     if trouble.kind == "drop":
         reset(writer)
     if trouble.kind == "garbage":

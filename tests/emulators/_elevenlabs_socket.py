@@ -34,6 +34,10 @@ class Gone(Exception):
     """The client closed, or was lost."""
 
 
+class Stalled(Exception):
+    """Nothing more is said to this client, until it goes."""
+
+
 @dataclass(frozen=True)
 class Head:
     """The first lines of a request; names of ``headers`` are lower case."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.emulators import _elevenlabs_rules as rules
 from tests.emulators._elevenlabs_rules import Refusal
-from tests.emulators._elevenlabs_socket import Gone, Socket
+from tests.emulators._elevenlabs_socket import Gone, Socket, Stalled
 from tests.emulators._elevenlabs_sound import aligned, pieces
 
 if TYPE_CHECKING:
@@ -256,7 +256,10 @@ class VoiceSession:
         is_each = self._asked.parameters.get("sync_alignment") == "true"
         for count, piece in enumerate(pieces(text, self._asked.form)):
             await asyncio.sleep(self._server.pace)
-            await self._server.suffer(self._socket, context.sent)
+            try:
+                await self._server.suffer(self._socket, context.sent)
+            except Stalled:
+                await asyncio.Event().wait()
             audio = base64.b64encode(piece.audio).decode()
             times = aligned(text, piece, is_first=count == 0, is_each=is_each)
             context.sent += 1

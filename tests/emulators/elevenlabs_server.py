@@ -39,7 +39,7 @@ from tests.emulators import _elevenlabs_rules as rules
 from tests.emulators._elevenlabs_ear import EarSession
 from tests.emulators._elevenlabs_requests import answer_request
 from tests.emulators._elevenlabs_rules import Answer, Refusal
-from tests.emulators._elevenlabs_socket import Gone, Socket, read_head, reset, write_answer
+from tests.emulators._elevenlabs_socket import Gone, Socket, Stalled, read_head, reset, write_answer
 from tests.emulators._elevenlabs_voice import VoiceSession
 from tests.emulators.trouble import Kind, Trouble
 
@@ -176,6 +176,7 @@ class ElevenLabsServer:
         Raises:
             Refusal: it is closed.
             Gone: it was reset.
+            Stalled: it is to be silent.
         """
         trouble = self.due(at, *MID_STREAM)
         if trouble is None:
@@ -183,7 +184,7 @@ class ElevenLabsServer:
         if trouble.kind == "garbage":
             await socket.send_text("<html>502 Bad Gateway</html>")
         elif trouble.kind == "stall":
-            await asyncio.Event().wait()
+            raise Stalled
         elif trouble.kind == "drop":
             reset(socket.writer)
             raise Gone
@@ -206,8 +207,13 @@ class ElevenLabsServer:
         try:
             while await self._serve_one(reader, writer):
                 pass
+        except Stalled:
+            await reader.read()
         except (Gone, ConnectionError, asyncio.IncompleteReadError):
             pass
+        except Exception as error:
+            self.problem(f"the emulator failed: {error!r}")
+            raise
         finally:
             del self._open[task]
             writer.close()
@@ -268,12 +274,17 @@ class ElevenLabsServer:
         for name in rules.unknown(asked.parameters, rules.SOCKET_PARAMETERS):
             self.problem(f"an unknown parameter {name}")
         named = asked.parameters
-        self.check_language(named.get("model_id", DEFAULT_MODEL), named.get("language_code"))
+        model = named.get("model_id", DEFAULT_MODEL)
+        self.check_language(model, named.get("language_code"))
+        if named.get("apply_text_normalization") == "on" and model in rules.NO_NORMALIZATION:
+            self.problem(f"apply_text_normalization cannot be on for {model}")
         wrong = next(rules.wrong_parameters(asked.query, rules.SOCKET_PARAMETERS), None)
-        if wrong is None and asked.form not in rules.RATES:
+        if wrong is not None:
+            return Answer(403, wrong.body)
+        if asked.form not in rules.RATES:
             self.problem(f"this emulator has no encoder for {asked.form}")
             return Answer(403, {"detail": "Forbidden"})
-        return wrong or rules.wrong_model(named.get("model_id", DEFAULT_MODEL), on_socket=True)
+        return rules.wrong_model(model, on_socket=True)
 
     def check_language(self, model: str, language: str | None) -> None:
         """A language that the model does not have; the vendor's answers to those changed more than once."""
