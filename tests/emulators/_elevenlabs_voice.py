@@ -254,7 +254,7 @@ class VoiceSession:
     async def _say(self, context: Context, text: str) -> None:
         self._server.charge(text, self._asked, context.name)
         is_each = self._asked.parameters.get("sync_alignment") == "true"
-        for count, piece in enumerate(pieces(text, self._asked.form)):
+        for count, piece in enumerate(pieces(text, self._asked.form, self._server.tail_seconds)):
             await asyncio.sleep(self._server.pace)
             try:
                 await self._server.suffer(self._socket, context.sent)

@@ -13,7 +13,7 @@
 * Troubles: all. ``after`` counts a context's pieces of sound, a request's, or an ear's seconds. Of ``error`` the
   ``code`` is the name in the vendor's message ("quota_exceeded"); voices then close with 1008, ears with 1000.
 * Attributes make the vendor slow or short of something: ``pace``, ``credits``, ``idle_seconds``, ``silent_seconds``,
-  ``closing_seconds``, ``max_contexts``, ``is_racing``.
+  ``tail_seconds``, ``closing_seconds``, ``max_contexts``, ``is_racing``.
 
 It is strict: what ElevenLabs refuses, or ignores in silence, is written into ``server.problems``, which must be empty
 at the end of the block. A wrong key, an unknown voice or model, a lack of credits, and a time-out are no problem, only
@@ -96,6 +96,7 @@ class ElevenLabsServer:
         credits: characters that may still be spoken; None: any number.
         idle_seconds: in place of what ``inactivity_timeout`` asks for.
         silent_seconds: until an ear that is sent nothing gives up; the vendor says no number.
+        tail_seconds: of quiet after what is spoken in one go, in a message that says nothing of time.
         closing_seconds: between a closed context's last sound and its isFinal, until which it counts.
         is_racing: a context that is closed before its first sound stays without, as it happens to the vendor.
     """
@@ -114,6 +115,7 @@ class ElevenLabsServer:
     credits: int | None = None
     idle_seconds: float | None = None
     silent_seconds: float = 20.0
+    tail_seconds: float = 0.0
     closing_seconds: float = 0.0
     max_contexts: int = 5
     is_racing: bool = False

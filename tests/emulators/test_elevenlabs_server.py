@@ -355,6 +355,16 @@ async def test_alignment_is_of_a_text_or_of_a_piece(server: ElevenLabsServer) ->
     assert second["alignment"]["charStartTimesMs"][0] < 50
 
 
+@pytest.mark.parametrize("sync", ["false", "true"])
+async def test_quiet_can_come_after_the_last_character(server: ElevenLabsServer, sync: str) -> None:
+    server.tail_seconds = 0.01
+    async with dial(server, sync_alignment=sync) as socket:
+        await send(socket, text="one ", context_id="a", flush=True)
+        word, tail = [await read(socket) for _ in range(2)]
+    assert word["alignment"]["chars"] == list("one ")
+    assert (sound([tail]), tail["alignment"], tail["normalizedAlignment"]) == (bytes(320), None, None)
+
+
 @pytest.mark.parametrize(("form", "rate"), [("pcm_24000", 24_000), ("ulaw_8000", 8_000)])
 async def test_each_format_has_its_bytes(server: ElevenLabsServer, form: str, rate: int) -> None:
     async with dial(server, output_format=form) as socket:
@@ -578,6 +588,12 @@ async def test_a_socket_minds(server: ElevenLabsServer, messages: list[Any], pro
             await send(socket, close_socket=True)
         assert (await ending(socket))[1] == 1000
     forgive(server, problem)
+
+
+async def test_messages_may_come_in_fragments(server: ElevenLabsServer) -> None:
+    async with dial(server) as socket:
+        await socket.send(['{"text": "one ", ', '"context_id": "a", ', '"flush": true}'])
+        assert (await read(socket))["contextId"] == "a"
 
 
 async def test_settings_may_be_said_again_and_keep_alives_need_no_context(server: ElevenLabsServer) -> None:
