@@ -38,53 +38,15 @@ from typing import Any
 from tests.emulators import _elevenlabs_rules as rules
 from tests.emulators._elevenlabs_ear import EarSession
 from tests.emulators._elevenlabs_requests import answer_request
-from tests.emulators._elevenlabs_rules import Answer, Refusal
+from tests.emulators._elevenlabs_rules import VOICE, Answer, Asked, Refusal, Said
 from tests.emulators._elevenlabs_socket import Gone, Socket, Stalled, read_head, reset, write_answer
 from tests.emulators._elevenlabs_voice import VoiceSession
 from tests.emulators.trouble import Kind, Trouble
 
 EAR = "/v1/speech-to-text/realtime"
-VOICE = "/v1/text-to-speech/"
 DEFAULT_MODEL = "eleven_multilingual_v2"
 VOICES = {"JBFqnCBsd6RMkjVDRZzb": "George", "EXAVITQu4vr4xnSDxMaL": "Sarah"}
 MID_STREAM: tuple[Kind, ...] = ("close", "drop", "stall", "garbage", "error")
-
-
-@dataclass
-class Asked:
-    """What a client wants. ``key`` is that of the header, ``messages`` all that came by a WebSocket."""
-
-    path: str
-    query: list[tuple[str, str]]
-    key: str
-    body: Any = None
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    peak: int = 0
-    """How many contexts counted at once, at most."""
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        """The last of each name."""
-        return dict(self.query)
-
-    @property
-    def voice(self) -> str:
-        """The id in the path."""
-        return self.path.removeprefix(VOICE).partition("/")[0]
-
-    @property
-    def form(self) -> str:
-        """The output format."""
-        return self.parameters.get("output_format", "mp3_44100_128")
-
-
-@dataclass(frozen=True)
-class Said:
-    """A text that was spoken in one go."""
-
-    text: str
-    voice: str
-    context: str
 
 
 @dataclass
