@@ -75,7 +75,7 @@ class TranscribeServer(Part):
             compression=None,
             ping_interval=None,
             open_timeout=None,
-            close_timeout=0.5,
+            close_timeout=0.1,
         )
         self.url = f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
