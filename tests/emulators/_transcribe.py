@@ -94,19 +94,20 @@ class TranscribeServer(Part):
         if self.is_dead:
             connection.transport.abort()
             return None
-        self._transports.add(connection.transport)
         if self.happening("hang", after=float("inf")):
+            self._transports.add(connection.transport)
             await connection.wait_closed()
-        if trouble := self.happening("refuse", after=float("inf")):
             self._transports.discard(connection.transport)
+            return None
+        if trouble := self.happening("refuse", after=float("inf")):
             return _http_error(trouble.status, trouble.reason, trouble.headers)
         if Asked("GET", request.path, {}).path != PATH:
             self.problems.append(f"no such path: {request.path.partition('?')[0]}")
-            self._transports.discard(connection.transport)
             return _http_error(404, "UnknownOperationException", {})
         return None
 
     async def _serve(self, connection: ServerConnection) -> None:
+        self._transports.add(connection.transport)
         try:
             await self._serve_stream(connection)
         except RefusedError as error:

@@ -471,6 +471,8 @@ async def test_a_hung_connection_is_never_upgraded(server: AwsServer) -> None:
     server.trouble = Trouble("hang", times=1)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(dial(presigned(server.environ)), 0.05)
+    async with dial(presigned(server.environ)):
+        assert server.connections == 2
 
 
 async def test_a_status_in_place_of_the_upgrade(server: AwsServer) -> None:
