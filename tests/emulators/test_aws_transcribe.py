@@ -71,7 +71,8 @@ class Notes(TranscriptResultStreamHandler):
 
     async def handle_transcript_event(self, transcript_event: TranscriptEvent) -> None:
         for result in transcript_event.transcript.results:
-            self.heard.append((result.is_partial, result.alternatives[0].transcript))
+            (alternative,) = result.alternatives or []
+            self.heard.append((bool(result.is_partial), alternative.transcript))
 
 
 async def transcripts(connection: ClientConnection) -> list[dict[str, Any]]:
@@ -133,7 +134,8 @@ async def test_amazon_transcribe_signs_its_messages_and_reads_ours(server: AwsSe
     assert notes.heard[0] == (True, "where")
 
 
-async def test_amazon_transcribe_s_own_client_wants_http_2(server: AwsServer) -> None:
+async def test_amazon_transcribe_s_own_client_wants_http_2(server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     keys = credentials(server.environ)
     vendor = TranscribeStreamingClient(
         region=server.keys.region,
