@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -131,3 +132,13 @@ async def raised(connection: ClientConnection) -> ServiceException:
     except ServiceException as error:
         return error
     raise AssertionError("the stream ended without an exception")
+
+
+async def transcripts(connection: ClientConnection) -> list[dict[str, Any]]:
+    """All that come until the end."""
+    found = []
+    async for data in connection:
+        headers, payload = read_frame(data)
+        assert (headers[":message-type"], headers[":event-type"]) == ("event", "TranscriptEvent")
+        found.append(json.loads(payload))
+    return found
