@@ -14,6 +14,7 @@ from tests.voice.test_call_core import core
 from pinecall_run.audio.mixer import Mixer
 from pinecall_run.voice.agent_side import AgentSide
 from pinecall_run.voice.health import Health
+from pinecall_run.voice.phrases import Phrases
 from pinecall_run.voice.speaking import Speaker, Voice
 from pinecall_run.wire import commands
 
@@ -41,7 +42,9 @@ async def speaking(**configuration: Any) -> AsyncIterator[tuple[AgentSide, Floor
     floor = Floor()
     side = AgentSide(
         call,
-        lambda audience: Speaker([Voice("fake", FakeVoice())], Mixer(), audience, health=Health(lambda: 0.0)),
+        lambda audience: Speaker(
+            [Voice("fake", FakeVoice())], Mixer(), audience, health=Health(lambda: 0.0), phrases=Phrases()
+        ),
         floor,
         clock=lambda: 0.0,
         show=lambda _: None,

@@ -19,6 +19,7 @@ from pinecall_run.audio.playhead import HeardWord
 from pinecall_run.providers.contracts import Audio, ProviderError, Spoken, TextToSpeech
 from pinecall_run.voice import speaking
 from pinecall_run.voice.health import Health
+from pinecall_run.voice.phrases import Phrases
 from pinecall_run.voice.speaking import Speaker, Voice
 from pinecall_run.voice.utterance import Utterance
 
@@ -51,7 +52,7 @@ class Audience:
 async def speaking_with(*voices: TextToSpeech) -> AsyncIterator[tuple[Speaker, Audience]]:
     audience = Audience()
     named = [Voice(f"voice{n}", voice, "big") for n, voice in enumerate(voices, 1)]
-    speaker = Speaker(named, Mixer(), audience, health=Health(lambda: 0.0))
+    speaker = Speaker(named, Mixer(), audience, health=Health(lambda: 0.0), phrases=Phrases())
     task = asyncio.create_task(speaker.run())
     try:
         yield speaker, audience
@@ -240,3 +241,36 @@ async def test_one_utterance_is_taken_back_and_the_others_stay() -> None:
         play(speaker, 1)
         assert [entry for entry in audience.log if entry[0] == "began"] == [("began", "m2")]
         assert speaker.find("m2") is None
+
+
+async def test_a_phrase_that_was_said_before_costs_nothing_and_sounds_the_same() -> None:
+    voice = FakeVoice()
+    async with speaking_with(voice) as (speaker, audience):
+        counts = []
+        for number in range(2):
+            greeting = Utterance(f"m{number}", is_fixed=True)
+            greeting.write("Good day.")
+            greeting.close()
+            speaker.say(greeting)
+            await settle()
+            counts.append(play(speaker, 2))
+        assert counts == [25, 25]
+        assert [each for each in audience.log if isinstance(each, str)] == ["Good", "day."] * 2
+        assert audience.used == [(("voice1", "big"), 9)]
+        speaker.say(utterance("m9", "Good day."))
+        await settle()
+        assert len(audience.used) == 2, "that is no phrase"
+
+
+async def test_a_phrase_that_was_cut_is_not_kept() -> None:
+    voice = FakeVoice()
+    voice.fails = [asyncio.Event()]
+    async with speaking_with(voice) as (speaker, audience):
+        for number in range(2):
+            greeting = Utterance(f"m{number}", is_fixed=True)
+            greeting.write("Good day.")
+            greeting.close()
+            speaker.say(greeting)
+            await settle()
+            speaker.cut()
+        assert len(audience.used) == 2

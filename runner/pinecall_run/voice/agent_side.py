@@ -72,8 +72,8 @@ class AgentSide:
             self.say(self._core.greeting)
 
     def say(self, text: str) -> None:
-        """Say a text after what is being said."""
-        self._say(text, self._utterance(keeps=True))
+        """Say a text of the configuration after what is being said."""
+        self._say(text, self._utterance(keeps=True, is_fixed=True))
 
     def _say(self, text: str, utterance: Utterance) -> None:
         utterance.shown_at_once = text
@@ -91,7 +91,9 @@ class AgentSide:
     def on_reply(self, command: commands.BotReply, turn: int) -> None:
         """The runner has the agent say a text, in answer to a message or, with 0, to none."""
         keeps = command.add_to_history or bool(turn)
-        self._say(command.text, self._utterance(command.message_id, turn=turn, keeps=keeps, is_clients=True))
+        # What is not for the history is a phrase that covers a wait (live/phrases.py).
+        utterance = self._utterance(command.message_id, turn=turn, keeps=keeps, is_clients=True, is_fixed=not keeps)
+        self._say(command.text, utterance)
 
     def on_stream(self, command: commands.BotReplyStream, turn: int) -> None:
         """The runner streams a reply."""
@@ -105,12 +107,15 @@ class AgentSide:
             case "end" if command.message_id in self._streams:
                 self._streams.pop(command.message_id).close()
 
-    def _utterance(self, message_id: str = "", *, turn: int = 0, keeps: bool, is_clients: bool = False) -> Utterance:
+    def _utterance(
+        self, message_id: str = "", *, turn: int = 0, keeps: bool, is_clients: bool = False, is_fixed: bool = False
+    ) -> Utterance:
         return Utterance(
             message_id or f"msg_{self._core.around.new_id()[:12]}",
             language=self._core.language,
             turn=turn,
             is_clients=is_clients,
+            is_fixed=is_fixed,
             record=self._core.conversation.begin("assistant") if keeps else None,
         )
 

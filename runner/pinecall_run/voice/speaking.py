@@ -16,6 +16,7 @@ from pinecall_run.audio.resample import Resampler
 from pinecall_run.providers.contracts import Audio, ProviderError, Spoken, TextToSpeech
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.health import Health
+from pinecall_run.voice.phrases import Phrases
 from pinecall_run.voice.spoken_text import spoken
 from pinecall_run.voice.utterance import Utterance
 
@@ -33,11 +34,13 @@ LOOK_AHEAD = 1_600
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A voice of a vendor, opened; ``model`` is what its price depends on."""
+    """A voice of a vendor, opened; ``model`` is what its price depends on, ``identity`` tells it from any that sounds
+    otherwise."""
 
     provider: str
     tts: TextToSpeech
     model: str = ""
+    identity: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -71,8 +74,11 @@ class Speaker:
     """The agent's voice in one call. ``voices`` are tried in their order; one that failed is not tried again, unless it
     is the last: an agent who is mute for good is worse than one who pauses."""
 
-    def __init__(self, voices: Sequence[Voice], mixer: Mixer, audience: Audience, *, health: Health) -> None:
+    def __init__(
+        self, voices: Sequence[Voice], mixer: Mixer, audience: Audience, *, health: Health, phrases: Phrases
+    ) -> None:
         self._health = health
+        self._phrases = phrases
         self._voices = health.in_order(voices, lambda voice: voice.key)
         self._mixer = mixer
         self._audience = audience
@@ -214,9 +220,8 @@ class Speaker:
 
     async def _speak_with(self, voice: Voice, utterance: Utterance, sentence: str, text: str) -> None:
         """One sentence by one voice. What had sounded when it failed was heard, and is kept; the next says it anew."""
-        self._audience.voice_used((voice.provider, voice.model), len(text))
         resampler = Resampler(voice.tts.rate, RATE)
-        pieces = voice.tts.speak(text, utterance.message_id)
+        pieces = self._pieces(voice, utterance, text)
         has_begun, at_once = False, 0
         try:
             async with asyncio.timeout(STALL_SECONDS) as patience:
@@ -242,6 +247,25 @@ class Speaker:
             if has_begun:
                 utterance.playhead.complete()
             await _close(pieces)
+
+    async def _pieces(self, voice: Voice, utterance: Utterance, text: str) -> AsyncIterator[Spoken]:
+        """The vendor's, or those that it made when it said the same before."""
+        key = voice.identity, text
+        known = self._phrases.find(key) if utterance.is_fixed else None
+        for piece in known or ():
+            yield piece
+        if known is not None:
+            return
+        self._audience.voice_used((voice.provider, voice.model), len(text))
+        pieces, made = voice.tts.speak(text, utterance.message_id), list[Spoken]()
+        try:
+            async for piece in pieces:
+                if utterance.is_fixed:
+                    made.append(piece)
+                yield piece
+        finally:
+            await _close(pieces)
+        self._phrases.keep(key, made)
 
     def _sounds(self, utterance: Utterance) -> None:
         if not utterance.has_sound:

@@ -24,6 +24,7 @@ from pinecall_run.voice.judges import Judges
 from pinecall_run.voice.listening import Listener
 from pinecall_run.voice.loudness import Loudness
 from pinecall_run.voice.page_actions import PageActions
+from pinecall_run.voice.phrases import Phrases
 from pinecall_run.voice.speaking import Speaker
 from pinecall_run.voice.stages import Stages
 from pinecall_run.voice.tape import Tape
@@ -48,6 +49,7 @@ class Equipment:
     detector: Detector
     open_stages: Callable[[Mapping[str, Any]], Stages]
     judges: Judges = field(default_factory=Judges)
+    phrases: Phrases = field(default_factory=Phrases)
 
 
 class SpokenCall:
@@ -79,7 +81,9 @@ class SpokenCall:
         self._caller = CallerSide(self._core, self._rules(), clock=caller.clock, hang_up=self.end)
         self._agent = AgentSide(
             self._core,
-            lambda told: Speaker(self._stages.voices, self._mixer, told, health=around.health),
+            lambda told: Speaker(
+                self._stages.voices, self._mixer, told, health=around.health, phrases=equipment.phrases
+            ),
             self._caller,
             clock=caller.clock,
             show=outlet.event,

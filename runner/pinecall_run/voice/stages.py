@@ -50,24 +50,25 @@ def open_stages(configuration: Mapping[str, Any], environ: Mapping[str, str]) ->
     voices, mute = _opened(
         parse_voice(configuration.get("voice"), language), lambda spec: open_tts(spec, environ), language
     )
-    notes = [*_notes("stt", deaf, ears[0][0]), *_notes("voice", mute, voices[0][0])]
-    offline = _OFFLINE.get((ears[0][0] == "local", voices[0][0] == "local"))
+    hears, speaks = ears[0][0].provider, voices[0][0].provider
+    notes = [*_notes("stt", deaf, hears), *_notes("voice", mute, speaks)]
+    offline = _OFFLINE.get((hears == "local", speaks == "local"))
     notes += [offline] if offline else []
     return Stages(
-        [Ear(name, stt, getattr(stt, "model", "")) for name, stt in ears],
-        [Voice(name, tts, getattr(tts, "model", "")) for name, tts in voices],
+        [Ear(spec.provider, stt, getattr(stt, "model", "")) for spec, stt in ears],
+        [Voice(spec.provider, tts, getattr(tts, "model", ""), repr(spec)) for spec, tts in voices],
         notes,
     )
 
 
 def _opened(
     specs: Sequence[SpeechSpec], open: Callable[[SpeechSpec], _T], language: str
-) -> tuple[list[tuple[str, _T]], list[ProviderError]]:
-    found: list[tuple[str, _T]] = []
+) -> tuple[list[tuple[SpeechSpec, _T]], list[ProviderError]]:
+    found: list[tuple[SpeechSpec, _T]] = []
     failed: list[ProviderError] = []
     for spec in specs or [SpeechSpec(DEFAULT.provider, language=language)]:
         try:
-            found.append((spec.provider, open(spec)))
+            found.append((spec, open(spec)))
         except ProviderError as error:
             failed.append(error)
     if len(failed) > 1 and not found:

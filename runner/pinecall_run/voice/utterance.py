@@ -22,6 +22,7 @@ class Utterance:
             was heard. ``None`` keeps nothing.
         turn: the caller's message that it answers; 0 where it answers none.
         is_clients: whether the runner named it, and waits for its end.
+        is_fixed: whether it is said word for word in many calls, so that its sound is worth keeping.
     """
 
     def __init__(
@@ -31,11 +32,13 @@ class Utterance:
         language: str = "",
         turn: int = 0,
         is_clients: bool = False,
+        is_fixed: bool = False,
         record: dict[str, object] | None = None,
     ) -> None:
         self.message_id = message_id
         self.turn = turn
         self.is_clients = is_clients
+        self.is_fixed = is_fixed
         self.record = record
         self.playhead = Playhead()
         self.text = ""
