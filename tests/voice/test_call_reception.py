@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from tests.voice._fakes import settle
 from tests.voice._line import Page
 from tests.voice._stage import Client, Stage
 
+from pinecall_run.providers.opening import registered
 from pinecall_run.transports.contract import Caller, NotAdmittedError
 from pinecall_run.turns.rules import smart_turn_model_of
 from pinecall_run.voice import call_reception
@@ -125,3 +129,26 @@ def test_without_the_extra_no_channel_carries_sound(monkeypatch: pytest.MonkeyPa
     heard = audition({}, {})
     assert not heard.can_talk
     assert heard.notes == (call_reception.MISSING,)
+
+
+async def test_a_call_that_is_expected_finds_its_voice_ready() -> None:
+    class Warm:
+        rate = 16_000
+        warmed = 0
+
+        async def warm(self) -> None:
+            Warm.warmed += 1
+
+    module = ModuleType("a_voice_of_a_test")
+    module.open_tts = lambda spec, environ: Warm()  # type: ignore[attr-defined]
+    sys.modules[module.__name__] = module
+    stage = Stage()
+    with registered(module.__name__, ("voice", "warm")):
+        stage.connect("front", voice="warm")
+        stage.hub.calls.expect(stage.hub.registry.agents["front"])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert Warm.warmed == 1
+        await stage.hub.calls.close()
+    del sys.modules[module.__name__]
+    stage.hub.calls.expect(stage.hub.registry.agents["front"])  # nobody speaks now: nothing happens

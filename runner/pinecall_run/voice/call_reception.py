@@ -16,6 +16,7 @@ from pinecall_run.voice.page_actions import permitted
 from pinecall_run.voice.tokens import BadTokenError
 
 if TYPE_CHECKING:  # hub imports this module; the detector needs an extra
+    from pinecall_run.protocol.registry import Agent
     from pinecall_run.voice.hub import Hub
     from pinecall_run.voice.spoken_call import Equipment
 
@@ -61,6 +62,23 @@ class CallReception:
         self._environ = environ
         self._new_id = new_id
         self._equipment: Equipment | None = None
+        self._warming: set[asyncio.Task[None]] = set()
+
+    def expect(self, agent: Agent) -> None:
+        """Somebody is about to call: whoever will speak gets ready, so that the greeting need not wait for them."""
+        if not is_installed():
+            return
+        from pinecall_run.voice.stages import open_stages
+
+        try:
+            voices = open_stages(agent.configured("webrtc"), self._environ).voices
+        except ProviderError:
+            return  # the start said so, and whoever calls is told
+        warm = getattr(voices[0].tts, "warm", None)
+        if warm is not None:
+            task = asyncio.create_task(warm())
+            self._warming.add(task)
+            task.add_done_callback(self._warming.discard)
 
     def open_call(self, kind: str, token: str, outlet: AudioOutlet, caller: Caller) -> AdmittedCall:
         """See the contract. What a token seals goes before what the page says."""
@@ -103,6 +121,9 @@ class CallReception:
 
     async def close(self) -> None:
         """Let go of what calls share. To be called when they are over."""
+        for task in self._warming:
+            task.cancel()
+        await asyncio.gather(*self._warming, return_exceptions=True)
         if self._equipment is not None:
             equipment = self._equipment
             await asyncio.gather(equipment.detector.close(), equipment.judges.close())

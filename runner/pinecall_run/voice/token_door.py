@@ -41,6 +41,8 @@ class TokenDoor:
         wants_more = access is Access.DEVELOPER and request.query_params.get("scope") == "supervise"
         scope = "supervise" if wants_more else "participate"
         token = self._hub.tokens.mint(kind, agent.agent_id, self._hub.clock(), scope=scope, metadata=metadata)
+        if kind != "chat":
+            self._hub.calls.expect(agent)
         return JSONResponse({"token": token, "expires_in": int(LIFETIME_SECONDS)}, headers=headers)
 
 
