@@ -27,6 +27,15 @@ def question(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.fixture
+def impatience(tmp_path: Path) -> Path:
+    """The question again and again (the browser begins the file anew at its end), each time before it is answered."""
+    spoken = said("where is order one thousand and one")
+    file = tmp_path / "impatience.wav"
+    file.write_bytes(write_wav(np.concatenate((np.zeros(round(2.4 * RATE), np.int16), spoken))))
+    return file
+
+
 @has_chromium
 @needs_flite
 async def test_a_person_calls_asks_and_is_answered(tmp_path: Path, question: Path) -> None:
@@ -47,6 +56,25 @@ async def test_a_person_calls_asks_and_is_answered(tmp_path: Path, question: Pat
         answer = log.locator('[data-role="bot"][data-done="true"]').last
         await expect(answer).to_contain_text("is shipped and should arrive on Tuesday", timeout=PATIENCE_MS)
         await program.until(rf"tool lookup_order\(.*pid {program.pid}")
+        await page.click(".hang-up")
+        await program.until(r"support .* ended \(disconnected")
+        assert problems == []
+
+
+@has_chromium
+@needs_flite
+async def test_a_person_talks_over_the_agent_who_falls_silent(tmp_path: Path, impatience: Path) -> None:
+    project = copy_project(tmp_path / "project")
+    microphone = f"--use-file-for-fake-audio-capture={impatience}"
+    async with running(project) as program, browsing(microphone) as browser:
+        page = await browser.new_page()
+        problems = problems_of(page)
+        await page.goto(f"{program.url}/#agent=support")
+        await page.click("#call")
+        log = page.locator("#log")
+        cut = log.locator('[data-role="bot"][data-cut="true"]').filter(has_text="Order").first
+        await expect(cut).to_be_visible(timeout=3 * PATIENCE_MS)
+        await expect(cut).not_to_contain_text("Tuesday")  # what nobody heard is not shown
         await page.click(".hang-up")
         await program.until(r"support .* ended \(disconnected")
         assert problems == []
