@@ -1,0 +1,441 @@
+"""The emulated Gladia, driven by the vendor's own library, and by what that library would never do."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+import pytest
+from gladiaio_sdk import GladiaClient
+from gladiaio_sdk.client_options import HttpRetryOptions, WebSocketRetryOptions
+from gladiaio_sdk.network.http_client import HttpError
+from tests.emulators._sound import spoken
+from tests.emulators.gladia_server import GladiaServer, gladia_server
+from tests.emulators.trouble import Kind, Trouble
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+SAID = "where is my order"
+QUIET = bytes(2 * 16_000)
+SOUND = spoken(SAID, 16_000)[0].astype("<i2").tobytes() + QUIET
+CHUNK = 640
+CONFIG: dict[str, Any] = {
+    "encoding": "wav/pcm",
+    "bit_depth": 16,
+    "sample_rate": 16_000,
+    "channels": 1,
+    "model": "solaria-1",
+    "endpointing": 0.3,
+    "language_config": {"languages": ["es"], "code_switching": False},
+    "messages_config": {"receive_partial_transcripts": True, "receive_lifecycle_events": True},
+}
+
+
+async def eventually(is_so: Callable[[], Any]) -> None:
+    """Wait for something that nobody tells."""
+    async with asyncio.timeout(5):
+        while not is_so():  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+
+
+class Caller:
+    """A session of the library, and all it told."""
+
+    def __init__(self, server: GladiaServer, key: str = "", config: Mapping[str, Any] = CONFIG) -> None:
+        client = GladiaClient(
+            api_key=key or server.key,
+            api_url=server.environ["GLADIA_URL"],
+            http_retry=HttpRetryOptions(max_attempts=1),
+            http_timeout=0.3,
+            ws_retry=WebSocketRetryOptions(max_attempts_per_connection=2, delay=lambda attempt: 0.005),
+            ws_timeout=0.3,
+        )
+        self.server = server
+        self.live = client.live_v2_async()
+        self.session = self.live.start_session(dict(config))
+        self.messages: list[Any] = []
+        self.errors: list[Exception] = []
+        self.ended: list[Any] = []
+        self.session.on("message", self.messages.append)
+        self.session.on("error", self.errors.append)
+        self.session.on("ended", self.ended.append)
+
+    async def __aenter__(self) -> Caller:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.session.end_session()
+        await asyncio.gather(self.session._init_session_task, return_exceptions=True)
+        await asyncio.gather(self.session._start_session_task, return_exceptions=True)
+        await eventually(lambda: not self.server.open_connections)
+        await self.live._http_client.close()
+
+    def of(self, kind: str) -> list[Any]:
+        return [message for message in self.messages if message.type == kind]
+
+    async def say(self, pcm: bytes) -> None:
+        """Before that, the library would keep all of it and send it as one frame."""
+        await eventually(lambda: self.session.status == "connected")
+        for at in range(0, len(pcm), CHUNK):
+            self.session.send_audio(pcm[at : at + CHUNK])
+
+    async def over(self) -> Any:
+        await eventually(lambda: self.ended)
+        return self.ended[0]
+
+
+async def init(server: GladiaServer, body: Any = CONFIG, **headers: str) -> httpx.Response:
+    async with httpx.AsyncClient() as client:
+        fields = {"x-gladia-key": server.key, **headers}
+        return await client.post(server.environ["GLADIA_URL"] + "/v2/live", json=body, headers=fields)
+
+
+async def attached(server: GladiaServer, **config: Any) -> ClientConnection:
+    response = await init(server, {**CONFIG, **config})
+    assert response.status_code == 201, response.text
+    return await connect(response.json()["url"])
+
+
+async def heard(socket: ClientConnection, pcm: bytes = SOUND) -> list[dict[str, Any]]:
+    """All that is said until everything was acknowledged."""
+    found: list[dict[str, Any]] = []
+    for at in range(0, len(pcm), CHUNK):
+        await socket.send(pcm[at : at + CHUNK])
+        found.append(json.loads(await socket.recv()))
+        while found[-1]["type"] != "audio_chunk":
+            found.append(json.loads(await socket.recv()))
+    return found
+
+
+# the vendor's own library
+
+
+async def test_the_library_hears_a_sentence() -> None:
+    async with gladia_server([SAID]) as server, Caller(server) as caller:
+        await caller.say(SOUND)
+        await eventually(lambda: [m for m in caller.of("transcript") if m.data.is_final])
+        caller.session.stop_recording()
+        end = await caller.over()
+        texts = [message.data.utterance.text for message in caller.of("transcript")]
+        assert texts == ["where", "where is", "where is my", SAID, SAID]
+        assert {message.data.id for message in caller.of("transcript")} == {"00-00000000"}
+        final = caller.of("transcript")[-1].data.utterance
+        assert [word.word for word in final.words] == SAID.split()
+        assert (final.language, final.channel) == ("es", 0)
+        assert [caller.of(kind)[0].data.time for kind in ("speech_start", "speech_end")] == [0.001, 1.7]
+        assert caller.of("post_final_transcript")[0].data.transcription.full_transcript == SAID
+        assert [bool(caller.of(kind)) for kind in ("start_session", "start_recording", "end_recording", "end_session")]
+        assert end.code == 1000
+        assert bytes(server.sessions[0].heard) == SOUND
+        assert server.requests[0]["model"] == "solaria-1"
+
+
+@pytest.mark.parametrize("kind", ["close", "drop"])
+async def test_the_library_comes_back_to_its_session(kind: Kind) -> None:
+    async with gladia_server([SAID]) as server, Caller(server) as caller:
+        server.trouble = Trouble(kind, after=0.5, times=1)
+        await caller.say(SOUND)
+        await eventually(lambda: [m for m in caller.of("transcript") if m.data.is_final])
+        (session,) = server.sessions
+        assert (session.attached, server.connections) == (2, 2)
+        assert [m.data.utterance.text for m in caller.of("transcript") if m.data.is_final] == [SAID]
+        # A reset takes along acknowledgements on their way, and what they were for is said twice.
+        assert bytes(session.heard) == SOUND if kind == "close" else len(session.heard) >= len(SOUND)
+        assert caller.session.status == "connected"
+
+
+@pytest.mark.parametrize(("status", "words"), [(401, "gladia key not found"), (402, "pay"), (429, "slow"), (503, "no")])
+async def test_refusals_of_the_post_are_the_librarys_errors(status: int, words: str) -> None:
+    async with gladia_server() as server:
+        if status != 401:
+            server.trouble = Trouble("refuse", status=status, reason=words, headers={"Retry-After": "2"})
+        async with Caller(server, key="" if status != 401 else "wrong") as caller:
+            await caller.over()
+            error = caller.errors[0]
+            assert isinstance(error, HttpError)
+            assert (error.status, words in str(error)) == (status, True)
+            assert error.request_id is not None
+            assert status == 401 or error.response_headers["retry-after"] == "2"
+            assert not server.sessions
+
+
+async def test_a_wrong_parameter_is_named_as_the_library_expects() -> None:
+    async with gladia_server() as server:
+        async with Caller(server, config={**CONFIG, "endpointing": 11, "bit_dept": 16}) as caller:
+            await caller.over()
+            error = caller.errors[0]
+            assert isinstance(error, HttpError)
+            assert error.validation_errors == [
+                "endpointing must not be greater than 10",
+                "property bit_dept should not exist",
+            ]
+            assert error.invalid_parameters == ["endpointing"]
+        assert len(server.problems) == 1
+        server.problems.clear()
+
+
+@pytest.mark.parametrize(("code", "comes_back"), [(1011, True), (4403, False), (4500, True)])
+async def test_the_library_tells_closes_apart(code: int, comes_back: bool) -> None:
+    async with gladia_server([SAID]) as server, Caller(server) as caller:
+        server.trouble = Trouble("close", code=code, times=1)
+        await caller.say(SOUND)
+        if comes_back:
+            await eventually(lambda: [m for m in caller.of("transcript") if m.data.is_final])
+        else:
+            assert (await caller.over()).code == code
+        assert server.connections == 1 + comes_back
+
+
+async def test_a_vendor_that_hangs_times_out_in_the_library() -> None:
+    async with gladia_server() as server:
+        server.trouble = Trouble("hang")
+        async with Caller(server) as caller:
+            await caller.over()
+            assert "timed out" in str(caller.errors[0])
+        server.strikes_at = "socket"
+        async with Caller(server) as caller:
+            assert (await caller.over()).code == 3008
+
+
+async def test_garbage_is_an_error_of_the_library() -> None:
+    async with gladia_server([SAID]) as server, Caller(server) as caller:
+        server.trouble = Trouble("garbage", times=1)
+        await caller.say(SOUND)
+        await eventually(lambda: caller.errors)
+        assert isinstance(caller.errors[0], json.JSONDecodeError)
+
+
+async def test_a_dead_vendor_and_its_return() -> None:
+    async with gladia_server([SAID]) as server:
+        async with Caller(server) as caller:
+            await eventually(lambda: server.open_connections)
+            server.kill()
+            assert (await caller.over()).code == 1006
+        async with Caller(server) as caller:
+            await caller.over()
+            assert "HTTP request failed" in str(caller.errors[0])
+        server.revive()
+        async with Caller(server) as caller:
+            await caller.say(SOUND)
+            await eventually(lambda: caller.of("speech_end"))
+
+
+# what the library would never do
+
+
+async def test_both_forms_of_sound_and_their_acknowledgements() -> None:
+    async with gladia_server() as server, await attached(server) as socket:
+        await socket.recv()
+        await socket.send(QUIET[:640])
+        assert json.loads(await socket.recv())["type"] == "start_recording"
+        first = json.loads(await socket.recv())
+        chunk = base64.b64encode(QUIET[:320]).decode()
+        await socket.send(json.dumps({"type": "audio_chunk", "data": {"chunk": chunk}}))
+        second = json.loads(await socket.recv())
+        assert first["acknowledged"] is second["acknowledged"] is True
+        assert [first["data"]["byte_range"], second["data"]["byte_range"]] == [[0, 640], [640, 960]]
+        assert second["data"]["time_range"] == [0.02, 0.03]
+        server.sessions[0].ends_inclusive = True
+        await socket.send(QUIET[:2])
+        assert json.loads(await socket.recv())["data"]["byte_range"] == [960, 961]
+
+
+async def test_only_what_was_asked_for_is_told() -> None:
+    none = dict.fromkeys(("receive_acknowledgments", "receive_speech_events", "receive_post_processing_events"), False)
+    async with gladia_server([SAID]) as server, await attached(server, messages_config=none) as socket:
+        await socket.send(SOUND)
+        await socket.send('{"type": "stop_recording"}')
+        told = [json.loads(message) async for message in socket]
+        assert [message["type"] for message in told] == ["transcript"]
+        assert socket.close_code == 1000
+
+
+async def test_a_session_that_is_over_cannot_be_attached_to() -> None:
+    async with gladia_server() as server:
+        url = (await init(server)).json()["url"]
+        for code in (1001, 1000):
+            socket = await connect(url)
+            await socket.close(code)
+            await eventually(lambda: not server.open_connections)
+        assert server.sessions[0].attached == 2
+        async with connect(url) as socket:
+            with pytest.raises(ConnectionClosed):
+                await socket.recv()
+            assert socket.close_code == 4403
+
+
+async def test_time_is_up() -> None:
+    async with gladia_server() as server:
+        server.idle_seconds = 0.02
+        async with await attached(server, messages_config={}) as socket:
+            with pytest.raises(ConnectionClosed, match="4408"):
+                await socket.recv()
+        server.idle_seconds, server.session_seconds = 5, 0.5
+        async with await attached(server) as socket:
+            with pytest.raises(ConnectionClosed, match="4408"):
+                await heard(socket)
+        assert all(session.is_over for session in server.sessions)
+
+
+async def test_no_more_sessions_than_the_plan_has() -> None:
+    async with gladia_server() as server:
+        server.concurrency = 1
+        async with await attached(server):
+            await eventually(lambda: server.open_connections)
+            assert (await init(server)).status_code == 429
+
+
+async def test_models_and_regions() -> None:
+    async with gladia_server() as server:
+        answer = (await init(server, {**CONFIG, "model": "solaria-3"})).json()
+        assert answer["validation_errors"] == ["model must be one of the following values: solaria-1"]
+        assert (answer["statusCode"], server.problems) == (400, [])
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ([], "the body must be an object"),
+        ({"encoding": "wav/mp3"}, "encoding must be one of the following values: wav/pcm, wav/alaw, wav/ulaw"),
+        ({"sample_rate": 24000}, "sample_rate must be one of the following values: 8000, 16000, 32000, 44100, 48000"),
+        ({"channels": 0}, "channels must not be less than 1"),
+        ({"channels": True}, "channels must be an integer number"),
+        ({"endpointing": "0.3"}, "endpointing must be a number"),
+        ({"language_config": {"languages": ["es-ES"]}}, "each value in language_config.languages must be one of"),
+        ({"language_config": {"language": "es"}}, "property language_config.language should not exist"),
+        ({"messages_config": {"receive_partials": True}}, "property messages_config.receive_partials should not exist"),
+        ({"maximum_duration_without_endpointing": 4}, "maximum_duration_without_endpointing must not be less than 5"),
+        ({"realtime_processing": {"custom_vocabulary_config": {}}}, "vocabulary should not be empty"),
+        (
+            {"realtime_processing": {"custom_vocabulary_config": {"vocabulary": ["a", {"intensity": 2}]}}},
+            "intensity must not be greater than 1",
+        ),
+    ],
+)
+async def test_a_body_that_is_refused(body: Any, fault: str) -> None:
+    async with gladia_server() as server:
+        answer = await init(server, body)
+        assert answer.status_code == 400
+        assert fault in "; ".join(answer.json()["validation_errors"])
+        assert fault in server.problems.pop()
+
+
+async def test_requests_that_are_refused() -> None:
+    async with gladia_server() as server, httpx.AsyncClient(headers={"x-gladia-key": server.key}) as client:
+        url = server.environ["GLADIA_URL"]
+        answers = [
+            await client.get(url + "/v2/live"),
+            await client.post(url + "/v2/transcription", json={}),
+            await client.post(url + "/v2/live?region=mars", json={}),
+            await client.post(url + "/v2/live", content="{", headers={"content-type": "application/json"}),
+            await client.post(url + "/v2/live", content="{}"),
+        ]
+        assert [answer.status_code for answer in answers] == [404, 404, 400, 400, 400]
+        assert len(server.problems) == 5
+        server.problems.clear()
+        assert (await client.post(url + "/v2/live?region=us-west", json={"encoding": "wav/ulaw"})).status_code == 201
+        assert "hears" in server.problems.pop()
+
+
+async def test_handshakes_that_are_refused() -> None:
+    async with gladia_server() as server:
+        with pytest.raises(InvalidStatus, match="404"):
+            await connect(server.socket_url + "/v2/live")
+        async with connect(server.socket_url + "/v2/live?token=mine") as socket:
+            with pytest.raises(ConnectionClosed, match="4401"):
+                await socket.recv()
+        assert len(server.problems) == 2
+        server.problems.clear()
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        ('{"type": "stop"}', "no message of Gladia's"),
+        ('{"type": "audio_chunk", "data": {"chunk": "*"}}', "no message of Gladia's"),
+        ("[]", "no message of Gladia's"),
+        ("{", "no message of Gladia's"),
+        (b"\0\0\0", "3 bytes end within a sample"),
+        (bytes(2**20 + 2), "a frame of more than 1048576 bytes"),
+    ],
+)
+async def test_messages_that_are_problems(data: str | bytes, problem: str) -> None:
+    async with gladia_server() as server:
+        async with await attached(server) as socket:
+            await socket.send(data)
+            await eventually(lambda: server.problems)
+        assert problem in server.problems.pop()
+
+
+async def test_nothing_may_follow_the_end() -> None:
+    async with gladia_server() as server:
+        server.post_seconds = 0.05
+        async with await attached(server, messages_config={}) as socket:
+            await socket.send('{"type": "stop_recording"}')
+            await socket.send(QUIET[:640])
+            told = [json.loads(message) async for message in socket]
+        assert [(message["type"], message.get("acknowledged")) for message in told] == [
+            ("stop_recording", True),
+            ("audio_chunk", False),
+            ("post_transcript", None),
+            ("post_final_transcript", None),
+        ]
+        assert told[1]["error"]["message"] == "Recording already stopped"
+        assert server.problems.pop() == "audio_chunk after stop_recording"
+
+
+async def test_two_live_sockets_are_one_too_many() -> None:
+    async with gladia_server() as server:
+        url = (await init(server)).json()["url"]
+        async with connect(url) as first, connect(url) as second:
+            with pytest.raises(ConnectionClosed, match="4409"):
+                [message async for message in first]
+            await second.send(QUIET[:640])
+        assert "second WebSocket" in server.problems.pop()
+
+
+async def test_troubles_of_an_open_socket() -> None:
+    async with gladia_server([SAID]) as server, await attached(server, messages_config={}) as socket:
+        await heard(socket, QUIET[: 50 * CHUNK])
+        server.trouble = Trouble("error", after=1.0, code=500, reason="no model is free", times=1)
+        await socket.send(QUIET[:CHUNK])
+        refused = json.loads(await socket.recv())
+        assert (refused["acknowledged"], refused["error"]["message"]) == (False, "no model is free")
+        assert (await heard(socket, QUIET[:CHUNK]))[0]["data"]["byte_range"][0] == 50 * CHUNK
+        server.trouble = Trouble("stall")
+        await socket.send(SOUND)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(socket.recv(), 0.03)
+
+
+@pytest.mark.parametrize("kind", ["close", "drop", "garbage"])
+async def test_troubles_of_the_post(kind: Kind) -> None:
+    async with gladia_server() as server:
+        server.strikes_at = "init"
+        server.trouble = Trouble(kind)
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError, ValueError)):
+            (await init(server)).json()
+        server.strikes_at = "socket"
+        assert (await init(server)).status_code == 201
+
+
+async def test_a_refused_upgrade() -> None:
+    async with gladia_server() as server:
+        server.strikes_at = "socket"
+        server.trouble = Trouble("refuse", status=503, headers={"Retry-After": "1"}, times=1)
+        url = (await init(server)).json()["url"]
+        with pytest.raises(InvalidStatus) as refusal:
+            await connect(url)
+        assert refusal.value.response.headers["Retry-After"] == "1"
+        async with connect(url):
+            pass
+
+
+async def test_problems_fail_the_test_that_made_them() -> None:
+    with pytest.raises(AssertionError, match="endpointing must be a number"):
+        async with gladia_server() as server:
+            await init(server, {"endpointing": "soon"})
