@@ -139,12 +139,13 @@ async def test_the_library_comes_back_to_its_session(kind: Kind) -> None:
     async with gladia_server([SAID]) as server, Caller(server) as caller:
         server.trouble = Trouble(kind, after=0.5, times=1)
         await caller.say(SOUND)
-        await eventually(lambda: [m for m in caller.of("transcript") if m.data.is_final])
         (session,) = server.sessions
+        await eventually(lambda: len(session.heard) >= len(SOUND))
+        await eventually(lambda: caller.of("speech_end"))
         assert (session.attached, server.connections) == (2, 2)
         assert [m.data.utterance.text for m in caller.of("transcript") if m.data.is_final] == [SAID]
         # A reset takes along acknowledgements on their way, and what they were for is said twice.
-        assert bytes(session.heard) == SOUND if kind == "close" else len(session.heard) >= len(SOUND)
+        assert kind == "drop" or bytes(session.heard) == SOUND
         assert caller.session.status == "connected"
 
 
