@@ -10,7 +10,7 @@
 The WebSocket is on another port than the POST, as the vendor may do: the ``url`` of the answer is the one to use. A
 session is there until ``stop_recording`` or a close with 1000; until then its url can be connected to again, and the
 session goes on with the byte after the last one that was acknowledged. A ``drop`` loses acknowledgements on their way,
-so that a client cannot but repeat some sound; after a ``close`` none is repeated, and none may be lost.
+so that a client cannot but repeat some sound.
 
 Trouble: ``refuse`` and ``hang`` strike what comes first, POST or upgrade. ``close``, ``drop``, ``stall``, ``garbage``
 and ``error`` strike a WebSocket when it carried ``after`` seconds of sound, before the sound that comes then is taken;
@@ -141,9 +141,12 @@ class GladiaServer(Init):
                 await self._finish(session, connection)
                 return
             trouble = await self.strike_open(connection, session.seconds - before)
-            if trouble is not None and trouble.kind == "error":
+            kind = trouble.kind if trouble is not None else ""
+            if kind in ("close", "drop"):
+                return
+            if trouble is not None and kind == "error":
                 await _send(connection, [session.refuse("audio_chunk", trouble.reason, trouble.code)])
-            elif trouble is not None and trouble.kind == "stall":
+            elif kind == "stall":
                 is_stalled = True
             elif session.seconds > self.session_seconds:
                 session.is_over = True

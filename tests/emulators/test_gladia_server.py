@@ -142,10 +142,10 @@ async def test_the_library_comes_back_to_its_session(kind: Kind) -> None:
         (session,) = server.sessions
         await eventually(lambda: len(session.heard) >= len(SOUND))
         await eventually(lambda: caller.of("speech_end"))
-        assert (session.attached, server.connections) == (2, 2)
-        assert [m.data.utterance.text for m in caller.of("transcript") if m.data.is_final] == [SAID]
         # A reset takes along acknowledgements on their way, and what they were for is said twice.
         assert kind == "drop" or bytes(session.heard) == SOUND
+        assert (session.attached, server.connections) == (2, 2)
+        assert [m.data.utterance.text for m in caller.of("transcript") if m.data.is_final] == [SAID]
         assert caller.session.status == "connected"
 
 
@@ -226,6 +226,30 @@ async def test_a_dead_vendor_and_its_return() -> None:
 
 
 # what the library would never do
+
+
+async def test_a_session_goes_on_with_the_byte_after_the_last_acknowledged_one() -> None:
+    async with gladia_server([SAID]) as server:
+        server.trouble = Trouble("close", after=0.5, times=1)
+        url = (await init(server)).json()["url"]
+        acknowledged, told, codes = 0, [], []
+        while acknowledged < len(SOUND):
+            async with connect(url) as socket:
+                for at in range(acknowledged, len(SOUND), CHUNK):
+                    await socket.send(SOUND[at : at + CHUNK])
+                try:
+                    while acknowledged < len(SOUND):
+                        told.append(json.loads(await socket.recv()))
+                        if told[-1]["type"] == "audio_chunk":
+                            acknowledged = told[-1]["data"]["byte_range"][1]
+                    await socket.send('{"type": "stop_recording"}')
+                    told += [json.loads(message) async for message in socket]
+                except ConnectionClosed:
+                    codes.append(socket.close_code)
+        (session,) = server.sessions
+        assert (session.attached, bytes(session.heard) == SOUND, codes) == (2, True, [1011])
+        assert [m["data"]["is_final"] for m in told if m["type"] == "transcript"] == [False] * 4 + [True]
+        assert [m["type"] for m in told].count("start_session") == 1
 
 
 async def test_both_forms_of_sound_and_their_acknowledgements() -> None:
