@@ -15,8 +15,8 @@ from tests.emulators._cartesia_rules import MOVING
 from tests.emulators._sound import spoken
 
 Message = dict[str, Any]
-SENTENCE = re.compile(r".*[.!?…。！？]+[\"'”’)\]]*(?=\s|$)\s*", re.DOTALL)
-"""What of a buffer is worth speaking at once."""
+SENTENCE = re.compile(r".*[.!?…。！？]+[\"'”’)\]]*\s+(?=\S)", re.DOTALL)
+"""What of a buffer is spoken at once: sentences that others follow. A last one waits, as the vendor warns."""
 DEFAULT_DELAY_MS = 3000
 
 

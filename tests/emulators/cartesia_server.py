@@ -7,8 +7,9 @@
         server.trouble = Trouble("error", status=402, code="quota_exceeded", reason="No credits are left")
 
 The WebSocket is at the same host and port, with the scheme ``ws`` (the vendor's library makes ``wss`` of its base, and
-takes ``websocket_base_url`` for another). Every word is a tone of 0.3 s. Text is buffered as the vendor says it is:
-whole sentences are spoken at once, the rest when the context ends, is flushed, or ``max_buffer_delay_ms`` passed.
+takes ``websocket_base_url`` for another). Every word is a tone of 0.3 s. Text is buffered as the vendor warns it may:
+a sentence is spoken when another one follows, the rest when the context ends, is flushed, or ``max_buffer_delay_ms``
+(3000, if it is not given) passed; with 0 all is spoken at once.
 
 Trouble: ``refuse`` and ``hang`` strike the upgrade; ``close``, ``drop``, ``stall``, ``garbage`` and ``error`` strike in
 place of the chunk that comes after ``after`` chunks of a context.
@@ -17,7 +18,7 @@ Speaks pcm_s16le and pcm_f32le only. What the vendor does not document is a gues
 made; where two of its pages disagree, an attribute chooses.
 
 Sources, read in November 2026: https://docs.cartesia.ai/api-reference/tts/websocket,
-https://docs.cartesia.ai/use-the-api/tts-websocket/contexts, …/tts-websocket/context-flushing-and-flush-i-ds,
+https://docs.cartesia.ai/use-the-api/tts-websocket/{contexts,buffering,context-flushing-and-flush-i-ds},
 https://docs.cartesia.ai/use-the-api/{api-conventions,api-errors,concurrency-limits-and-timeouts},
 https://docs.cartesia.ai/build-with-cartesia/tts-models/api-changes, and the types of cartesia 4.2.0.
 """

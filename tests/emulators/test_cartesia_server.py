@@ -93,6 +93,7 @@ async def test_the_library_cancels(lets_finish: bool) -> None:
         mine = context(connection)
         await mine.push("one two three four five. ")
         await mine.push("six seven eight. ")
+        await mine.push("nine. ")
         events = mine.receive()
         await anext(events)
         await mine.cancel()
@@ -195,7 +196,7 @@ async def test_the_library_loses_its_connection() -> None:
 async def test_a_dead_vendor_and_its_return() -> None:
     async with cartesia_server() as server:
         async with library(server) as connection:
-            await connection.send({**request(), "continue": True})
+            await connection.send({**request(), "continue": True, "max_buffer_delay_ms": 0})
             await connection.recv()
             server.kill()
             with pytest.raises(ConnectionClosedError):
