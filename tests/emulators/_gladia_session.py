@@ -34,7 +34,6 @@ class Session:
     is_over: bool = False
     utterances: list[Message] = field(default_factory=list)
     _began: float = 0.0
-    _count: int = 0
 
     def __post_init__(self) -> None:
         self.rate = int(self.config.get("sample_rate") or 16_000)
@@ -123,7 +122,6 @@ class Session:
                     yield self.message("speech_end", data=event)
                 final = self._transcript(heard, is_final=True)
                 self.utterances.append(final["data"]["utterance"])
-                self._count += 1
                 if self._wants["receive_final_transcripts"]:
                     yield final
 
@@ -147,5 +145,5 @@ class Session:
             "words": words,
             "language": self.language,
         }
-        data = {"id": f"00-{self._count:08d}", "is_final": is_final, "utterance": utterance}
+        data = {"id": f"00-{len(self.utterances):08d}", "is_final": is_final, "utterance": utterance}
         return self.message("transcript", data=data)

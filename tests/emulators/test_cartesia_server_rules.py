@@ -184,6 +184,20 @@ async def test_nothing_may_follow_the_end_of_a_context(last: dict[str, Any]) -> 
         assert CLOSED in server.problems.pop()
 
 
+@pytest.mark.parametrize(("lets_finish", "after"), [(True, ["chunk"] * 5 + ["done"]), (False, [])])
+async def test_a_cancel_stops_what_was_not_begun_and_perhaps_what_was(lets_finish: bool, after: list[str]) -> None:
+    async with cartesia_server() as server, dial(server) as socket:
+        server.pace, server.cancel_lets_finish = 0.03, lets_finish
+        await ask(socket, MORE)
+        await ask(socket, MORE)
+        await told(socket, "chunk")
+        await ask(socket, {"context_id": "mine", "cancel": True})
+        await ask(socket, {**REQUEST, "context_id": "next"})
+        async with asyncio.timeout(3):
+            messages = [json.loads(await socket.recv()) for _ in range(7 + len(after))]
+        assert [message["type"] for message in messages if message["context_id"] == "mine"] == after
+
+
 async def test_a_context_expires_after_its_last_sound() -> None:
     async with cartesia_server() as server, dial(server) as socket:
         server.expiry_seconds = 0.02

@@ -67,6 +67,21 @@ async def test_only_what_was_asked_for_is_told() -> None:
         assert socket.close_code == 1000
 
 
+async def test_each_utterance_has_its_id_and_its_times() -> None:
+    finals = dict.fromkeys(("receive_acknowledgments", "receive_post_processing_events"), False)
+    async with gladia_server(["one", "two"]) as server, await attached(server, messages_config=finals) as socket:
+        await socket.send(SOUND)
+        await socket.send(SOUND)
+        await socket.send('{"type": "stop_recording"}')
+        told = [json.loads(message)["data"] async for message in socket]
+        assert [
+            (data["id"], data["utterance"]["text"], data["utterance"]["start"]) for data in told if "id" in data
+        ] == [
+            ("00-00000000", "one", 0.001),
+            ("00-00000001", "two", 2.201),
+        ]
+
+
 async def test_a_session_that_is_over_cannot_be_attached_to() -> None:
     async with gladia_server() as server:
         url = (await init(server)).json()["url"]
