@@ -120,7 +120,7 @@ FIELDS: Mapping[str, Rule] = {
 def wrong(request: Mapping[str, Any], version: str) -> Iterator[Refusal]:
     """What is refused of a generation request by itself, in no documented order."""
     for name in NEEDED:
-        if name not in request:
+        if request.get(name) is None:
             yield invalid(f"{name} is required")
     for name, value in request.items():
         if name not in FIELDS:

@@ -125,6 +125,9 @@ class CartesiaServer(Vendor):
             await talk.listen()
         except ConnectionClosed:
             pass
+        except Exception as broken:
+            self.problems.append(f"the emulator broke: {broken!r}")
+            raise
         finally:
             self._open.discard(connection)
             await talk.end()

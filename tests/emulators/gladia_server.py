@@ -91,13 +91,14 @@ class GladiaServer(Init):
         if session is None:
             self.problems.append("a token that was never given")
             await connection.close(NO_SUCH_SESSION, "Invalid token")
-        elif session.is_stopped or session.is_over:
+            return
+        await self._let_go(session)
+        if session.is_stopped or session.is_over:
             await connection.close(SESSION_IS_OVER, "Session is over")
         else:
             await self._attach(session, connection)
 
     async def _attach(self, session: Session, connection: ServerConnection) -> None:
-        await self._let_go(session)
         session.connection = connection
         self._open.add(connection)
         try:
@@ -108,6 +109,9 @@ class GladiaServer(Init):
                 self.problems.append(f"a frame of more than {FRAME_BYTES} bytes")
             is_end = closed.rcvd is not None and closed.rcvd.code == 1000
             session.is_over = session.is_over or session.is_stopped or is_end
+        except Exception as broken:
+            self.problems.append(f"the emulator broke: {broken!r}")
+            raise
         finally:
             self._open.discard(connection)
             if session.connection is connection:

@@ -112,7 +112,7 @@ async def test_as_many_sockets_as_ten_for_each_context() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"transcript": None}, "transcript is empty"),
+        ({"transcript": None}, "transcript is required"),
         ({"transcript": ""}, "transcript is empty"),
         ({"transcript": 5}, "transcript is invalid"),
         ({"context_id": ""}, "context_id is invalid"),
