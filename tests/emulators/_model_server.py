@@ -16,7 +16,7 @@ import socket
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, ClassVar, TypeVar
 
@@ -114,6 +114,10 @@ class ModelServer(ABC):
     def broken(self, message: str, code: str | None) -> bytes:
         """The server-sent event that is an error in the middle of an answer."""
 
+    def headers(self) -> Mapping[str, str]:
+        """What the head of every answer has besides the usual."""
+        return {}
+
     def named(self, request: dict[str, Any], head: Head) -> dict[str, Any]:
         """The request with its ``model``, wherever the vendor has that."""
         return request
@@ -136,8 +140,8 @@ class ModelServer(ABC):
         try:
             while await self._serve_one(reader, writer):
                 pass
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # cancelled by `close` alone; streams of Python 3.11 would make noise about it
         finally:
             del self._open[task]
             writer.close()
@@ -163,7 +167,7 @@ class ModelServer(ABC):
             answer = self.refusal(head) or self._answer(head, body)
         await asyncio.sleep(answer.first_after)
         if answer.status != 200:
-            _write_error(writer, answer, self.error(answer))
+            _write_error(writer, replace(answer, headers={**self.headers(), **answer.headers}), self.error(answer))
             await writer.drain()
             return not is_last
         return await self._stream(reader, writer, answer) and not is_last
@@ -188,7 +192,7 @@ class ModelServer(ABC):
 
     async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Answer) -> bool:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n")
-        writer.write(b"Transfer-Encoding: chunked\r\n\r\n")
+        writer.write(f"Transfer-Encoding: chunked\r\n{_lines(self.headers())}\r\n".encode())
         try:
             for number, event in enumerate(self.events(answer, self.requests[-1])):
                 if number == answer.cut_after:
@@ -276,10 +280,14 @@ def _write_error(writer: asyncio.StreamWriter, answer: Answer, error: Mapping[st
     body = json.dumps(error).encode()
     known = {status.value: status.phrase for status in HTTPStatus}
     head = f"HTTP/1.1 {answer.status} {known.get(answer.status, 'Error')}\r\n"
-    asked = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
-    again = asked or "retry-after-ms: 1\r\n"  # libraries that try again do so at once
+    says_when = any(name.lower() == "retry-after" for name in answer.headers)
+    again = "" if says_when else "retry-after-ms: 1\r\n"  # libraries that try again do so at once
     kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    writer.write(f"{head}{kind}{again}\r\n".encode() + body)
+    writer.write(f"{head}{kind}{again}{_lines(answer.headers)}\r\n".encode() + body)
+
+
+def _lines(headers: Mapping[str, str]) -> str:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
 
 
 def _write_chunk(writer: asyncio.StreamWriter, data: bytes) -> None:

@@ -11,8 +11,8 @@ from tests.emulators._openai_flavours import Flavour
 FIELDS = frozenset((
     "model", "messages", "stream", "stream_options", "tools", "tool_choice", "parallel_tool_calls", "temperature",
     "max_tokens", "max_completion_tokens", "top_p", "stop", "seed", "user", "n", "presence_penalty",
-    "frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "response_format", "reasoning_effort", "verbosity", "service_tier",
-    "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "metadata", "store",
+    "frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "response_format", "reasoning_effort",
+    "verbosity", "service_tier", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "metadata", "store",
 ))  # fmt: skip
 STREAM_OPTIONS = frozenset({"include_usage", "include_obfuscation"})
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
