@@ -11,7 +11,8 @@ a thinking block before the text (empty but for its signature, unless the reques
 is a ``stop_reason`` (``max_tokens``, ``refusal``), ``code`` of an HTTP error its ``details.error_code`` and that of an
 error in the stream its type. Every kind of ``Trouble`` is known (``_model_server.py``).
 
-It is strict (``_anthropic_rules.py``): a request that the API refuses is answered so, and is in ``server.problems``.
+It is strict (``_anthropic_rules.py``, ``_anthropic_messages.py``): a request that the API refuses is answered so, and
+written down in ``server.problems``, which must be empty at the end.
 Both API versions are served: 2023-06-01, and 2026-10-21, which has no ``temperature`` and which the library asks for
 since its version 2, with the key as a bearer instead of in ``x-api-key``. ``cache_control`` does what it does: what was
 marked is written and read again, from as many tokens on as the model wants, and told in the usage.
@@ -34,7 +35,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.emulators._anthropic_rules import MODEL, VERSIONS, blocks, generation, signature, wrong
+from tests.emulators._anthropic_messages import blocks, signature
+from tests.emulators._anthropic_rules import MODEL, VERSIONS, generation, wrong
 from tests.emulators._model_script import (
     Answer,
     Answers,
