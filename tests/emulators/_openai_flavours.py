@@ -1,7 +1,7 @@
 """How the vendors that speak OpenAI's chat completions differ from OpenAI, and from each other.
 
 Sources, read in November 2026: https://console.groq.com/docs/openai, https://docs.mistral.ai/api/,
-https://docs.x.ai/docs/api-reference, https://api-docs.deepseek.com/api/create-chat-completion,
+https://docs.x.ai/developers/debugging, https://api-docs.deepseek.com/api/create-chat-completion,
 https://openrouter.ai/docs/api/reference/errors-and-debugging and …/streaming,
 https://inference-docs.cerebras.ai/resources/openai, https://docs.ollama.com/api/openai-compatibility,
 https://docs.vllm.ai/en/latest/serving/openai_compatible_server; what Mistral refuses, from its answers as quoted in
@@ -55,6 +55,7 @@ class Flavour:
     Attributes:
         prefix: the path before ``/chat/completions``.
         without: fields of OpenAI's that are refused, with ``status``.
+        wrong_key: the status of the answer to a key that is wrong.
         ignores_unknown: whether fields that are nobody's are let pass; so are all keys.
         error: the body of an error.
         usage: in a chunk of its own if it is asked for, or without asking in the ``last`` or in ``every`` chunk.
@@ -65,6 +66,7 @@ class Flavour:
     prefix: str = "/v1"
     without: frozenset[str] = frozenset()
     status: int = 400
+    wrong_key: int = 401
     ignores_unknown: bool = False
     error: Callable[[Answer], Mapping[str, Any]] = _nested
     usage: Literal["asked", "last", "every"] = "asked"
@@ -82,7 +84,7 @@ FLAVOURS: Mapping[str, Flavour] = {
         call_id=re.compile(r"[a-zA-Z0-9]{9}"),
     ),
     "groq": Flavour(prefix="/openai/v1", without=frozenset({"logprobs", "top_logprobs", "logit_bias"})),
-    "xai": Flavour(error=_of_xai, usage="every"),
+    "xai": Flavour(wrong_key=400, error=_of_xai, usage="every"),
     "deepseek": Flavour(prefix="", comment=b": keep-alive\n\n"),
     "openrouter": Flavour(
         prefix="/api/v1",

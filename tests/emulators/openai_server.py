@@ -71,7 +71,7 @@ class OpenAIServer(ModelServer):
         if not head.headers.get("content-type", "").startswith("application/json"):
             return self.problem(400, f"unsupported content type {head.headers.get('content-type')}")
         if head.headers.get("authorization") != f"Bearer {self.key}" and self.key:
-            return fails(401, "Incorrect API key provided", "invalid_api_key")
+            return fails(self.flavour.wrong_key, "Incorrect API key provided", "invalid_api_key")
         return None
 
     def wrong(self, request: Any, head: Head) -> Iterator[str]:

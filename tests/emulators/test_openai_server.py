@@ -93,7 +93,7 @@ async def test_a_round_with_a_tool_goes_in_every_flavour(flavour: str) -> None:
 async def test_every_flavour_has_errors_that_the_library_knows(flavour: str) -> None:
     script = [fails(402, "Insufficient Balance"), replace(fails(429, "slow down"), headers={"Retry-After": "7"})]
     async with openai_server(script, flavour=flavour, models=["there"]) as server:
-        with pytest.raises(openai.AuthenticationError):
+        with pytest.raises(openai.APIStatusError) as stranger:
             await chunks(server, using={"api_key": "wrong"})
         with pytest.raises(openai.NotFoundError):
             await chunks(server, model="not there")
@@ -102,6 +102,7 @@ async def test_every_flavour_has_errors_that_the_library_knows(flavour: str) -> 
         with pytest.raises(openai.RateLimitError) as limited:
             await chunks(server, model="there")
     assert "Insufficient Balance" in f"{broke.value} {broke.value.body}"  # xAI's words are only in the body
+    assert stranger.value.status_code == (400 if flavour == "xai" else 401)
     assert limited.value.response.headers["retry-after"] == "7"
 
 
