@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from tests.emulators._model_server import ModelServer
+
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For a library's HTTP client: to read those of the system, for each client anew, takes longer than a test."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 import anthropic
 import httpx2
 import pytest
-from tests.emulators._raw import Reply, answering, post, problems_of
+from tests.emulators._raw import NO_CERTIFICATES, Reply, answering, post, problems_of
 from tests.emulators.anthropic_server import AnthropicServer, Usage, anthropic_server, calls, fails, says
 from tests.emulators.trouble import Trouble
 
@@ -25,7 +25,9 @@ EPHEMERAL = {"type": "ephemeral"}
 
 
 def client(server: AnthropicServer, **changes: Any) -> anthropic.AsyncAnthropic:
-    return anthropic.AsyncAnthropic(**{"api_key": server.key, "base_url": server.base_url, "max_retries": 0, **changes})
+    http = httpx2.AsyncClient(verify=NO_CERTIFICATES)
+    settings = {"api_key": server.key, "base_url": server.base_url, "max_retries": 0, "http_client": http, **changes}
+    return anthropic.AsyncAnthropic(**settings)
 
 
 async def answer(server: AnthropicServer, *, using: Mapping[str, Any] | None = None, **changes: Any) -> Any:

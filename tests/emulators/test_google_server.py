@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ssl
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ import httpx2
 import pytest
 from google import genai
 from google.genai import errors, types
-from tests.emulators._raw import Reply, answering, post, problems_of
+from tests.emulators._raw import NO_CERTIFICATES, Reply, answering, post, problems_of
 from tests.emulators.google_server import GoogleServer, Usage, blocked, calls, fails, google_server, says
 from tests.emulators.trouble import Trouble
 
@@ -23,8 +22,6 @@ TOOL = types.Tool(
         types.FunctionDeclaration(name="hang_up"),
     ]
 )
-NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Reading those of the system takes the library longer than a test."""
 BY_HAND = types.AutomaticFunctionCallingConfig(disable=True)
 
 

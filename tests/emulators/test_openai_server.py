@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import httpx2
 import openai
 import pytest
 from tests.emulators._openai_flavours import FLAVOURS
-from tests.emulators._raw import answering, post, problems_of
+from tests.emulators._raw import NO_CERTIFICATES, answering, post, problems_of
 from tests.emulators.openai_server import OpenAIServer, Usage, calls, fails, openai_server, says
 from tests.emulators.trouble import Trouble
 
@@ -20,7 +21,9 @@ TOOL = {"type": "function", "function": {"name": "lookup_order", "parameters": {
 
 
 def client(server: OpenAIServer, **changes: Any) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(**{"api_key": server.key, "base_url": server.base_url, "max_retries": 0, **changes})
+    http = httpx2.AsyncClient(verify=NO_CERTIFICATES)
+    settings = {"api_key": server.key, "base_url": server.base_url, "max_retries": 0, "http_client": http, **changes}
+    return openai.AsyncOpenAI(**settings)
 
 
 async def chunks(server: OpenAIServer, *, using: Mapping[str, Any] | None = None, **changes: Any) -> list[Any]:
@@ -35,7 +38,7 @@ def told(found: list[Any]) -> str:
 
 
 async def test_the_usage_is_told_in_a_chunk_of_its_own_if_it_is_asked_for() -> None:
-    answer = replace(says("Hello there."), usage=Usage(input=100, cached=28, output=7, thought=3))
+    answer = replace(says("Hello there."), usage=Usage(input=90, cached=28, written=10, output=7, thought=3))
     async with openai_server([answer, answer]) as server:
         plain = await chunks(server)
         *texts, last = await chunks(server, stream_options={"include_usage": True})
@@ -45,6 +48,7 @@ async def test_the_usage_is_told_in_a_chunk_of_its_own_if_it_is_asked_for() -> N
     assert last.choices == []
     assert (last.usage.prompt_tokens, last.usage.completion_tokens, last.usage.total_tokens) == (128, 10, 138)
     assert last.usage.prompt_tokens_details.cached_tokens == 28
+    assert last.usage.prompt_tokens_details.cache_write_tokens == 10
     assert last.usage.completion_tokens_details.reasoning_tokens == 3
 
 
