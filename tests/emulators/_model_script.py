@@ -39,6 +39,7 @@ class Answer:
         status: anything but 200 is an error, with ``message``, ``code`` and ``headers``.
         first_after, each_after: seconds before the first byte, and before each further piece.
         cut_after: the connection breaks after so many pieces.
+        ends_after: the answer ends after so many pieces as if that were all, which HTTP has nothing to say against.
         stream_error: an error in the middle of the stream, in place of its end; with ``code``, where the vendor has it.
     """
 
@@ -54,6 +55,7 @@ class Answer:
     first_after: float = 0.0
     each_after: float = 0.0
     cut_after: int | None = None
+    ends_after: int | None = None
     stream_error: str = ""
 
 

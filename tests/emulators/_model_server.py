@@ -199,6 +199,8 @@ class ModelServer(ABC):
                     await writer.drain()
                     writer.transport.abort()
                     return False
+                if number == answer.ends_after:
+                    break
                 trouble = self._due(number)
                 if trouble is not None:
                     return await self._break(reader, writer, trouble)

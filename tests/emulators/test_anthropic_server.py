@@ -105,10 +105,16 @@ async def test_the_usage_is_told_at_the_beginning_and_for_good_at_the_end() -> N
     assert message.stop_reason == "max_tokens"
 
 
+async def test_an_answer_may_lack_its_end_without_anybody_s_notice() -> None:
+    async with anthropic_server([replace(says("one two three"), ends_after=5)]) as server:
+        message = await answer(server)
+    assert (texts(message), message.stop_reason) == (["one two"], None)
+
+
 # the prompt cache
 
 
-async def cost(server: AnthropicServer, **changes: Any) -> tuple[int, int]:
+async def cost(server: AnthropicServer, **changes: Any) -> tuple[Any, Any]:
     usage = (await answer(server, **changes)).usage
     return usage.cache_creation_input_tokens, usage.cache_read_input_tokens
 
