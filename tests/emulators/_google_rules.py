@@ -211,7 +211,7 @@ def _key(call: Mapping[str, Any]) -> tuple[str, str]:
 
 def _wrong_signatures(contents: Sequence[Mapping[str, Any]], signatures: Collection[str]) -> Iterator[str]:
     """Since the person last said something, the first call of each step has the signature that came with it."""
-    asked = [number for number, content in enumerate(contents) if _named_text(content)]
+    asked = [number for number, content in enumerate(contents) if _is_asking(content)]
     for number, content in enumerate(contents):
         parts = [part for part in map(camels, content["parts"]) if "functionCall" in part]
         if content.get("role") != "model" or not parts:
@@ -224,7 +224,7 @@ def _wrong_signatures(contents: Sequence[Mapping[str, Any]], signatures: Collect
             yield "Corrupted thought signature."
 
 
-def _named_text(content: Mapping[str, Any]) -> bool:
+def _is_asking(content: Mapping[str, Any]) -> bool:
     return content.get("role", "user") == "user" and any("text" in part for part in content["parts"])
 
 

@@ -165,19 +165,24 @@ class ModelServer(ABC):
             answer = Answer(status=trouble.status, message=trouble.reason, code=_code(trouble), headers=trouble.headers)
         else:
             answer = self.refusal(head) or self._answer(head, body)
+        request = self.requests[-1] if self.requests else {}  # before anything is awaited: others may ask meanwhile
         await asyncio.sleep(answer.first_after)
         if answer.status != 200:
             _write_error(writer, replace(answer, headers={**self.headers(), **answer.headers}), self.error(answer))
             await writer.drain()
             return not is_last
-        return await self._stream(reader, writer, answer) and not is_last
+        events = self.events(answer, request)
+        return await self._stream(reader, writer, (answer, events)) and not is_last
 
     def _answer(self, head: Head, body: bytes) -> Answer:
         try:
             request = json.loads(body)
         except ValueError:
             return self.problem(400, "We could not parse the JSON body of your request")
-        wrong = next(self.wrong(request, head), None)
+        try:
+            wrong = next(self.wrong(request, head), None)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            wrong = f"something in the body is of a wrong type: {error}"
         if wrong is not None:
             return self.problem(400, wrong)
         request = self.named(request, head)
@@ -190,11 +195,14 @@ class ModelServer(ABC):
             return self.problem(500, f"the script has {len(self.answers)} answers, this is one request more")
         return self.answers[len(self.requests) - 1]
 
-    async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Answer) -> bool:
+    async def _stream(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, told: tuple[Answer, Iterator[bytes]]
+    ) -> bool:
+        answer, events = told
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n")
         writer.write(f"Transfer-Encoding: chunked\r\n{_lines(self.headers())}\r\n".encode())
         try:
-            for number, event in enumerate(self.events(answer, self.requests[-1])):
+            for number, event in enumerate(events):
                 if number == answer.cut_after:
                     await writer.drain()
                     writer.transport.abort()

@@ -56,7 +56,7 @@ class Flavour:
         prefix: the path before ``/chat/completions``.
         without: fields of OpenAI's that are refused, with ``status``.
         wrong_key: the status of the answer to a key that is wrong.
-        ignores_unknown: whether fields that are nobody's are let pass; so are all keys.
+        ignores_unknown: whether fields that are nobody's are let pass.
         error: the body of an error.
         usage: in a chunk of its own if it is asked for, or without asking in the ``last`` or in ``every`` chunk.
         comment: a line that may come between events and means nothing.

@@ -94,12 +94,9 @@ class OpenAIServer(ModelServer):
         """Chunks; the one with the usage has no choices, and comes only if it is asked for."""
         asked = (request.get("stream_options") or {}).get("include_usage") is True
         usage = _usage(answer.usage or self._cost(answer, request))
-        every = (
-            {"usage": usage if self.flavour.usage == "every" else None}
-            if asked or self.flavour.usage == "every"
-            else {}
-        )
-        head = {"object": "chat.completion.chunk", "created": 1790000000, "model": request["model"], **every}
+        head: dict[str, Any] = {"object": "chat.completion.chunk", "created": 1790000000, "model": request["model"]}
+        if asked or self.flavour.usage == "every":
+            head["usage"] = usage if self.flavour.usage == "every" else None
         head["id"] = f"chatcmpl-{len(self.requests)}"
         deltas = [{"role": "assistant", "content": ""}, *({"content": word} for word in words(answer.text))]
         for delta in [*deltas, *_call_pieces(answer.calls, self._call_id)]:

@@ -332,6 +332,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (body(messages=talk("x", [CALL], [{**RESULT, "name": "f"}]), tools=[TOOL]), "tool_result.name"),
     (body(messages=talk("x", [THOUGHT], "y")), "Invalid `signature`"),
     (body(messages=talk("x", [{"type": "thinking"}], "y")), "thinking.signature"),
+    (body(system={}, tools=[1], messages=1), "tools.0"),
+    (body(messages=ASKED, thinking={"type": "enabled", "budget_tokens": "x"}, model="claude-haiku-4-5"), "wrong type"),
 ]  # fmt: skip
 
 

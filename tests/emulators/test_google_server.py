@@ -332,6 +332,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (body(contents=talk("x", "y")), "end with a user role"),
     (body(contents=talk("x", [{"functionCall": {"name": "f"}}], [RESPONSE])), "missing a thought_signature"),
     (body(contents=talk("x", [{**CALL, "thoughtSignature": "bWFkZQ=="}], [RESPONSE])), "Corrupted thought signature"),
+    (body(generationConfig={"temperature": "hot"}), "wrong type"),
 ]  # fmt: skip
 
 

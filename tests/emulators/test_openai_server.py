@@ -214,6 +214,7 @@ def authorized(server: OpenAIServer) -> Mapping[str, str]:
         ({"model": "gpt-5-mini", "max_tokens": 5}, "max_completion_tokens"),
         ({"model": "o3", "temperature": 0}, "temperature"),
         ({"tool_choice": "auto"}, "tool_choice"),
+        ({"temperature": "hot"}, "wrong type"),
     ],
 )
 async def test_what_openai_refuses_is_refused(changes: dict[str, Any], sentence: str) -> None:
