@@ -139,6 +139,13 @@ def test_with_a_dictionary_words_are_those_that_are_spoken() -> None:
     ]
 
 
+def test_where_there_are_no_times_of_the_text_as_written_those_of_what_is_spoken_will_do() -> None:
+    it = wire()
+    it.speak(HELLO)
+    found = said(it, audio=sound(0.5), alignment=None, normalizedAlignment=times(" Hi ", 0, 50, 100, 150))
+    assert words(found) == [WordTime("Hi", 0.05, 0.15)]
+
+
 def test_half_a_sample_waits_for_its_other_half() -> None:
     it = wire()
     it.speak(HELLO)

@@ -115,9 +115,10 @@ class ContextsWire:
     def __init__(self, vendor: Vendor, first: Mapping[str, Any]) -> None:
         self._vendor = vendor
         self._first = first
-        # With a dictionary the times of the text as written begin anew in each message, and overlap; those of the text
-        # as spoken go on, but are of other words, and of Chinese in Latin letters.
-        self._times = "normalizedAlignment" if _DICTIONARIES in first else "alignment"
+        # With a dictionary the times of the text as written begin anew in each message, and overlap (pipecat#4316);
+        # those of the text as spoken go on, but are of other words, and of Chinese in Latin letters.
+        times = ("alignment", "normalizedAlignment")
+        self._times = times[::-1] if _DICTIONARIES in first else times
         self._speeches: dict[str, _Speech] = {}
 
     def speak(self, sentence: Sentence) -> Sequence[Frame]:
@@ -153,8 +154,9 @@ class ContextsWire:
             return []
         try:
             audio = base64.b64decode(message.get("audio") or "", validate=True)
-            news: list[News | Frame] = [(context, one) for one in speech.hear(audio, message.get(self._times) or {})]
-        except (ValueError, TypeError, AttributeError, KeyError):
+            times: Mapping[str, Any] = next((message[name] for name in self._times if message.get(name)), {})
+            news: list[News | Frame] = [(context, one) for one in speech.hear(audio, times)]
+        except (ValueError, TypeError, KeyError):
             raise self._vendor.of_garbage("sound or word times that are none") from None
         if audio and speech.is_open:
             speech.is_open = False

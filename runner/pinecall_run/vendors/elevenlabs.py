@@ -58,12 +58,6 @@ language from the text."""
 
 SCRIBE = "scribe_v2_realtime"
 
-_DICTIONARY: Schema = {
-    "type": "object",
-    "properties": {"pronunciation_dictionary_id": {"type": "string"}, "version_id": {"type": "string"}},
-    "required": ["pronunciation_dictionary_id", "version_id"],
-    "additionalProperties": False,
-}
 _VOICE_OPTIONS: Mapping[str, Schema] = {
     "model": text(
         f"The model, but none of eleven_v3; by default {FLASH} for English and {MULTILINGUAL} for other languages."
@@ -79,7 +73,7 @@ _VOICE_OPTIONS: Mapping[str, Schema] = {
     ),
     "pronunciation_dictionary_locators": {
         "type": "array",
-        "items": _DICTIONARY,
+        "items": {"type": "object"},
         "maxItems": 3,
         "description": "Pronunciation dictionaries of the account, each a pronunciation_dictionary_id and version_id.",
     },
