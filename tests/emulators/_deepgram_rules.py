@@ -113,9 +113,9 @@ def _codes(listed: str) -> frozenset[str]:
 
 _ENGLISH = _codes("en en-US")
 _NOVA_3 = _codes(
-    "multi en en-US en-AU en-GB en-IN en-NZ af ar be bg bn bs ca cs da da-DK de de-CH el es es-419 et fa fi fr fr-CA "
-    "gu gu-IN he hi hr hu hy id it ja ka kn ko ko-KR lt lv mk mr ms ne nl nl-BE no pa pl pt pt-BR pt-PT ro ru sk sl sr "
-    "sv sv-SE ta te th th-TH tl tr uk ur vi zh zh-CN zh-Hans zh-TW zh-Hant zh-HK"
+    "multi en en-US en-AU en-CA en-GB en-IN en-NZ af ar be bg bn bs ca cs da da-DK de de-CH el es es-419 et fa fi fr "
+    "fr-CA gl gu gu-IN he hi hr hu hy id it ja ka kn ko ko-KR lt lv mk mr ms ne nl nl-BE no pa pl pt pt-BR pt-PT ro "
+    "ru sk sl sr sv sv-SE ta te th th-TH tl tr uk ur vi zh zh-CN zh-Hans zh-TW zh-Hant zh-HK xh zu"
 )
 _NOVA_2 = _codes(
     "multi en en-US en-AU en-GB en-IN en-NZ bg ca cs da da-DK de de-CH el es es-419 et fi fr fr-CA hi hu id it ja ko "

@@ -25,7 +25,8 @@ What Deepgram does not document is chosen: the words of some refusals, the ``cod
 and how Flux cuts off the idle (an ``Error``). It hears one channel of linear16, linear32, mulaw or alaw, and takes the
 key in the Authorization header only. The sources are named in the parts; of this file:
 https://developers.deepgram.com/docs/stt-troubleshooting-websocket-data-and-net-errors, …/docs/errors,
-…/docs/audio-keep-alive, …/docs/flux/flux-nova-3-comparison, …/reference/api-rate-limits, read in November 2026.
+…/docs/audio-keep-alive, …/reference/api-rate-limits; on pings
+https://github.com/deepgram/deepgram-python-sdk/issues/618, read in November 2026.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class DeepgramServer:
     nova_idle: float = 10.0
     flux_idle: float = 60.0
     segment_words: int = 10
-    concurrency: int = 50
+    concurrency: int = 150
     _is_dead: bool = False
 
     @property
