@@ -50,20 +50,25 @@ def open_stages(configuration: Mapping[str, Any], environ: Mapping[str, str]) ->
     voices, mute = _opened(
         parse_voice(configuration.get("voice"), language), lambda spec: open_tts(spec, environ), language
     )
-    notes = [*_notes("stt", deaf, ears[0][0]), *_notes("voice", mute, voices[0][0])]
-    offline = _OFFLINE.get((ears[0][0] == "local", voices[0][0] == "local"))
+    ear, voice = ears[0][0].provider, voices[0][0].provider
+    notes = [*_notes("stt", deaf, ear), *_notes("voice", mute, voice)]
+    offline = _OFFLINE.get((ear == "local", voice == "local"))
     notes += [offline] if offline else []
-    return Stages([Ear(name, stt) for name, stt in ears], [Voice(name, tts) for name, tts in voices], notes)
+    return Stages(
+        [Ear(spec.provider, stt, spec) for spec, stt in ears],
+        [Voice(spec.provider, tts) for spec, tts in voices],
+        notes,
+    )
 
 
 def _opened(
     specs: Sequence[SpeechSpec], open: Callable[[SpeechSpec], _T], language: str
-) -> tuple[list[tuple[str, _T]], list[ProviderError]]:
-    found: list[tuple[str, _T]] = []
+) -> tuple[list[tuple[SpeechSpec, _T]], list[ProviderError]]:
+    found: list[tuple[SpeechSpec, _T]] = []
     failed: list[ProviderError] = []
     for spec in specs or [SpeechSpec(DEFAULT.provider, language=language)]:
         try:
-            found.append((spec.provider, open(spec)))
+            found.append((spec, open(spec)))
         except ProviderError as error:
             failed.append(error)
     if len(failed) > 1 and not found:
