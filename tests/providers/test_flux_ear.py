@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.emulators.deepgram_server import DeepgramServer, deepgram_server
 from tests.emulators.trouble import Trouble
-from tests.providers._hearing import gone, heard_by
+from tests.providers._hearing import gone, has_final, heard_by
 
-from pinecall_run.providers import _deepgram, vendor_socket
+from pinecall_run.providers import _deepgram, ear_socket, vendor_socket
 from pinecall_run.providers.contracts import (
     ConfigurableStream,
     Heard,
@@ -314,6 +314,16 @@ async def test_somebody_else_may_end_a_turn(server: DeepgramServer) -> None:
         caller.stream.finish()
         assert signals(await caller.until(has_ended))[-1] == ("ended", SAID)
         assert server.requests[0].messages == [{"type": "ForceEndTurn"}]
+
+
+async def test_where_somebody_else_does_nothing_said_is_told_too(
+    server: DeepgramServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ear_socket, "SETTLE_SECONDS", 0.05)
+    async with heard_by(spec(), server.environ) as caller:
+        caller.pauses(0.4)
+        caller.stream.finish()
+        assert await caller.until(has_final) == [Transcript("", is_final=True)]
 
 
 async def test_options_change_in_the_middle_of_a_call(server: DeepgramServer) -> None:
