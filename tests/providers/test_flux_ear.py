@@ -191,7 +191,7 @@ def test_what_is_no_message_of_its_is_an_error(frame: str) -> None:
 
 _KEYS = ["event", "transcript", "words", "confidence", "end_of_turn_confidence", "languages", "code", "description"]
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text() | st.sampled_from(["EndOfTurn", "Update"]),
+    st.none() | st.booleans() | st.floats() | st.just(10**400) | st.text() | st.sampled_from(["EndOfTurn", "Update"]),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(_KEYS), inner),
     max_leaves=12,
 )

@@ -104,7 +104,7 @@ def read(vendor: Vendor, frame: Frame) -> Mapping[str, Any]:
     """
     try:
         message = json.loads(frame)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise vendor.of_garbage() from None
     if not isinstance(message, dict):
         raise vendor.of_garbage()

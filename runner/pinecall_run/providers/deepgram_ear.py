@@ -101,7 +101,7 @@ def _parameters(model: str, language: str, options: Mapping[str, Any]) -> _deepg
         "punctuate": options.get("punctuate", True),
         "smart_format": options.get("smart_format", False),
         "keywords": options.get("keywords", ()),
-        "language_hint": _deepgram.hints(options),
+        "language_hint": [_deepgram.closest(NOVA_HINTS, hint) or hint for hint in _deepgram.hints(options)],
     }
 
 
@@ -143,7 +143,7 @@ class NovaWire:
             case "Results":
                 try:
                     return self._results(message)
-                except (KeyError, IndexError, TypeError, ValueError):
+                except (ArithmeticError, LookupError, TypeError, ValueError):
                     raise self._vendor.of_garbage() from None
             case "SpeechStarted" if self._is_native:
                 return [TurnSignal("started")]

@@ -151,7 +151,7 @@ class FluxWire:
             case "TurnInfo":
                 try:
                     return self._turn(message)
-                except (KeyError, TypeError, ValueError, AttributeError):
+                except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
                     raise self._vendor.of_garbage() from None
             case "ConfigureFailure":  # another stream is opened with what was asked for, or says what is wrong with it
                 words = str(message.get("description") or message.get("code") or "")
