@@ -28,6 +28,8 @@ MODEL = "smart_turn_model: m.onnx"
         ("turn_detection: native\nstt: [local, flux]", []),
         ("turn_detection: native\nstt: [local, gladia]", []),  # of which it is not known
         ("turn_detection: native\nstt: [local, deepgram:nova-3]", [("PCR519", 5, 21)]),
+        ("turn_detection: native\nstt: {provider: deepgram, use_native_vad: true}", []),
+        ("turn_detection: native\nstt: {provider: deepgram, model: nova-3}", [("PCR519", 5, 21)]),
         ("turn_detection: {mode: native}\nstt: local", [("PCR519", 5, 28)]),
         (f"turn_detection: native\nstt: flux\nchannels: [{{{PHONE}, stt: local}}]", [("PCR519", 5, 21)]),
         (f"turn_detection: native\nstt: local\nchannels: [{{{PHONE}, vad: {{}}}}]", [("PCR519", 5, 21)]),

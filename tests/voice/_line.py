@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pinecall_run.providers.contracts import (
     Heard,
     LanguageModel,
     ProviderError,
+    SpeechSpec,
     Spoken,
     Transcript,
     TurnSignal,
@@ -37,10 +39,11 @@ WORD_SECONDS = 0.25
 
 
 class FakeEar:
-    """Understands what it is told to, when the caller pauses."""
+    """Understands what it is told to, when the caller pauses. ``is_pliant``: its streams take other options."""
 
-    def __init__(self, *, has_turns: bool = False) -> None:
+    def __init__(self, *, has_turns: bool = False, is_pliant: bool = False) -> None:
         self.has_turns = has_turns
+        self.is_pliant = is_pliant
         self.says: list[str] = []
         """What it will have understood at the next pause."""
         self.opened = 0
@@ -67,6 +70,8 @@ class FakeStream:
         self._ear = ear
         self._out: asyncio.Queue[Heard | Exception | None] = asyncio.Queue()
         self.chunks = 0
+        self.options: Mapping[str, Any] = {}
+        """Those that it was to take last."""
         self.is_closed = False
 
     def hear(self, chunk: Samples) -> None:
@@ -76,6 +81,10 @@ class FakeStream:
     def finish(self) -> None:
         if self._ear.says:
             self.give(Transcript(self._ear.says.pop(0), is_final=True, confidence=0.9))
+
+    def configure(self, options: Mapping[str, Any]) -> bool:
+        self.options = options
+        return self._ear.is_pliant
 
     def give(self, what: Heard | Exception) -> None:
         self._out.put_nowait(what)
@@ -215,6 +224,7 @@ class Line:
         *,
         ears: Sequence[FakeEar] = (),
         voices: Sequence[FakeVoice] = (),
+        specs: Sequence[SpeechSpec] = (),
         metadata: Mapping[str, Any] | None = None,
         judges: FakeJudges | None = None,
     ) -> None:
@@ -234,17 +244,19 @@ class Line:
             self._open_model,
             Health(lambda: self.now),
         )
-        stages = Stages(
-            [Ear(f"ear{n}", ear) for n, ear in enumerate(self.ears, 1)],
-            [Voice(f"voice{n}", voice) for n, voice in enumerate(self.voices, 1)],
-            [],
-        )
+        self.specs = list(specs)
+        """What the ears are made of, if anything is."""
         self.check_stages: Callable[[Mapping[str, Any]], object] = bool
         """Raises where a configuration has nobody to hear or to speak."""
 
         def open_stages(asked: Mapping[str, Any]) -> Stages:
             self.check_stages(asked)
-            return stages
+            ears = zip_longest(self.ears, self.specs)
+            return Stages(
+                [Ear(f"ear{n}", ear, spec=spec) for n, (ear, spec) in enumerate(ears, 1)],
+                [Voice(f"voice{n}", voice) for n, voice in enumerate(self.voices, 1)],
+                [],
+            )
 
         self.call = SpokenCall(
             "call-1",

@@ -12,7 +12,7 @@ from tests.voice._fakes import settle
 from tests.voice._line import FakeEar
 
 from pinecall_run.audio.chunk import SILENCE
-from pinecall_run.providers.contracts import Heard, ProviderError, Transcript, TurnSignal
+from pinecall_run.providers.contracts import Heard, ProviderError, SpeechSpec, Transcript, TurnSignal
 from pinecall_run.voice import listening
 from pinecall_run.voice.health import Health
 from pinecall_run.voice.listening import Ear, Listener
@@ -25,12 +25,13 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def heard_by(
-    *ears: FakeEar, health: Health | None = None, used: list[tuple[str, str, float]] | None = None
+    *ears: FakeEar | Ear, health: Health | None = None, used: list[tuple[str, str, float]] | None = None
 ) -> AsyncIterator[tuple[Listener, list[Heard], list[tuple[str, ...]]]]:
     heard: list[Heard] = []
     failures: list[tuple[str, ...]] = []
+    named = [ear if isinstance(ear, Ear) else Ear(f"ear{number}", ear, "big") for number, ear in enumerate(ears, 1)]
     listener = Listener(
-        [Ear(f"ear{number}", ear, "big") for number, ear in enumerate(ears, 1)],
+        named,
         heard.append,
         lambda *what: failures.append(what),
         health=health or Health(lambda: 0.0),
@@ -43,7 +44,8 @@ async def heard_by(
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    assert all(stream.is_closed for ear in ears for stream in ear._streams)
+    fakes = [ear for ear in (one.stt for one in named) if isinstance(ear, FakeEar)]
+    assert all(stream.is_closed for ear in fakes for stream in ear._streams)
 
 
 def final(text: str) -> Transcript:
@@ -121,6 +123,45 @@ async def test_an_ear_that_is_broken_is_logged_without_its_words(caplog: pytest.
         assert failures == [("ear1", "it failed with ValueError", "")]
     assert "what the caller said" not in caplog.text
     assert "ValueError" in caplog.text
+
+
+def acme(ear: FakeEar, model: str = "", **options: Any) -> Ear:
+    return Ear("acme", ear, spec=SpeechSpec("acme", model, "en", options))
+
+
+async def test_other_options_go_to_the_stream_that_is_open() -> None:
+    ear, other, fallback = FakeEar(is_pliant=True), FakeEar(), FakeEar()
+    async with heard_by(acme(ear, pace=1)) as (listener, heard, _):
+        listener.hear(SILENCE)
+        assert listener.change([acme(other, pace=2), Ear("next", fallback)])
+        assert (ear.opened, ear.stream.options) == (1, {"pace": 2})
+        ear.stream.give(final("hello"))
+        await settle()
+        assert heard == [final("hello")]
+        ear.stream.give(ProviderError("the socket broke"))
+        await settle()
+        assert (ear.opened, other.opened) == (1, 1), "whoever hears after a failure has the new options"
+
+
+async def test_nothing_changes_where_nothing_is_to() -> None:
+    ear = FakeEar()
+    async with heard_by(acme(ear, pace=1)) as (listener, _heard, _failures):
+        assert listener.change([acme(FakeEar(), pace=1)])
+        assert (ear.opened, ear.stream.options) == (1, {})
+
+
+@pytest.mark.parametrize("is_pliant", [True, False])
+async def test_what_takes_another_stream_is_not_changed_on_this(is_pliant: bool) -> None:
+    ear = FakeEar(is_pliant=is_pliant)
+    async with heard_by(acme(ear, pace=1)) as (listener, _heard, _failures):
+        assert not listener.change([acme(FakeEar(), "other", pace=1)])
+        assert not listener.change([Ear("acme", FakeEar())])
+        assert listener.change([acme(FakeEar(), pace=2)]) is is_pliant
+
+
+async def test_before_a_stream_is_open_there_is_none_to_change() -> None:
+    listener = Listener([acme(FakeEar(is_pliant=True))], lambda _: None, lambda *_: None)
+    assert not listener.change([acme(FakeEar(is_pliant=True), pace=2)])
 
 
 async def test_an_ear_that_cannot_even_close_is_replaced_all_the_same() -> None:

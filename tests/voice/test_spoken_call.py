@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from tests.voice._fakes import Model, settle, tool
 from tests.voice._line import FakeEar, FakeJudges, FakeVoice, Line, native
 
-from pinecall_run.providers.contracts import ProviderError, Transcript
+from pinecall_run.providers.contracts import ProviderError, SpeechSpec, Transcript
 from pinecall_run.wire import call_commands, commands, events, speech_events
 
 TOOLS = [{"type": "function", "function": {"name": "look", "description": "", "parameters": {"type": "object"}}}]
@@ -325,6 +326,18 @@ async def test_a_change_of_voice_and_language_is_for_the_next_sentence() -> None
         await line.do(commands.SessionConfigure(session_id="call-1", language="es"))
         assert line.owner.names[-2:] == ["session.configured", "call.updated"]
         assert line.ears[0].opened == 2, "the ear is asked for the other language"
+
+
+async def test_other_options_of_the_same_ear_do_not_interrupt_it() -> None:
+    ear = FakeEar(is_pliant=True)
+    spec = SpeechSpec("ear1", options={"pace": 1})
+    async with Line(Model(), ears=[ear], specs=[spec]) as line:
+        line.specs = [replace(spec, options={"pace": 2})]
+        await line.do(commands.SessionConfigure(session_id="call-1", stt={"provider": "ear1", "pace": 2}))
+        assert (ear.opened, ear.stream.options) == (1, {"pace": 2})
+        line.specs = [replace(spec, name="other")]
+        await line.do(commands.SessionConfigure(session_id="call-1", stt="ear1:other"))
+        assert ear.opened == 2
 
 
 async def test_a_runner_that_returns_is_told_of_the_call_and_of_its_open_tools() -> None:

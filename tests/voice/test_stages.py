@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pinecall_run.providers.contracts import ProviderError
+from pinecall_run.providers.contracts import ProviderError, SpeechSpec
 from pinecall_run.vendors.table import served
 from pinecall_run.voice import stages as stages_module
 from pinecall_run.voice.stages import open_stages
@@ -28,6 +28,13 @@ def test_who_is_passed_over_is_said_with_who_goes_in_their_place() -> None:
     assert [note.partition(":")[0] for note in passed] == ["stt", "voice"]
     assert all(note.endswith("using local") for note in passed)
     assert "deepgram-flux" in stages.notes[0]
+
+
+def test_an_ear_knows_what_it_was_made_of() -> None:
+    asked = {"provider": "deepgram", "model": "nova-2", "endpointing_ms": 500}
+    stages = open_stages({"stt": [asked, "local"], "language": "es"}, {"DEEPGRAM_API_KEY": "k"})
+    assert stages.ears[0].spec == SpeechSpec("deepgram", "nova-2", "es", {"endpointing_ms": 500})
+    assert [ear.provider for ear in stages.ears] == ["deepgram"], "the local one hears English only"
 
 
 def test_a_vendor_that_is_not_here_and_has_no_fallback_is_an_error() -> None:

@@ -66,13 +66,18 @@ def _check_model(turns: Value, context: RuleContext) -> None:
 def _check_native(turns: Value, stt: Value, context: RuleContext) -> None:
     if _mode(turns[0]) != "native":
         return
-    found = [named("stt", one) for one, _ in each(*stt)]
-    if not found or any(one is None or hearing(one).has_turns is not False for one in found):
+    if not stt[0] or any(_may_have_turns(one) for one, _ in each(*stt)):
         return
     label = Label(context.document.value_span(stt[1]), "it is chosen here")
     message = "`native` leaves it to a speech to text that does not say when a caller has finished"
     at = (*turns[1], "mode") if isinstance(turns[0], Mapping) else turns[1]
     context.warn("PCR519", message, at, "write silence, or choose one that does: deepgram-flux, soniox", label)
+
+
+def _may_have_turns(stt: str | Mapping[str, Any]) -> bool:
+    found = named("stt", stt)
+    is_asked = isinstance(stt, Mapping) and bool(stt.get("use_native_vad"))
+    return is_asked or found is None or hearing(found).has_turns is not False
 
 
 def _check_silences(turns: Value, vad: Value, own: frozenset[str], context: RuleContext) -> None:

@@ -6,10 +6,18 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pinecall_run.audio.chunk import CHUNK_SECONDS, Samples
-from pinecall_run.providers.contracts import Heard, HearingStream, ProviderError, SpeechToText, Transcript
+from pinecall_run.providers.contracts import (
+    ConfigurableStream,
+    Heard,
+    HearingStream,
+    ProviderError,
+    SpeechSpec,
+    SpeechToText,
+    Transcript,
+)
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.health import Health
 
@@ -26,11 +34,17 @@ one; the last of all is asked for as long as the call lasts."""
 
 @dataclass(frozen=True, slots=True)
 class Ear:
-    """A vendor's speech to text, ready to be opened; ``model`` is what its price depends on."""
+    """A vendor's speech to text, ready to be opened.
+
+    Attributes:
+        model: what its price depends on.
+        spec: what it was made of.
+    """
 
     provider: str
     stt: SpeechToText
     model: str = ""
+    spec: SpeechSpec | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -81,6 +95,20 @@ class Listener:
         self._is_finishing = True
         if self._stream is not None:
             self._stream.finish()
+
+    def change(self, ears: Sequence[Ear]) -> bool:
+        """Hear by these from now on, on the stream that is open, which may be in the middle of a sentence.
+
+        ``False`` where that cannot be, and nothing has changed: another vendor, model or language, options that take
+        another stream, or there is none now.
+        """
+        now, then = self._ears[0].spec, ears[0].spec
+        if self._stream is None or now is None or then is None or replace(now, options=then.options) != then:
+            return False
+        if now != then and not (isinstance(self._stream, ConfigurableStream) and self._stream.configure(then.options)):
+            return False
+        self._ears = list(ears)
+        return True
 
     async def run(self) -> None:
         """Listen until cancelled."""

@@ -240,15 +240,19 @@ class SpokenCall:
             return
         if changes.keys() & _OF_STAGES and self._open_stages(is_voice="voice" in changes):
             self._agent.speaker.change_voices(self._stages.voices)
-            if changes.keys() & {"stt", "language"} and self._listening is not None:
-                self._listening.cancel()
-                self._caller.listener = self._listener = self._new_listener()
-                self._listening = asyncio.create_task(self._guarded(self._listener.run))
+            if changes.keys() & {"stt", "language"} and not self._listener.change(self._stages.ears):
+                self._listen_anew()
             if isinstance(changes.get("language"), str):
                 self._core.tell(speech_events.CallUpdated, language=changes["language"])
         if self._listening is not None:
             self._seat_judge()
         self._caller.change(self._rules(self._caller.judge))
+
+    def _listen_anew(self) -> None:
+        self._caller.listener = self._listener = self._new_listener()
+        if self._listening is not None:
+            self._listening.cancel()
+            self._listening = asyncio.create_task(self._guarded(self._listener.run))
 
     def _open_stages(self, *, is_voice: bool) -> bool:
         """Have others hear and speak, as it is configured now; where nobody can, all stays, and that is told."""

@@ -55,7 +55,7 @@ def open_stages(configuration: Mapping[str, Any], environ: Mapping[str, str]) ->
     offline = _OFFLINE.get((hears == "local", speaks == "local"))
     notes += [offline] if offline else []
     return Stages(
-        [Ear(spec.provider, stt, getattr(stt, "model", "")) for spec, stt in ears],
+        [Ear(spec.provider, stt, getattr(stt, "model", ""), spec) for spec, stt in ears],
         [Voice(spec.provider, tts, getattr(tts, "model", ""), repr(spec)) for spec, tts in voices],
         notes,
     )
