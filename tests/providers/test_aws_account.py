@@ -41,11 +41,12 @@ class FakeSession:
     """Finds keys when it may, and says from which thread it was asked."""
 
     keys: Any = Credentials("AKIAFOUND", "found-secret")
+    made = 0
     asked: list[str]
     may: threading.Event
 
     def __init__(self, profile: str | None) -> None:
-        self.profile = profile
+        FakeSession.made += 1
 
     def get_credentials(self) -> Any:
         FakeSession.asked.append(threading.current_thread().name)
@@ -62,6 +63,7 @@ class FakeSession:
 def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeSession]:
     monkeypatch.setattr(aws_account, "Session", FakeSession)
     monkeypatch.setattr(FakeSession, "keys", FakeSession.keys)
+    monkeypatch.setattr(FakeSession, "made", 0)
     monkeypatch.setattr(FakeSession, "asked", [], raising=False)
     monkeypatch.setattr(FakeSession, "may", threading.Event(), raising=False)
     FakeSession.may.set()
@@ -90,7 +92,7 @@ async def test_others_are_looked_for_aside_and_once(fake: type[FakeSession]) -> 
     fake.may.set()
     assert [found.keys.access_key for found in await asyncio.gather(*looking)] == ["AKIAFOUND"] * 2
     assert {name.partition("_")[0] for name in fake.asked} == {"aws-keys"}
-    assert len(aws_account._SESSIONS) == 1
+    assert fake.made == 1
 
 
 async def test_keys_are_renewed_before_they_expire(fake: type[FakeSession]) -> None:
@@ -146,8 +148,9 @@ async def test_kept_keys_that_are_refused_are_looked_for_anew(fake: type[FakeSes
     error = one.refused("UnrecognizedClientException", "no such key, but found-secret")
     assert (error.kind, str(error)) == ("key", "Amazon Polly refused the keys: no such key, but …")
     assert error.hint == "check AWS_ACCESS_KEY_ID or the profile where the voice server runs"
+    assert fake.made == 1
     await one.identity()
-    assert len(fake.asked) == 2
+    assert fake.made == 2
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from tests.emulators.aws_server import AwsServer, aws_server
 from tests.emulators.trouble import Trouble
 
 from pinecall_run.providers import _aws_http, polly_voice
+from pinecall_run.providers.aws_account import Account
 from pinecall_run.providers.contracts import Audio, FailureKind, ProviderError, SpeechSpec, Spoken, WordTime
 from pinecall_run.providers.opening import close_providers, opened
 from pinecall_run.providers.polly_voice import PollyVoice, open_tts, word_times
@@ -101,13 +102,33 @@ async def test_warming_never_fails(server: AwsServer) -> None:
 async def test_a_sentence_that_is_cut_is_no_longer_made(server: AwsServer) -> None:
     server.polly.pace = 0.02
     before = asyncio.all_tasks()
-    async with aclosing(open_tts(spec(word_times=True), server.environ).speak("one " * 200, "m1")) as pieces:  # type: ignore[type-var]
-        async for piece in pieces:
-            if isinstance(piece, Audio):
-                break
+    async with aclosing(open_tts(spec(), server.environ).speak("one " * 200, "m1")) as pieces:  # type: ignore[type-var]
+        async for _ in pieces:
+            break
     await until(lambda: server.open_connections == 0)
     await close_providers()
     await until(lambda: asyncio.all_tasks() == before)
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+async def test_one_that_waits_is_cut_too(server: AwsServer, is_answered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polly_voice, "MARKS_SECONDS", 60.0)
+    server.polly.pace = 0.05
+    server.trouble = None if is_answered else Trouble("hang")
+    saying = asyncio.create_task(said(open_tts(spec(word_times=True), server.environ), "one " * 200))
+    await until(lambda: len(server.requests) == 2 if is_answered else server.open_connections == 2)
+    saying.cancel()
+    async with asyncio.timeout(2):
+        await asyncio.wait([saying])
+    await until(lambda: server.open_connections == 0)
+
+
+async def test_what_is_left_unread_is_closed(server: AwsServer) -> None:
+    account = Account("Amazon Polly", server.environ, endpoint="AWS_ENDPOINT_URL_POLLY", region="")
+    body = {"VoiceId": "Joanna", "Engine": "neural", "Text": TEXT, "OutputFormat": "pcm"}
+    async with _aws_http.SignedHttp(account, "polly", "https://polly.{}").answer("POST", "/v1/speech", body) as answer:
+        assert not answer.is_closed
+    assert answer.is_closed
 
 
 async def test_temporary_keys_are_signed_with_their_token() -> None:
