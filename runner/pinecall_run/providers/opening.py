@@ -14,7 +14,7 @@ from pinecall_run.vendors.table import PROVIDERS, served
 
 _OPENERS: Mapping[Stage, str] = {"stt": "open_stt", "voice": "open_tts", "model": "open_model"}
 _NOUNS: Mapping[Stage, str] = {"stt": "speech-to-text", "voice": "voice", "model": "model"}
-_SHARED = {"pinecall_run.providers.voice_socket"}
+_SHARED = {"pinecall_run.providers._aws_http", "pinecall_run.providers.voice_socket"}
 """Modules under the adapters that share something, too."""
 _REGISTERED: dict[tuple[Stage, str], str] = {}
 
