@@ -17,7 +17,8 @@ from tests.emulators._elevenlabs_sound import from_mu_law
 from tests.emulators._sound import PAUSE_SECONDS, WORD_SECONDS, Ear, Heard
 
 if TYPE_CHECKING:
-    from tests.emulators.elevenlabs_server import Asked, ElevenLabsServer
+    from tests.emulators._elevenlabs_rules import Asked
+    from tests.emulators.elevenlabs_server import ElevenLabsServer
 
 MODELS = frozenset({"scribe_v2_realtime", "scribe_v3_live"})
 FORMATS = {f"pcm_{rate}": rate for rate in (8_000, 16_000, 22_050, 24_000, 44_100, 48_000)} | {"ulaw_8000": 8_000}

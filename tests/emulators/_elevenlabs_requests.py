@@ -13,7 +13,8 @@ from tests.emulators._elevenlabs_socket import Gone, Stalled, reset, write_answe
 from tests.emulators._elevenlabs_sound import pieces
 
 if TYPE_CHECKING:
-    from tests.emulators.elevenlabs_server import Asked, ElevenLabsServer
+    from tests.emulators._elevenlabs_rules import Asked
+    from tests.emulators.elevenlabs_server import ElevenLabsServer
 
 Received = tuple[str, Mapping[str, str], bytes]
 """Method, headers, body."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+VOICE = "/v1/text-to-speech/"
 POLICY = 1008
 """The close code of everything that text to speech refuses on a WebSocket."""
 
@@ -74,6 +75,43 @@ SETTINGS: Mapping[str, tuple[float, float]] = {
 }  # fmt: skip
 SCHEDULE = (120, 160, 250, 290)
 """Characters until text that nobody flushed is spoken, first, then, and so on."""
+
+
+@dataclass
+class Asked:
+    """What a client wants. ``key`` is that of the header, ``messages`` all that came by a WebSocket."""
+
+    path: str
+    query: list[tuple[str, str]]
+    key: str
+    body: Any = None
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    peak: int = 0
+    """How many contexts counted at once, at most."""
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The last of each name."""
+        return dict(self.query)
+
+    @property
+    def voice(self) -> str:
+        """The id in the path."""
+        return self.path.removeprefix(VOICE).partition("/")[0]
+
+    @property
+    def form(self) -> str:
+        """The output format."""
+        return self.parameters.get("output_format", "mp3_44100_128")
+
+
+@dataclass(frozen=True)
+class Said:
+    """A text that was spoken in one go."""
+
+    text: str
+    voice: str
+    context: str
 
 
 class Refusal(Exception):

@@ -34,8 +34,8 @@ class Piece:
     end: int
 
 
-def pieces(text: str, form: str) -> list[Piece]:
-    """The sound of a text in the bytes of an output format."""
+def pieces(text: str, form: str, tail: float = 0.0) -> list[Piece]:
+    """The sound of a text in the bytes of an output format, and after it ``tail`` seconds of quiet."""
     rate = RATES[form]
     samples, _ = spoken(text, rate)
     step = round(rate * PIECE_SECONDS)
@@ -44,6 +44,10 @@ def pieces(text: str, form: str) -> list[Piece]:
         part = samples[first : first + step]
         data = to_mu_law(part) if form.startswith("ulaw") else part.astype("<i2").tobytes()
         found.append(Piece(data, round(1000 * first / rate), round(1000 * (first + len(part)) / rate)))
+    if tail:
+        quiet = np.zeros(round(rate * tail), np.int16)
+        data = to_mu_law(quiet) if form.startswith("ulaw") else quiet.tobytes()
+        found.append(Piece(data, found[-1].end, found[-1].end + round(1000 * tail)))
     return found
 
 

@@ -14,7 +14,8 @@ from tests.emulators._elevenlabs_socket import Gone, Socket, Stalled
 from tests.emulators._elevenlabs_sound import aligned, pieces
 
 if TYPE_CHECKING:
-    from tests.emulators.elevenlabs_server import Asked, ElevenLabsServer
+    from tests.emulators._elevenlabs_rules import Asked
+    from tests.emulators.elevenlabs_server import ElevenLabsServer
 
 DEFAULT = "default"
 """The context of messages that name none."""
@@ -123,7 +124,9 @@ class VoiceSession:
         named = float(self._asked.parameters.get("inactivity_timeout", 20))
         return named if self._server.idle_seconds is None else self._server.idle_seconds
 
-    def _patience(self) -> float:
+    def _patience(self) -> float | None:
+        if self._is_over:
+            return None
         oldest = min([self._heard, *(context.heard for context in self._contexts.values())])
         return max(0.0, oldest + self._limit - self._now())
 
@@ -165,7 +168,7 @@ class VoiceSession:
             if context is not None:
                 self._finish(context)
             return False
-        if self._is_multi and message.get("text") == "" and not message.get("context_id"):
+        if self._is_multi and message == {"text": ""}:
             return False
         context = context or self._open(name, message, group)
         context.heard = self._now()
@@ -254,7 +257,7 @@ class VoiceSession:
     async def _say(self, context: Context, text: str) -> None:
         self._server.charge(text, self._asked, context.name)
         is_each = self._asked.parameters.get("sync_alignment") == "true"
-        for count, piece in enumerate(pieces(text, self._asked.form)):
+        for count, piece in enumerate(pieces(text, self._asked.form, self._server.tail_seconds)):
             await asyncio.sleep(self._server.pace)
             try:
                 await self._server.suffer(self._socket, context.sent)

@@ -13,7 +13,7 @@
 * Troubles: all. ``after`` counts a context's pieces of sound, a request's, or an ear's seconds. Of ``error`` the
   ``code`` is the name in the vendor's message ("quota_exceeded"); voices then close with 1008, ears with 1000.
 * Attributes make the vendor slow or short of something: ``pace``, ``credits``, ``idle_seconds``, ``silent_seconds``,
-  ``closing_seconds``, ``max_contexts``, ``is_racing``.
+  ``tail_seconds``, ``closing_seconds``, ``max_contexts``, ``is_racing``.
 
 It is strict: what ElevenLabs refuses, or ignores in silence, is written into ``server.problems``, which must be empty
 at the end of the block. A wrong key, an unknown voice or model, a lack of credits, and a time-out are no problem, only
@@ -38,53 +38,15 @@ from typing import Any
 from tests.emulators import _elevenlabs_rules as rules
 from tests.emulators._elevenlabs_ear import EarSession
 from tests.emulators._elevenlabs_requests import answer_request
-from tests.emulators._elevenlabs_rules import Answer, Refusal
+from tests.emulators._elevenlabs_rules import VOICE, Answer, Asked, Refusal, Said
 from tests.emulators._elevenlabs_socket import Gone, Socket, Stalled, read_head, reset, write_answer
 from tests.emulators._elevenlabs_voice import VoiceSession
 from tests.emulators.trouble import Kind, Trouble
 
 EAR = "/v1/speech-to-text/realtime"
-VOICE = "/v1/text-to-speech/"
 DEFAULT_MODEL = "eleven_multilingual_v2"
 VOICES = {"JBFqnCBsd6RMkjVDRZzb": "George", "EXAVITQu4vr4xnSDxMaL": "Sarah"}
 MID_STREAM: tuple[Kind, ...] = ("close", "drop", "stall", "garbage", "error")
-
-
-@dataclass
-class Asked:
-    """What a client wants. ``key`` is that of the header, ``messages`` all that came by a WebSocket."""
-
-    path: str
-    query: list[tuple[str, str]]
-    key: str
-    body: Any = None
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    peak: int = 0
-    """How many contexts counted at once, at most."""
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        """The last of each name."""
-        return dict(self.query)
-
-    @property
-    def voice(self) -> str:
-        """The id in the path."""
-        return self.path.removeprefix(VOICE).partition("/")[0]
-
-    @property
-    def form(self) -> str:
-        """The output format."""
-        return self.parameters.get("output_format", "mp3_44100_128")
-
-
-@dataclass(frozen=True)
-class Said:
-    """A text that was spoken in one go."""
-
-    text: str
-    voice: str
-    context: str
 
 
 @dataclass
@@ -96,6 +58,7 @@ class ElevenLabsServer:
         credits: characters that may still be spoken; None: any number.
         idle_seconds: in place of what ``inactivity_timeout`` asks for.
         silent_seconds: until an ear that is sent nothing gives up; the vendor says no number.
+        tail_seconds: of quiet after what is spoken in one go, in a message that says nothing of time.
         closing_seconds: between a closed context's last sound and its isFinal, until which it counts.
         is_racing: a context that is closed before its first sound stays without, as it happens to the vendor.
     """
@@ -114,6 +77,7 @@ class ElevenLabsServer:
     credits: int | None = None
     idle_seconds: float | None = None
     silent_seconds: float = 20.0
+    tail_seconds: float = 0.0
     closing_seconds: float = 0.0
     max_contexts: int = 5
     is_racing: bool = False

@@ -1,12 +1,10 @@
-"""The emulated ElevenLabs before the vendor's own library, and before clients that do what that library never would."""
+"""The emulated ElevenLabs before the vendor's own library, and its troubles."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
@@ -18,89 +16,31 @@ from elevenlabs.core.api_error import ApiError
 from elevenlabs.core.unchecked_base_model import construct_type
 from elevenlabs.errors import UnprocessableEntityError
 from elevenlabs.types.audio_output_multi import AudioOutputMulti
-from tests.emulators._elevenlabs_sound import from_mu_law, to_mu_law
-from tests.emulators._sound import spoken
+from tests.emulators._elevenlabs_dial import (
+    FLASH,
+    GEORGE,
+    ONE_TRY,
+    chunk,
+    client,
+    dial,
+    ending,
+    expected,
+    forgive,
+    listen,
+    read,
+    send,
+    spoken_by_request,
+)
 from tests.emulators.elevenlabs_server import ElevenLabsServer, elevenlabs_server
 from tests.emulators.trouble import Trouble
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
-
-GEORGE = "JBFqnCBsd6RMkjVDRZzb"
-FLASH = "eleven_flash_v2_5"
-ONE_TRY: Any = {"max_retries": 0}
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidMessage, InvalidStatus
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[ElevenLabsServer]:
     async with elevenlabs_server(["where is my order", "thank you"]) as server:
         yield server
-
-
-@asynccontextmanager
-async def client(server: ElevenLabsServer, key: str | None = None) -> AsyncIterator[AsyncElevenLabs]:
-    async with httpx.AsyncClient() as http:
-        yield AsyncElevenLabs(base_url=server.url, api_key=key or server.key, httpx_client=http)
-
-
-async def spoken_by_request(server: ElevenLabsServer, text: str, *, voice: str = GEORGE, **more: Any) -> bytes:
-    given = {"model_id": FLASH, "output_format": "pcm_16000", **more}
-    async with client(server) as library:
-        stream = library.text_to_speech.stream(voice, text=text, request_options=ONE_TRY, **given)
-        return b"".join([piece async for piece in stream])
-
-
-def forgive(server: ElevenLabsServer, *problems: str) -> None:
-    """There were exactly these."""
-    assert len(server.problems) == len(problems), server.problems
-    for found, wanted in zip(server.problems, problems, strict=True):
-        assert wanted in found
-    server.problems.clear()
-
-
-def dial(server: ElevenLabsServer, place: str = "multi-stream-input", *, voice: str = GEORGE, **named: Any) -> connect:
-    given = {"model_id": FLASH, "output_format": "pcm_16000", **named}
-    query = "&".join(f"{name}={value}" for name, value in given.items() if value is not None)
-    headers = {"xi-api-key": server.key}
-    url = f"{server.url.replace('http', 'ws')}/v1/text-to-speech/{voice}/{place}?{query}"
-    return connect(url, additional_headers=headers)
-
-
-async def send(socket: ClientConnection, **message: Any) -> None:
-    await socket.send(json.dumps(message))
-
-
-async def read(socket: ClientConnection) -> Any:
-    async with asyncio.timeout(2):
-        return json.loads(await socket.recv())
-
-
-async def to_final(socket: ClientConnection) -> list[dict[str, Any]]:
-    """All messages until the first isFinal, which is the last of them."""
-    found: list[dict[str, Any]] = []
-    while not found or found[-1]["isFinal"] is not True:
-        found.append(await read(socket))
-    return found
-
-
-def sound(messages: list[dict[str, Any]]) -> bytes:
-    return b"".join(base64.b64decode(message["audio"]) for message in messages if message["audio"])
-
-
-async def ending(socket: ClientConnection) -> tuple[dict[str, Any] | None, int | None, str]:
-    """The last message, if there was one, and how the server closed."""
-    last = None
-    try:
-        while True:
-            last = await read(socket)
-    except ConnectionClosed:
-        return last, socket.close_code, socket.close_reason or ""
-
-
-def expected(text: str, rate: int = 16_000) -> bytes:
-    return spoken(text, rate)[0].tobytes()
-
-
-# the vendor's library
 
 
 async def test_the_library_speaks_by_request(server: ElevenLabsServer) -> None:
@@ -161,8 +101,8 @@ async def test_the_library_hears(server: ElevenLabsServer) -> None:
         connection.on(event, heard.put_nowait)
     pcm = np.zeros(16_000 * 5, np.int16)
     pcm[16_000:54_400] = 9_000  # 2.4 s
-    for chunk in pcm.reshape(-1, 1_600):
-        await connection.send({"audio_base_64": base64.b64encode(chunk.tobytes()).decode()})
+    for part in pcm.reshape(-1, 1_600):
+        await connection.send({"audio_base_64": base64.b64encode(part.tobytes()).decode()})
     found: list[Any] = []
     async with asyncio.timeout(2):
         while not found or found[-1]["message_type"] != "committed_transcript_with_timestamps":
@@ -264,193 +204,6 @@ async def test_the_library_raises_what_a_request_gets_wrong(server: ElevenLabsSe
     forgive(server, "got 7")
 
 
-# contexts
-
-
-async def test_a_flush_is_spoken_but_only_a_close_is_final(server: ElevenLabsServer) -> None:
-    async with dial(server) as socket:
-        await send(socket, text=" ", context_id="a", voice_settings={"stability": 0.5})
-        await send(socket, text="one two. ", context_id="a")
-        await send(socket, context_id="a", flush=True)
-        await send(socket, text="three. ", context_id="a", flush=True)
-        first = [await read(socket) for _ in range(3)]
-        assert sound(first) == expected("one two.") + expected("three.")
-        assert [message["isFinal"] for message in first] == [None] * 3
-        await send(socket, context_id="a", close_context=True)
-        assert await to_final(socket) == [
-            {"audio": None, "isFinal": True, "alignment": None, "normalizedAlignment": None, "contextId": "a"}
-        ]
-        await send(socket, close_socket=True)
-        assert (await ending(socket))[1] == 1000
-    assert [(said.context, said.text) for said in server.said] == [("a", "one two."), ("a", "three.")]
-
-
-async def test_a_closed_context_speaks_what_was_flushed_and_loses_the_rest(server: ElevenLabsServer) -> None:
-    async with dial(server) as socket:
-        await send(socket, text="one two. ", context_id="a", flush=True)
-        await send(socket, text="lost. ", context_id="a")
-        await send(socket, context_id="a", close_context=True)
-        assert sound(await to_final(socket)) == expected("one two.")
-        await send(socket, text="again. ", context_id="a", flush=True)
-        assert sound([await read(socket)]) == expected("again.")
-    assert server.unsaid == ["lost."]
-
-
-async def test_contexts_speak_at_once(server: ElevenLabsServer) -> None:
-    server.pace = 0.001
-    async with dial(server) as socket:
-        for name in "ab":
-            await send(socket, text="one two three four ", context_id=name, flush=True)
-            await send(socket, context_id=name, close_context=True)
-        found = await to_final(socket) + await to_final(socket)
-    names = [message["contextId"] for message in found]
-    assert names != sorted(names)
-    for name in "ab":
-        assert sound([one for one in found if one["contextId"] == name]) == expected("one two three four")
-
-
-async def test_the_last_of_several_contexts_is_closed_with_the_socket(server: ElevenLabsServer) -> None:
-    server.pace = 0.001
-    async with dial(server) as socket:
-        await send(socket, text="one ", context_id="a", flush=True)
-        await send(socket, text="two ", context_id="b", flush=True)
-        await send(socket, close_socket=True)
-        found = await to_final(socket) + await to_final(socket)
-        assert (await ending(socket))[1] == 1000
-    assert len(sound(found)) == 2 * len(expected("one"))
-
-
-async def test_text_waits_for_its_schedule_or_not_at_all(server: ElevenLabsServer) -> None:
-    async with dial(server) as socket:
-        config = {"chunk_length_schedule": [50]}
-        await send(socket, text=" ", context_id="a", generation_config=config)
-        await send(socket, text="a word ", context_id="a")
-        await asyncio.sleep(0.02)
-        assert not server.said
-        await send(socket, text="word " * 10, context_id="a")
-        await read(socket)
-    async with dial(server, auto_mode="true") as socket:
-        await send(socket, text=" ", context_id="a")
-        await send(socket, text="At once. ", context_id="a")
-        await read(socket)
-    assert [said.text for said in server.said][1:] == ["At once."]
-
-
-async def test_alignment_is_of_a_text_or_of_a_piece(server: ElevenLabsServer) -> None:
-    async def pieces(sync: str) -> list[dict[str, Any]]:
-        async with dial(server, sync_alignment=sync) as socket:
-            await send(socket, text="hello there ", context_id="a", flush=True)
-            return [await read(socket) for _ in range(2)]
-
-    whole, rest = await pieces("false")
-    assert rest["alignment"] is None
-    assert rest["normalizedAlignment"] is None
-    assert "".join(whole["alignment"]["chars"]) == "hello there "
-    starts = whole["alignment"]["charStartTimesMs"]
-    assert (starts[0], starts[6]) == (0, 300)
-    assert starts[-1] + whole["alignment"]["charDurationsMs"][-1] == 600
-    first, second = await pieces("true")
-    assert "".join(first["alignment"]["chars"] + second["alignment"]["chars"]) == "hello there "
-    assert not first["alignment"]["chars"][-1].isspace()
-    assert second["alignment"]["charStartTimesMs"][0] < 50
-
-
-@pytest.mark.parametrize(("form", "rate"), [("pcm_24000", 24_000), ("ulaw_8000", 8_000)])
-async def test_each_format_has_its_bytes(server: ElevenLabsServer, form: str, rate: int) -> None:
-    async with dial(server, output_format=form) as socket:
-        await send(socket, text="one ", context_id="a", flush=True)
-        got = sound([await read(socket)])
-    if form.startswith("pcm"):
-        assert got == expected("one", rate)
-        return
-    back, true = np.frombuffer(from_mu_law(got), "<i2"), np.frombuffer(expected("one", rate), "<i2")
-    assert np.corrcoef(back, true)[0, 1] > 0.999
-
-
-def test_mu_law_is_that_of_the_standard() -> None:
-    known = {0: 0xFF, 8: 0xFE, -8: 0x7E, 32_767: 0x80, -32_768: 0x00}
-    assert list(to_mu_law(np.array(list(known), np.int16))) == list(known.values())
-    every = bytes(range(256))
-    assert to_mu_law(np.frombuffer(from_mu_law(every), "<i2")) == every.replace(b"\x7f", b"\xff")
-
-
-async def test_idle_contexts_and_sockets_are_closed(server: ElevenLabsServer) -> None:
-    server.idle_seconds = 0.15
-    async with dial(server) as socket:
-        await send(socket, text="left ", context_id="a")
-        await asyncio.sleep(0.04)
-        await send(socket, text=" ", context_id="b")
-        assert (await to_final(socket))[-1]["contextId"] == "a"
-        await send(socket, text="", context_id="b")
-        last, code, reason = await ending(socket)
-    assert last is not None
-    assert (last["error"], code) == ("input_timeout_exceeded", 1008)
-    assert reason.startswith("Have not received a new text input within the timeout of")
-    assert server.unsaid == ["left"]
-
-
-async def test_a_closed_context_counts_until_it_is_final(server: ElevenLabsServer) -> None:
-    async with dial(server) as socket:
-        for count in range(20):
-            await send(socket, text="one ", context_id=f"c{count}")
-            await send(socket, context_id=f"c{count}", close_context=True)
-            await to_final(socket)
-    assert server.requests[0].peak == 1
-    server.closing_seconds = 1.0
-    async with dial(server) as socket:
-        for count in range(6):
-            await send(socket, text="one ", context_id=f"c{count}")
-            await send(socket, context_id=f"c{count}", close_context=True)
-        last, code, reason = await ending(socket)
-    assert last is not None
-    assert (last["error"], code) == ("max_active_conversations", 1008)
-    assert reason.startswith("Maximum simultaneous contexts per WebSocket connection exceeded (5).")
-    forgive(server, "max_active_conversations")
-
-
-async def test_a_context_closed_before_its_sound_can_stay_silent(server: ElevenLabsServer) -> None:
-    server.is_racing, server.pace = True, 0.01
-    async with dial(server) as socket:
-        await send(socket, text="one ", context_id="a", flush=True)
-        await send(socket, text="two ", context_id="a", flush=True)
-        await send(socket, context_id="a", close_context=True)
-        assert len(sound(await to_final(socket))) < len(expected("one two"))
-        await send(socket, text="one ", context_id="b", flush=True)
-        await send(socket, text="two ", context_id="b", flush=True)
-        begun = [await read(socket)]
-        await send(socket, context_id="b", close_context=True)
-        assert sound(begun + await to_final(socket)) == expected("one") + expected("two")
-    assert server.unsaid
-
-
-async def test_voices_and_models_that_are_not_there(server: ElevenLabsServer) -> None:
-    async with dial(server, voice="nobody") as socket:
-        await send(socket, text=" ", context_id="a")
-        last, code, reason = await ending(socket)
-    assert last == {
-        "message": "A voice with voice_id nobody does not exist.",
-        "error": "voice_id_does_not_exist",
-        "code": 1008,
-    }
-    assert (code, reason) == (1008, last["message"])
-    for model, name in [("eleven_v3", "unsupported_model"), ("eleven_x", "model_not_found")]:
-        with pytest.raises(InvalidStatus) as caught:
-            await dial(server, model_id=model)
-        assert caught.value.response.status_code == 400
-        assert json.loads(caught.value.response.body)["detail"]["code"] == name
-
-
-async def test_credits_end_in_the_middle(server: ElevenLabsServer) -> None:
-    server.credits = 5
-    async with dial(server) as socket:
-        await send(socket, text="four ", context_id="a", flush=True)
-        await send(socket, text="too much ", context_id="a", flush=True)
-        last, code, _ = await ending(socket)
-    assert last is not None
-    assert (last["error"], code) == ("quota_exceeded", 1008)
-    assert last["message"].startswith("This request exceeds your quota")
-
-
 # troubles
 
 
@@ -524,219 +277,3 @@ async def test_it_is_killed_and_comes_back(server: ElevenLabsServer) -> None:
     async with dial(server) as socket:
         await send(socket, text="one ", context_id="a", flush=True)
         assert (await read(socket))["audio"]
-
-
-# what no client must do
-
-SETTINGS = {"stability": 0.5}
-NOTHING = {"text": "", "context_id": "a"}
-
-
-@pytest.mark.parametrize(
-    ("messages", "problem"),
-    [
-        ([{"text": " ", "context_id": str(n)} for n in range(6)], "max_active_conversations: Maximum simultaneous"),
-        (
-            [{"text": "", "context_id": "a"}, {"text": " ", "context_id": "a", "voice_settings": SETTINGS}],
-            "must be pro",
-        ),
-        ([{"text": " ", "voice_settings": {"speed": 2}}], "expected to be greater or equal to 0.7"),
-        ([{"text": " ", "voice_settings": {"pitch": 2}}], "Unknown setting pitch"),
-        ([{"text": " ", "generation_config": {"chunk_length_schedule": [20]}}], "range 50-500"),
-        ([{"text": 7}], "text is 7"),
-        ([{"text": "a ", "flush": "yes"}], "flush is 'yes'"),
-        ([b"{}"], "not a JSON object in a text frame"),
-        (["[]"], "not a JSON object in a text frame"),
-    ],
-)
-async def test_a_socket_refuses(server: ElevenLabsServer, messages: list[Any], problem: str) -> None:
-    async with dial(server) as socket:
-        for message in messages:
-            await socket.send(message if isinstance(message, str | bytes) else json.dumps(message))
-        last, code, _ = await ending(socket)
-    assert last is not None
-    assert code == last["code"] == 1008
-    assert problem in f"{last['error']}: {last['message']}"
-    assert problem in server.problems.pop()
-    forgive(server, *["opened by a message without text"] * (messages[0] == NOTHING))
-
-
-@pytest.mark.parametrize(
-    ("messages", "problem"),
-    [
-        ([{"context_id": "a", "flush": True}], "context a was opened by a message without text"),
-        ([{"text": "", "context_id": "a"}], "context a was opened by a message without text"),
-        ([{"text": "a ", "language": "en"}], "an unknown field language"),
-        ([{"close_socket": True}, {"text": "a "}], "a message after the last one"),
-    ],
-)
-async def test_a_socket_minds(server: ElevenLabsServer, messages: list[Any], problem: str) -> None:
-    async with dial(server) as socket:
-        for message in messages:
-            await send(socket, **message)
-        if not messages[0].get("close_socket"):
-            await send(socket, close_socket=True)
-        assert (await ending(socket))[1] == 1000
-    forgive(server, problem)
-
-
-async def test_settings_may_be_said_again_and_keep_alives_need_no_context(server: ElevenLabsServer) -> None:
-    async with dial(server) as socket:
-        await send(socket, text="")
-        for _ in range(2):
-            await send(socket, text=" ", context_id="a", voice_settings=SETTINGS)
-        await send(socket, text="", context_id="a")
-        await send(socket, text="one ", context_id="a", flush=True)
-        assert (await read(socket))["audio"]
-
-
-@pytest.mark.parametrize(
-    ("named", "status"),
-    [
-        ({"inactivity_timeout": 181}, 403),
-        ({"auto_mode": "yes"}, 403),
-        ({"output_format": "pcm_11025"}, 403),
-        ({"output_format": "mp3_44100_128"}, 403),
-        ({"output_format": None}, 403),
-        ({"apply_text_normalization": "always"}, 403),
-        ({"place": "stream"}, 403),
-    ],
-)
-async def test_an_upgrade_is_refused(server: ElevenLabsServer, named: dict[str, Any], status: int) -> None:
-    with pytest.raises(InvalidStatus) as caught:
-        await dial(server, **named)
-    assert caught.value.response.status_code == status
-    assert server.problems
-    server.problems.clear()
-
-
-@pytest.mark.parametrize(
-    ("named", "problems"),
-    [
-        ({"language_code": "en-US"}, ["no language en-US", "unsupported_language"]),
-        ({"language": "en"}, ["unknown parameter language"]),
-        ({"language_code": "xx"}, ["no language xx"]),
-        ({"apply_text_normalization": "on"}, ["cannot be on for eleven_flash_v2_5"]),
-    ],
-)
-async def test_an_upgrade_is_minded(server: ElevenLabsServer, named: dict[str, Any], problems: list[str]) -> None:
-    async with dial(server, **named) as socket:
-        with suppress(ConnectionClosed):
-            await send(socket, close_socket=True)
-        await ending(socket)
-    forgive(server, *problems)
-
-
-async def test_one_context_begins_with_a_space_and_ends_with_nothing(server: ElevenLabsServer) -> None:
-    for first in (" ", "one "):
-        async with dial(server, "stream-input") as socket:
-            await send(socket, text=first)
-            await send(socket, text="two ", flush=True)
-            assert (await read(socket))["isFinal"] is None
-            await send(socket, text="")
-            assert "contextId" not in (await to_final(socket))[-1]
-            assert (await ending(socket))[1] == 1000
-    forgive(server, "must have the text ' '")
-
-
-async def test_the_end_of_the_block_minds_what_was_wrong() -> None:
-    block = elevenlabs_server()
-    server = await block.__aenter__()
-    server.problem("something")
-    with pytest.raises(AssertionError, match="something"):
-        await block.__aexit__(None, None, None)
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "body", "status"),
-    [
-        ("GET", "/v1/nothing", None, 404),
-        ("GET", f"/v1/text-to-speech/{GEORGE}/stream", None, 405),
-        ("POST", f"/v1/text-to-speech/{GEORGE}/stream?output_format=pcm_16000", {}, 422),
-        ("POST", f"/v1/text-to-speech/{GEORGE}/stream?output_format=x", {"text": "hi"}, 403),
-        ("POST", f"/v1/text-to-speech/{GEORGE}/stream", {"text": "a", "voice_settings": {"style": 2}}, 400),
-    ],
-)
-async def test_a_request_is_refused(server: ElevenLabsServer, method: str, path: str, body: Any, status: int) -> None:
-    async with httpx.AsyncClient(headers={"xi-api-key": server.key}) as http:
-        answer = await http.request(method, server.url + path, json=body)
-    assert answer.status_code == status
-    forgive(server, f"{status}: ")
-
-
-# the ear
-
-
-def listen(server: ElevenLabsServer, query: str = "model_id=scribe_v2_realtime") -> connect:
-    url = f"{server.url.replace('http', 'ws')}/v1/speech-to-text/realtime?{query}"
-    return connect(url, additional_headers={"xi-api-key": server.key})
-
-
-def chunk(samples: int, level: int = 0, **more: Any) -> str:
-    audio = base64.b64encode(np.full(samples, level, "<i2").tobytes()).decode()
-    message = {"message_type": "input_audio_chunk", "audio_base_64": audio, "commit": False, "sample_rate": 16_000}
-    return json.dumps({**message, **more})
-
-
-async def committed(socket: ClientConnection) -> str:
-    while (message := await read(socket))["message_type"] != "committed_transcript":
-        assert message["message_type"] == "partial_transcript"
-    return str(message["text"])
-
-
-async def test_an_ear_commits_when_it_is_told(server: ElevenLabsServer) -> None:
-    async with listen(server) as socket:
-        assert (await read(socket))["message_type"] == "session_started"
-        await socket.send(chunk(24_000, 9_000, previous_text="so"))
-        await socket.send(chunk(0, commit=True))
-        assert await committed(socket) == "where is my order"
-        await socket.send(chunk(16_000))
-        await socket.send(chunk(9_600, 9_000, commit=True))
-        assert await committed(socket) == "thank you"
-        await socket.send(chunk(9_600, commit=True))
-        assert await committed(socket) == ""
-
-
-@pytest.mark.parametrize(
-    ("messages", "problem"),
-    [
-        ([chunk(160, commit=True)], "commit_throttled: Commit request ignored: only 0.01s of"),
-        ([chunk(160, sample_rate=8_000)], "input_error: sample_rate 8000"),
-        ([chunk(160), chunk(160, previous_text="so")], "input_error: previous_text"),
-        ([chunk(160, audio_base_64="%")], "input_error: audio_base_64 is not base64"),
-        ([chunk(160, message_type="audio")], "input_error: not an input_audio_chunk"),
-        ([chunk(160, commit=None)], "input_error: missing or wrong"),
-        ([b"\0\0"], "input_error: not an input_audio_chunk"),
-    ],
-)
-async def test_an_ear_refuses(server: ElevenLabsServer, messages: list[Any], problem: str) -> None:
-    async with listen(server) as socket:
-        for message in messages:
-            await socket.send(message)
-        last, code, reason = await ending(socket)
-    assert last is not None
-    assert (last["message_type"], code) == (reason, 1000)
-    assert problem in f"{last['message_type']}: {last['error']}"
-    forgive(server, problem)
-
-
-@pytest.mark.parametrize("query", ["", "model_id=scribe_v1", "model_id=scribe_v2_realtime&language_code=en-US"])
-async def test_an_ear_refuses_its_parameters(server: ElevenLabsServer, query: str) -> None:
-    async with listen(server, query) as socket:
-        last, code, _ = await ending(socket)
-    assert last is not None
-    assert (last["message_type"], code) == ("invalid_request", 1008)
-    forgive(server, "invalid_request")
-
-
-async def test_an_ear_gives_up_on_silence_and_suffers(server: ElevenLabsServer) -> None:
-    server.silent_seconds = 0.02
-    async with listen(server) as socket:
-        assert (await ending(socket))[2] == "insufficient_audio_activity"
-    server.silent_seconds = 5.0
-    for trouble, code in [(Trouble("close", after=0.1, code=1011), 1011), (Trouble("drop", after=0.1), 1006)]:
-        server.trouble = trouble
-        async with listen(server) as socket:
-            await socket.send(chunk(800))
-            await socket.send(chunk(800))
-            assert (await ending(socket))[1] == code
