@@ -32,6 +32,13 @@ def test_one_is_enough_where_asking_again_is_in_vain_or_forbidden() -> None:
     assert not standing.is_resting(100.0)
 
 
+def test_what_one_agent_asked_for_in_vain_says_nothing_of_others() -> None:
+    standing = Standing()
+    for _ in range(9):
+        standing.failed(ProviderError("no such voice", kind="request"), 0.0)
+    assert not standing.is_resting(0.0)
+
+
 def test_it_rests_for_longer_each_time_but_not_for_ever() -> None:
     standing, now, rests = Standing(), 0.0, []
     for _ in range(8):

@@ -160,7 +160,8 @@ async def test_what_takes_another_stream_is_not_changed_on_this(is_pliant: bool)
 
 
 async def test_before_a_stream_is_open_there_is_none_to_change() -> None:
-    listener = Listener([acme(FakeEar(is_pliant=True))], lambda _: None, lambda *_: None)
+    ears = [acme(FakeEar(is_pliant=True))]
+    listener = Listener(ears, bool, lambda *_: None, health=Health(lambda: 0.0), on_used=lambda *_: None)
     assert not listener.change([acme(FakeEar(is_pliant=True), pace=2)])
 
 

@@ -29,6 +29,10 @@ class Standing:
 
     def failed(self, error: ProviderError | None, now: float) -> None:
         """It failed; ``None`` where nothing is known but that."""
+        if (
+            error is not None and error.kind == "request"
+        ):  # what one agent asked for is wrong: that says nothing of others
+            return
         self._failures += 1
         told = 0.0 if error is None else error.retry_after
         if self._failures >= ENOUGH or told or (error is not None and error.is_lasting):

@@ -102,12 +102,13 @@ class Listener:
         ``False`` where that cannot be, and nothing has changed: another vendor, model or language, options that take
         another stream, or there is none now.
         """
+        ears = self._health.in_order(ears, lambda ear: ear.key)
         now, then = self._ears[0].spec, ears[0].spec
         if self._stream is None or now is None or then is None or replace(now, options=then.options) != then:
             return False
         if now != then and not (isinstance(self._stream, ConfigurableStream) and self._stream.configure(then.options)):
             return False
-        self._ears = list(ears)
+        self._ears = ears
         return True
 
     async def run(self) -> None:
