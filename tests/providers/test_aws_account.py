@@ -142,6 +142,15 @@ async def test_keys_that_cannot_be_had_may_be_had_later(fake: type[FakeSession])
     assert (await account({}).identity()).keys.access_key == "AKIALATER"
 
 
+@pytest.mark.parametrize(
+    ("expiry", "words"), [("2020-01-01T00:00:00Z", "still expired"), ("soon", "could not be had: Unknown string")]
+)
+async def test_keys_that_have_expired_are_none(expiry: str, words: str) -> None:
+    with pytest.raises(ProviderError, match=words) as raised:
+        await account(OWN | {"AWS_CREDENTIAL_EXPIRATION": expiry}).identity()
+    assert raised.value.kind == "failed"
+
+
 async def test_kept_keys_that_are_refused_are_looked_for_anew(fake: type[FakeSession]) -> None:
     one = account({})
     await one.identity()

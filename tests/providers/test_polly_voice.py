@@ -281,6 +281,12 @@ async def test_what_polly_does_not_have(server: AwsServer) -> None:
     assert "This voice does not support the selected engine: neural" in str(error)
 
 
+async def test_what_was_to_be_spoken_is_not_repeated(server: AwsServer) -> None:
+    words = f"1 validation error detected: Value '{TEXT}' at 'text' failed to satisfy constraint: Member must be short"
+    server.trouble = Trouble("error", code="ValidationException", reason=words)
+    assert str(await failed(open_tts(spec(), server.environ))) == "Amazon Polly answered ValidationException"
+
+
 @pytest.mark.parametrize(
     ("trouble", "kind"),
     [

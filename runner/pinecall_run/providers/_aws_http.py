@@ -92,7 +92,8 @@ class SignedHttp:
         name = answer.headers.get("x-amzn-errortype", "").partition(":")[0]
         if not name:
             return self.account.vendor.of_status(answer.status_code, body, answer.headers)
-        return self.account.refused(name, words_of(body))
+        words = words_of(body)
+        return self.account.refused(name, "" if "at 'text'" in words else words)  # it quotes what was to be spoken
 
     def _broken(self, error: Exception) -> ProviderError:
         vendor = self.account.vendor

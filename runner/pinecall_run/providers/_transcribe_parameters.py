@@ -60,7 +60,8 @@ def _languages(spec: SpeechSpec) -> dict[str, str]:
     found = {"language-options": ",".join(codes)}
     if is_many:
         return {"identify-multiple-languages": "true", **found}
-    own = [code for code in codes if code.partition("-")[0] == spec.language.partition("-")[0].lower()]
+    language = spec.language.replace("_", "-").lower().partition("-")[0]
+    own = [code for code in codes if code.partition("-")[0] == language]
     return {"identify-language": "true", **found, "preferred-language": "".join(own)}
 
 

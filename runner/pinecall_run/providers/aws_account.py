@@ -88,7 +88,7 @@ class Account:
             keys, region = await self._found()
         except (PartialCredentialsError, ProfileNotFound) as error:
             raise self._missing("has no keys here", _HINT, str(error)) from error
-        except (BotoCoreError, ClientError, OSError) as error:
+        except (BotoCoreError, ClientError, OSError, RuntimeError, ValueError) as error:  # the last two: of expiry
             raise self.vendor.failed("has no keys here: they could not be had", "failed", str(error)) from error
         if keys is None:
             raise self._missing("has no keys here", _HINT)

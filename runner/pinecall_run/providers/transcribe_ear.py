@@ -32,6 +32,8 @@ from pinecall_run.vendors.aws import TRANSCRIBE_ENDPOINT
 
 PATH = "/stream-transcription-websocket"
 SIGNED_SECONDS = 300
+ORIGIN = "https://localhost"
+"""There must be one, whichever (websocket.html)."""
 PIECE_SECONDS = 0.1
 ALIVE_SECONDS, PAUSE_SECONDS = 0.1, 0.6
 """Silence that is sent: what keeps a stream open, and what makes a pause of where the person paused. There are no
@@ -73,9 +75,7 @@ def open_stt(spec: SpeechSpec, environ: Mapping[str, str]) -> SocketEar:
         endpoint = account.address("wss://transcribestreaming.{}:8443", identity.region)
         request = AWSRequest("GET", re.sub("^http", "ws", endpoint) + PATH, params=parameters)
         SigV4QueryAuth(identity.keys, "transcribe", identity.region, expires=SIGNED_SECONDS).add_auth(request)
-        return Address(
-            str(request.url), {"Origin": "https://localhost"}
-        )  # one there must be, whichever (websocket.html)
+        return Address(str(request.url), {"Origin": ORIGIN})
 
     def wire() -> TranscribeWire:
         return TranscribeWire(account, parameters.get("language-code", ""), has_partials="redact" not in spec.options)
