@@ -27,6 +27,16 @@ class Acme:
     frames: list[Frame] = field(default_factory=list)
     came: asyncio.Event = field(default_factory=asyncio.Event)
     line: ServerConnection | None = None
+    lines: list[ServerConnection] = field(default_factory=list)
+    asked: int = 0
+    """How often a test's ``address`` was asked for."""
+
+    async def until_open(self) -> None:
+        """A client is connected."""
+        async with asyncio.timeout(5):
+            while self.line is None:
+                self.came.clear()
+                await self.came.wait()
 
     async def until(self, count: int) -> list[Frame]:
         """What was received, when it is so many."""
@@ -49,6 +59,8 @@ async def acme() -> AsyncIterator[Acme]:
 
     async def talk(line: ServerConnection) -> None:
         state.line = line
+        state.lines.append(line)
+        state.came.set()
         async for frame in line:
             state.frames.append(frame)
             state.came.set()

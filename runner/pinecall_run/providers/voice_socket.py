@@ -22,6 +22,9 @@ from pinecall_run.providers.vendor_socket import Address, Frame, VendorSocket
 STALE_SECONDS = 3.0
 """A socket on which nothing came for so long though a sentence was asked for takes no more of them."""
 
+CANCEL_SECONDS = 1.0
+"""A vendor that does not read is not waited for when a caller interrupts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
@@ -60,8 +63,9 @@ class VoiceWire(Protocol):
         """What ends a socket in good order."""
         ...
 
-    def received(self, frame: Frame) -> Sequence[News]:
-        """What a message of the vendor's comes to. What is about a sentence that is over may be told or not.
+    def received(self, frame: Frame) -> Sequence[News | Frame]:
+        """What a message of the vendor's comes to, and frames that answer it. What is about a sentence that is over
+        may be told or not; but where the vendor confirms that it stopped, the end of one that was cancelled is.
 
         Raises:
             ProviderError: the whole socket has failed, or this is no message of the interface.
@@ -75,6 +79,7 @@ class VoiceVendor:
 
     Attributes:
         at_once: sentences that one socket takes at a time.
+        confirms_cancel: whether one that was cancelled counts until its end is told.
         keep_alive_seconds: how often :meth:`VoiceWire.keep_alive` is sent while nothing is spoken.
         idle_seconds: after so long without a sentence a socket is closed.
     """
@@ -83,6 +88,7 @@ class VoiceVendor:
     address: Callable[[], Awaitable[Address]]
     wire: Callable[[], VoiceWire]
     at_once: int = 5
+    confirms_cancel: bool = False
     keep_alive_seconds: float = 10.0
     idle_seconds: float = 120.0
 
@@ -98,9 +104,10 @@ class SocketVoice:
 
     async def speak(self, sentence: str, context: str) -> AsyncIterator[Spoken]:
         """See :class:`TextToSpeech`."""
-        pool = _pool(self)
+        is_second = False
         while True:
-            line, is_fresh = await pool.take()
+            pool = _pool(self)
+            line, is_fresh = await pool.take(anew=is_second)
             has_begun = False
             try:
                 async with aclosing(line.speak(sentence, context)) as pieces:
@@ -109,9 +116,12 @@ class SocketVoice:
                         yield piece
                 return
             except ProviderError as error:
-                # One that was open for a while may be dead without anybody having noticed: that says nothing of others.
-                if has_begun or is_fresh or error.is_lasting:
+                # One that was open for a while may be dead without anybody having noticed. The second time it is a new
+                # one: a sentence that the vendor closes sockets for must not close those of all other calls.
+                may_be_chance = line.is_dead and not (is_fresh or has_begun or error.is_lasting or pool.is_closed)
+                if not may_be_chance:
                     raise
+                is_second = True
 
     async def warm(self) -> None:
         """Have a socket open before the first sentence. That it cannot be is told when one is spoken."""
@@ -124,7 +134,11 @@ _POOLS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Pool]] = Wea
 
 def _pool(voice: SocketVoice) -> Pool:
     pools = _POOLS.setdefault(asyncio.get_running_loop(), {})
-    return pools.setdefault(voice.key, Pool(voice.vendor))
+    if voice.key not in pools:
+        for key in [key for key, pool in pools.items() if pool.is_empty]:
+            del pools[key]
+        pools[voice.key] = Pool(voice.vendor)
+    return pools[voice.key]
 
 
 async def close() -> None:
@@ -139,30 +153,56 @@ class Pool:
     def __init__(self, vendor: VoiceVendor) -> None:
         self._vendor = vendor
         self._lines: list[Line] = []
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Task[ProviderError | None] | None = None
+        self.is_closed = False
 
-    async def take(self) -> tuple[Line, bool]:
-        """A socket with room for a sentence, and whether it was opened for it.
+    @property
+    def is_empty(self) -> bool:
+        """Whether no socket is open, nor about to be."""
+        self._lines = [line for line in self._lines if not line.is_gone]
+        return not self._lines and (self._opening is None or self._opening.done())
+
+    async def take(self, *, anew: bool = False) -> tuple[Line, bool]:
+        """A socket with room for a sentence, and whether it was opened for it; ``anew``: it must be.
+
+        All who wait for one wait for the same, and it is opened whether they still want it then or not: a caller who
+        interrupts often would otherwise never get one.
 
         Raises:
             ProviderError: the vendor refused, or cannot be reached.
         """
-        if (line := self._with_room()) is not None:
-            return line, False
-        async with self._opening:
-            if (line := self._with_room()) is not None:
-                return line, False
+        line, is_fresh = None if anew else self._with_room(), False
+        while line is None:
+            if self.is_closed:
+                raise self._vendor.vendor.failed("was let go of", "network")
+            if self._opening is None or self._opening.done():
+                self._opening = asyncio.create_task(self._open())
+            opening = self._opening
+            await asyncio.wait([opening])
+            if not opening.cancelled() and (error := opening.result()) is not None:
+                raise error
+            line, is_fresh = self._with_room(), True
+        return line, is_fresh
+
+    async def _open(self) -> ProviderError | None:
+        try:
             socket = await VendorSocket.connected(self._vendor.vendor, await self._vendor.address())
-            line = Line(self._vendor, socket)
-            self._lines.append(line)
-            return line, True
+        except ProviderError as error:
+            return error
+        self._lines.append(Line(self._vendor, socket))
+        return None
 
     def _with_room(self) -> Line | None:
-        self._lines = [line for line in self._lines if not line.is_over]
-        return next((line for line in self._lines if line.has_room), None)
+        """The newest, so that old ones fall idle and are closed when there is less to be said."""
+        self._lines = [line for line in self._lines if not line.is_gone]
+        return next((line for line in reversed(self._lines) if line.has_room), None)
 
     async def close(self) -> None:
         """Close all."""
+        self.is_closed = True
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
         await asyncio.gather(*(line.close() for line in self._lines))
 
 
@@ -176,21 +216,33 @@ class Line:
         self._wire = vendor.wire()
         self._socket = socket
         self._waiting: dict[str, asyncio.Queue[Spoken | ProviderError | End]] = {}
-        self._is_stale = False
-        self.is_over = False
+        self._leaving: set[str] = set()
+        """Cancelled, and counted by the vendor yet."""
+        self._is_stale = self._is_over = False
         self._received_at = self._used_at = asyncio.get_running_loop().time()
         self._reading, self._tending = asyncio.create_task(self._read()), asyncio.create_task(self._tend())
 
     @property
+    def is_dead(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self._is_over or not self._socket.is_open
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing is left of it to be closed."""
+        return self._reading.done() and self._tending.done()
+
+    @property
     def has_room(self) -> bool:
         """Whether it takes another sentence."""
-        return not self._is_stale and self._socket.is_open and len(self._waiting) < self._vendor.at_once
+        count = len(self._waiting) + len(self._leaving)
+        return not (self._is_stale or self.is_dead) and count < self._vendor.at_once
 
     async def speak(self, text: str, utterance: str) -> AsyncGenerator[Spoken, None]:
         """See :class:`TextToSpeech`."""
         sentence = Sentence(f"s{next(self._ids)}", text, utterance)
         pieces = self._waiting[sentence.id] = asyncio.Queue()
-        self._used_at = asyncio.get_running_loop().time()
+        asked_at = self._used_at = asyncio.get_running_loop().time()
         is_ended = False
         try:
             for frame in self._wire.speak(sentence):
@@ -207,14 +259,21 @@ class Line:
         finally:
             del self._waiting[sentence.id]
             if not is_ended:
-                await self._cancel(sentence)
+                await self._cancel(sentence, asked_at)
 
-    async def _cancel(self, sentence: Sentence) -> None:
-        last = max(self._received_at, self._used_at)
-        self._is_stale = self._is_stale or asyncio.get_running_loop().time() - last > STALE_SECONDS
-        with suppress(ProviderError):
-            for frame in self._wire.cancel(sentence):
-                await self._socket.send(frame)
+    async def _cancel(self, sentence: Sentence, asked_at: float) -> None:
+        if asyncio.get_running_loop().time() - max(self._received_at, asked_at) > STALE_SECONDS:
+            self._is_stale = True
+        if self._vendor.confirms_cancel:
+            self._leaving.add(sentence.id)
+        try:
+            async with asyncio.timeout(CANCEL_SECONDS):
+                for frame in self._wire.cancel(sentence):
+                    await self._socket.send(frame)
+        except TimeoutError:
+            self._is_stale = True
+        except ProviderError:
+            pass
 
     async def _read(self) -> None:
         error: ProviderError
@@ -222,29 +281,37 @@ class Line:
             while True:
                 frame = await self._socket.receive()
                 self._received_at = asyncio.get_running_loop().time()
-                for sentence, news in self._wire.received(frame):
-                    if (pieces := self._waiting.get(sentence)) is not None:
-                        pieces.put_nowait(news)
+                for one in self._wire.received(frame):
+                    if isinstance(one, str | bytes):
+                        await self._socket.send(one)
+                    else:
+                        self._tell(*one)
         except ProviderError as raised:
             error = raised
         except Exception as raised:  # noqa: BLE001 - nobody may wait for what no longer comes
             error = self._vendor.vendor.failed(f"failed with {type(raised).__name__}", "failed")
-        self.is_over = True
+        self._is_over = True
         for pieces in self._waiting.values():
             pieces.put_nowait(error)
         self._tending.cancel()
         await self._socket.close()
 
+    def _tell(self, sentence: str, news: Spoken | ProviderError | End) -> None:
+        if not isinstance(news, Audio | WordTime):
+            self._leaving.discard(sentence)
+        if (pieces := self._waiting.get(sentence)) is not None:
+            pieces.put_nowait(news)
+
     async def _tend(self) -> None:
         """Keep it open while it is used now and then, and close it when it is not."""
         loop = asyncio.get_running_loop()
         try:
-            while not self.is_over:
+            while not self._is_over:
                 await asyncio.sleep(self._vendor.keep_alive_seconds)
                 if self._waiting:
                     self._used_at = loop.time()
                 elif self._is_stale or loop.time() - self._used_at > self._vendor.idle_seconds:
-                    self.is_over = True
+                    self._is_over = True
                     await self._leave()
                 else:
                     for frame in self._wire.keep_alive():
@@ -260,11 +327,10 @@ class Line:
 
     async def close(self) -> None:
         """End it, and what is spoken on it."""
-        is_first, self.is_over = not self.is_over, True
+        self._is_over = True
         for task in (self._reading, self._tending):
             task.cancel()
         await asyncio.gather(self._reading, self._tending, return_exceptions=True)
         for pieces in self._waiting.values():
             pieces.put_nowait(self._vendor.vendor.failed("was let go of", "network"))
-        if is_first:
-            await self._leave()
+        await self._leave()
