@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
-from tests.providers._acme import acme, ear
+from tests.providers._acme import Wire, acme, ear
 
 from pinecall_run.audio.chunk import SILENCE
 from pinecall_run.providers import ear_socket
-from pinecall_run.providers.contracts import Heard, ProviderError, Transcript
+from pinecall_run.providers.contracts import ConfigurableStream, Heard, ProviderError, Transcript
 from pinecall_run.providers.ear_socket import KEPT_SECONDS, _Settling
+from pinecall_run.providers.vendor_socket import Frame
 
 LOUD = np.arange(320, dtype=np.int16)
 
@@ -102,6 +104,58 @@ async def test_a_final_in_time_is_the_only_one(monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await anext(heard)
+        await stream.close()
+
+
+async def test_who_says_other_words_after_the_pause_is_not_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ear_socket, "SETTLE_SECONDS", 0.2)
+    async with acme() as vendor:
+        stream = await ear(vendor.url).open()
+        stream.finish()
+        await vendor.until(1)
+        heard = stream.heard()
+        for text in ("where", "where is", "where is my", "where is my order", "where is my order"):
+            await vendor.says(text=text, is_final=False)
+            assert await _next(heard) == Transcript(text, is_final=False)
+            await asyncio.sleep(0.06)
+        assert await _next(heard) == Transcript("where is my order", is_final=True)
+        await stream.close()
+
+
+async def test_a_vendor_that_is_sent_sound_and_says_nothing_has_failed() -> None:
+    async with acme() as vendor:
+        stream = await ear(vendor.url, silent_seconds=0.1).open()
+        heard = stream.heard()
+        waiting = asyncio.ensure_future(_next(heard))
+        await asyncio.sleep(0.15)
+        assert not waiting.done(), "it was sent nothing"
+        for _ in range(2):
+            stream.hear(LOUD)
+        await vendor.says(text="where", is_final=False)
+        assert await waiting == Transcript("where", is_final=False)
+        for _ in range(2):
+            stream.hear(LOUD)
+        with pytest.raises(ProviderError, match="Acme says nothing any more") as raised:
+            await _next(heard)
+        assert raised.value.kind == "timeout"
+        await stream.close()
+
+
+async def test_options_change_where_the_vendor_takes_others_on_a_stream() -> None:
+    class Pliant(Wire):
+        def configure(self, options: Mapping[str, Any]) -> Sequence[Frame] | None:
+            return [str(options["pace"])] if "pace" in options else None
+
+    async with acme() as vendor:
+        stream = await ear(vendor.url, wire=Pliant).open()
+        assert isinstance(stream, ConfigurableStream)
+        stream.hear(LOUD)
+        assert not stream.configure({"name": "Acme"})
+        assert stream.configure({"pace": 2})
+        assert await vendor.until(2) == [LOUD.tobytes(), "2"], "what was heard before it goes first"
+        await stream.close()
+        stream = await ear(vendor.url).open()
+        assert not stream.configure({"pace": 2}), "this wire knows of no changes"
         await stream.close()
 
 

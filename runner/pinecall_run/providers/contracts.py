@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:  # needs an extra, which typed conversations do without
     from pinecall_run.audio.chunk import Samples
@@ -167,6 +167,16 @@ class HearingStream(Protocol):
 
     async def close(self) -> None:
         """Let go of everything. Safe to call twice, and while somebody iterates."""
+
+
+@runtime_checkable
+class ConfigurableStream(HearingStream, Protocol):
+    """One whose vendor takes other options while it hears; a stream need not be one."""
+
+    def configure(self, options: Mapping[str, Any]) -> bool:
+        """Go on with these options in place of all that were given, from the next sound on; they were checked.
+        ``False`` where that takes another stream: then nothing has changed."""
+        ...
 
 
 class SpeechToText(Protocol):

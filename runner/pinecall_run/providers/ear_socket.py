@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pinecall_run.audio.chunk import CHUNK_SECONDS, Samples
 from pinecall_run.providers.contracts import Heard, ProviderError, Transcript
@@ -25,7 +25,7 @@ FINISH_SECONDS = 4.0
 """A vendor that says what it heard when asked, and does not within this, has failed."""
 
 SETTLE_SECONDS = 1.5
-"""One that cannot be asked: after this pause what it said last counts."""
+"""One that cannot be asked, or need not answer: when it has said nothing new for so long what it said last counts."""
 
 
 class EarWire(Protocol):
@@ -56,6 +56,15 @@ class EarWire(Protocol):
         ...
 
 
+@runtime_checkable
+class ConfigurableWire(EarWire, Protocol):
+    """One whose vendor takes other options on a stream."""
+
+    def configure(self, options: Mapping[str, Any]) -> Sequence[Frame] | None:
+        """What makes these the options; ``None``, and nothing changed, where that takes another stream."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SocketEar:
     """A :class:`SpeechToText` over sockets.
@@ -65,6 +74,7 @@ class SocketEar:
         wire: a fresh wire for one stream.
         has_turns: see :class:`SpeechToText`.
         answers_finish: whether the vendor always answers what :meth:`EarWire.finish` asks.
+        silent_seconds: how long a vendor that is sent sound may say nothing; 0 where that does not matter.
         piece_seconds: how much sound one message takes; a multiple of 20 ms.
         keep_alive_seconds: how long a stream may be without a message; 0 where it does not matter.
     """
@@ -74,6 +84,7 @@ class SocketEar:
     wire: Callable[[], EarWire]
     has_turns: bool = False
     answers_finish: bool = False
+    silent_seconds: float = 0.0
     piece_seconds: float = 0.04
     keep_alive_seconds: float = 5.0
     model: str = ""
@@ -97,6 +108,9 @@ class SocketStream:
         self._settling = _Settling()
         self._patience: asyncio.Timeout | None = None
         self._due: float | None = None
+        """When what was said last counts, or was to be said."""
+        self._overdue: float | None = None
+        """When it is certain that nothing more is said."""
         self._is_closed = False
         self._sending = asyncio.create_task(self._send())
 
@@ -113,10 +127,22 @@ class SocketStream:
         if not self._ear.has_turns:
             self._wait_for(FINISH_SECONDS if self._ear.answers_finish else SETTLE_SECONDS)
 
+    def configure(self, options: Mapping[str, Any]) -> bool:
+        """See :class:`ConfigurableStream`."""
+        frames = self._wire.configure(options) if isinstance(self._wire, ConfigurableWire) else None
+        if frames is None:
+            return False
+        self._flush()
+        self._put(lambda: frames)
+        return True
+
     def _flush(self) -> None:
         if self._piece:
             pcm, self._piece = b"".join(self._piece), []
             self._put(lambda: (self._wire.audio(pcm),))
+            if self._ear.silent_seconds and self._overdue is None:
+                self._overdue = asyncio.get_running_loop().time() + self._ear.silent_seconds
+                self._hurry()
 
     def _put(self, frames: Callable[[], Iterable[Frame]]) -> None:
         self._to_send.append(frames)
@@ -151,22 +177,29 @@ class SocketStream:
                 yield self._settling.settle()
                 continue
             for heard in self._wire.received(frame):
-                if isinstance(heard, Transcript):
-                    if not self._settling.takes(heard):
-                        continue
-                    if heard.is_final:
-                        self._due = None
-                yield heard
+                if not isinstance(heard, Transcript) or self._takes(heard):
+                    yield heard
+
+    def _takes(self, transcript: Transcript) -> bool:
+        """Whether it is news. A final text is what was waited for; whoever says other words has not finished."""
+        before = self._settling.last
+        if not self._settling.takes(transcript):
+            return False
+        if transcript.is_final:
+            self._due = None
+        elif self._due is not None and not self._ear.answers_finish and transcript.text != before:
+            self._due = asyncio.get_running_loop().time() + SETTLE_SECONDS
+        return True
 
     async def _next(self) -> Frame | None:
         """The next message; ``None`` when what the vendor said last is to count."""
         try:
-            async with asyncio.timeout_at(self._due) as self._patience:
-                return await self._socket.receive()
+            async with asyncio.timeout_at(self._deadline) as self._patience:
+                frame = await self._socket.receive()
+            self._overdue = None
+            return frame
         except TimeoutError:
-            self._due = None
-            if self._ear.answers_finish:
-                raise self._ear.vendor.failed("did not say what it heard", "timeout") from None
+            self._raise_late()
             return None
         except ProviderError:
             if self._is_closed:
@@ -175,11 +208,26 @@ class SocketStream:
         finally:
             self._patience = None
 
+    @property
+    def _deadline(self) -> float | None:
+        return min((at for at in (self._due, self._overdue) if at is not None), default=None)
+
+    def _raise_late(self) -> None:
+        if self._deadline == self._overdue:
+            raise self._ear.vendor.failed("says nothing any more", "timeout")
+        self._due = None
+        if self._ear.answers_finish:
+            raise self._ear.vendor.failed("did not say what it heard", "timeout")
+
     def _wait_for(self, seconds: float) -> None:
         if self._due is None:
             self._due = asyncio.get_running_loop().time() + seconds
-            if self._patience is not None:
-                self._patience.reschedule(self._due)
+            self._hurry()
+
+    def _hurry(self) -> None:
+        """Somebody may be waiting for a message already."""
+        if self._patience is not None:
+            self._patience.reschedule(self._deadline)
 
     async def close(self) -> None:
         """See :class:`HearingStream`."""
@@ -199,7 +247,7 @@ class _Settling:
     not news. Pure."""
 
     def __init__(self) -> None:
-        self._last = ""
+        self.last = ""
         self._settled = ""
 
     def takes(self, transcript: Transcript) -> bool:
@@ -209,12 +257,12 @@ class _Settling:
                 self._settled = ""
             return False
         self._settled = ""
-        self._last = "" if transcript.is_final else transcript.text
+        self.last = "" if transcript.is_final else transcript.text
         return True
 
     def settle(self) -> Transcript:
         """What was said last, for good."""
-        self._settled, self._last = self._last, ""
+        self._settled, self.last = self.last, ""
         return Transcript(self._settled, is_final=True)
 
 
