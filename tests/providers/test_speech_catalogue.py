@@ -14,6 +14,7 @@ from pinecall_run.providers.speech_catalogue import (
     parse_stt,
     parse_voice,
 )
+from pinecall_run.vendors.table import served
 
 FLUX = "deepgram-flux"
 
@@ -106,9 +107,9 @@ def test_what_is_no_such_value_is_refused(written: Any, message: str) -> None:
 
 
 def test_what_cannot_be_opened_says_why_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ProviderError, match="cartesia is not served here") as raised:
-        open_tts(SpeechSpec("cartesia"), {})
-    assert raised.value.hint == "served: local"
+    with pytest.raises(ProviderError, match="rime is not served here") as raised:
+        open_tts(SpeechSpec("rime"), {})
+    assert raised.value.hint == f"served: {', '.join(sorted(served('voice')))}"
     with pytest.raises(ProviderError, match="no speech-to-text provider `acme`"):
         open_stt(SpeechSpec("acme"), {})
     for module in ("local_voice", "local_ear", "_espeak"):

@@ -115,9 +115,12 @@ async def test_an_agent_whose_voice_is_nowhere_is_not_called() -> None:
 
 
 async def test_a_runner_hears_how_its_channel_will_be_served() -> None:
-    client = Stage().connect("front", stt=["gladia", "local"], voice="local")
+    client = Stage().connect("front", stt=["soniox", "local"], voice="local")
     added = channel(client)
-    assert str(added["notes"]).startswith("['stt: gladia is not served here (served: local); using local', 'calls are")
+    passed_over, offline = added["notes"]
+    assert passed_over.startswith("stt: soniox is not served here (served: ")
+    assert passed_over.endswith("); using local")
+    assert offline.startswith("calls are heard by pocketsphinx")
     assert "served" not in added, "it is"
     refused = channel(client, voice="elevenlabs:x")
     assert refused["served"] is False

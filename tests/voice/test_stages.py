@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from pinecall_run.providers.contracts import ProviderError
+from pinecall_run.vendors.table import served
 from pinecall_run.voice import stages as stages_module
 from pinecall_run.voice.stages import open_stages
 
@@ -39,10 +40,10 @@ def test_where_nobody_can_hear_each_of_them_says_what_to_do(monkeypatch: pytest.
     for package in ("pocketsphinx", "espeakng_loader"):
         monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ProviderError) as raised:
-        open_stages({"stt": ["deepgram-flux", "local"]}, {})
+        open_stages({"stt": ["soniox", "local"]}, {})
     assert str(raised.value) == (
-        "deepgram-flux is not served here (served: local); the speech-to-text provider local is not installed "
-        "(install it with: pip install 'pinecall-run[local]')"
+        f"soniox is not served here (served: {', '.join(sorted(served('stt')))}); "
+        "the speech-to-text provider local is not installed (install it with: pip install 'pinecall-run[local]')"
     )
 
 

@@ -25,6 +25,9 @@ STALE_SECONDS = 3.0
 CANCEL_SECONDS = 1.0
 """A vendor that does not read is not waited for when a caller interrupts."""
 
+LEAVING_SECONDS = 30.0
+"""A socket on which the vendor did not confirm a cancel for so long takes no more sentences: who knows what counts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
@@ -153,7 +156,7 @@ class Pool:
     def __init__(self, vendor: VoiceVendor) -> None:
         self._vendor = vendor
         self._lines: list[Line] = []
-        self._opening: asyncio.Task[ProviderError | None] | None = None
+        self._opening: asyncio.Task[Line | ProviderError] | None = None
         self.is_closed = False
 
     @property
@@ -179,18 +182,21 @@ class Pool:
                 self._opening = asyncio.create_task(self._open())
             opening = self._opening
             await asyncio.wait([opening])
-            if not opening.cancelled() and (error := opening.result()) is not None:
+            opened = None if opening.cancelled() else opening.result()
+            error = opened.failure if isinstance(opened, Line) else opened
+            if error is not None:  # some vendors refuse on the open socket
                 raise error
             line, is_fresh = self._with_room(), True
         return line, is_fresh
 
-    async def _open(self) -> ProviderError | None:
+    async def _open(self) -> Line | ProviderError:
         try:
             socket = await VendorSocket.connected(self._vendor.vendor, await self._vendor.address())
         except ProviderError as error:
             return error
-        self._lines.append(Line(self._vendor, socket))
-        return None
+        line = Line(self._vendor, socket)
+        self._lines.append(line)
+        return line
 
     def _with_room(self) -> Line | None:
         """The newest, so that old ones fall idle and are closed when there is less to be said."""
@@ -216,9 +222,11 @@ class Line:
         self._wire = vendor.wire()
         self._socket = socket
         self._waiting: dict[str, asyncio.Queue[Spoken | ProviderError | End]] = {}
-        self._leaving: set[str] = set()
-        """Cancelled, and counted by the vendor yet."""
+        self._leaving: dict[str, float] = {}
+        """Cancelled, since when, and counted by the vendor yet."""
         self._is_stale = self._is_over = False
+        self.failure: ProviderError | None = None
+        """Why it broke, if it did."""
         self._received_at = self._used_at = asyncio.get_running_loop().time()
         self._reading, self._tending = asyncio.create_task(self._read()), asyncio.create_task(self._tend())
 
@@ -245,8 +253,9 @@ class Line:
         asked_at = self._used_at = asyncio.get_running_loop().time()
         is_ended = False
         try:
-            for frame in self._wire.speak(sentence):
-                await self._socket.send(frame)
+            with suppress(ProviderError):  # what is read may say more of it than that the socket is closed
+                for frame in self._wire.speak(sentence):
+                    await self._socket.send(frame)
             while True:
                 piece = await pieces.get()
                 if isinstance(piece, Audio | WordTime):
@@ -265,7 +274,7 @@ class Line:
         if asyncio.get_running_loop().time() - max(self._received_at, asked_at) > STALE_SECONDS:
             self._is_stale = True
         if self._vendor.confirms_cancel:
-            self._leaving.add(sentence.id)
+            self._leaving[sentence.id] = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(CANCEL_SECONDS):
                 for frame in self._wire.cancel(sentence):
@@ -276,7 +285,6 @@ class Line:
             pass
 
     async def _read(self) -> None:
-        error: ProviderError
         try:
             while True:
                 frame = await self._socket.receive()
@@ -286,19 +294,19 @@ class Line:
                         await self._socket.send(one)
                     else:
                         self._tell(*one)
-        except ProviderError as raised:
-            error = raised
-        except Exception as raised:  # noqa: BLE001 - nobody may wait for what no longer comes
-            error = self._vendor.vendor.failed(f"failed with {type(raised).__name__}", "failed")
+        except ProviderError as error:
+            self.failure = error
+        except Exception as error:  # noqa: BLE001 - nobody may wait for what no longer comes
+            self.failure = self._vendor.vendor.failed(f"failed with {type(error).__name__}", "failed")
         self._is_over = True
         for pieces in self._waiting.values():
-            pieces.put_nowait(error)
+            pieces.put_nowait(self.failure)
         self._tending.cancel()
         await self._socket.close()
 
     def _tell(self, sentence: str, news: Spoken | ProviderError | End) -> None:
         if not isinstance(news, Audio | WordTime):
-            self._leaving.discard(sentence)
+            self._leaving.pop(sentence, None)
         if (pieces := self._waiting.get(sentence)) is not None:
             pieces.put_nowait(news)
 
@@ -308,6 +316,8 @@ class Line:
         try:
             while not self._is_over:
                 await asyncio.sleep(self._vendor.keep_alive_seconds)
+                if any(since < loop.time() - LEAVING_SECONDS for since in self._leaving.values()):
+                    self._is_stale = True
                 if self._waiting:
                     self._used_at = loop.time()
                 elif self._is_stale or loop.time() - self._used_at > self._vendor.idle_seconds:
