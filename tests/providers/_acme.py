@@ -98,4 +98,4 @@ def ear(url: str, **more: Any) -> SocketEar:
     async def address() -> Address:
         return Address(url, {"Authorization": "Token k"})
 
-    return SocketEar(VENDOR, address, Wire, **more)
+    return SocketEar(VENDOR, address, **{"wire": Wire, **more})

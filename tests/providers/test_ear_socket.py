@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.providers._acme import Wire, acme, ear
 
 from pinecall_run.audio.chunk import SILENCE
 from pinecall_run.providers import ear_socket
-from pinecall_run.providers.contracts import ConfigurableStream, Heard, ProviderError, Transcript
+from pinecall_run.providers.contracts import ConfigurableStream, Heard, ProviderError, Transcript, TurnSignal
 from pinecall_run.providers.ear_socket import KEPT_SECONDS, _Settling
 from pinecall_run.providers.vendor_socket import Frame
 
@@ -101,6 +102,26 @@ async def test_a_final_in_time_is_the_only_one(monkeypatch: pytest.MonkeyPatch) 
         heard = stream.heard()
         await vendor.says(text="yes", is_final=True)
         assert await _next(heard) == Transcript("yes", is_final=True)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await anext(heard)
+        await stream.close()
+
+
+async def test_the_end_of_a_turn_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ear_socket, "SETTLE_SECONDS", 0.05)
+
+    class Turns(Wire):
+        def received(self, frame: Frame) -> Sequence[Heard]:
+            return [TurnSignal(**json.loads(frame))]
+
+    async with acme() as vendor:
+        stream = await ear(vendor.url, wire=Turns, has_turns=True).open()
+        stream.finish()
+        await vendor.until(1)
+        heard = stream.heard()
+        await vendor.says(kind="ended", text="yes")
+        assert await _next(heard) == TurnSignal("ended", "yes")
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await anext(heard)

@@ -124,8 +124,7 @@ class SocketStream:
         """See :class:`HearingStream`."""
         self._flush()
         self._put(self._wire.finish)
-        if not self._ear.has_turns:
-            self._wait_for(FINISH_SECONDS if self._ear.answers_finish else SETTLE_SECONDS)
+        self._wait_for(FINISH_SECONDS if self._ear.answers_finish else SETTLE_SECONDS)
 
     def configure(self, options: Mapping[str, Any]) -> bool:
         """See :class:`ConfigurableStream`."""
@@ -177,17 +176,20 @@ class SocketStream:
                 yield self._settling.settle()
                 continue
             for heard in self._wire.received(frame):
-                if not isinstance(heard, Transcript) or self._takes(heard):
+                if self._takes(heard):
                     yield heard
 
-    def _takes(self, transcript: Transcript) -> bool:
+    def _takes(self, heard: Heard) -> bool:
         """Whether it is news. A final text is what was waited for; whoever says other words has not finished."""
+        if not isinstance(heard, Transcript):
+            self._due = None if heard.kind == "ended" else self._due
+            return True
         before = self._settling.last
-        if not self._settling.takes(transcript):
+        if not self._settling.takes(heard):
             return False
-        if transcript.is_final:
+        if heard.is_final:
             self._due = None
-        elif self._due is not None and not self._ear.answers_finish and transcript.text != before:
+        elif self._due is not None and not self._ear.answers_finish and heard.text != before:
             self._due = asyncio.get_running_loop().time() + SETTLE_SECONDS
         return True
 
