@@ -49,20 +49,18 @@ def address(vendor: Vendor, path: str, environ: Mapping[str, str]) -> Callable[[
 
 
 def language(provider: Provider, known: frozenset[str], tag: str) -> str:
-    """How Cartesia writes the language of a BCP-47 tag; empty where there is none, or several.
+    """How Cartesia writes the language of a BCP-47 tag; empty where there is none to be told.
 
     Raises:
         ProviderError: it does not know the language.
     """
     primary = tag.partition("-")[0].lower()
     code = _SAME_LANGUAGE.get(primary, primary)
-    if code in ("", "multi"):
-        return ""
-    if code not in known:
+    if code and code not in known:
         what = "does not speak" if provider.stage == "voice" else "does not hear"
         hint = f"choose another {provider.stage}; see {provider.page}"
         raise ProviderError(f"cartesia {what} `{tag}`", hint, kind="request")
-    return code
+    return "" if code == "multi" else code
 
 
 def read(vendor: Vendor, frame: Frame) -> Mapping[str, Any]:
