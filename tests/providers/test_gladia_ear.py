@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
+import httpx2
 import pytest
 import pytest_asyncio
 from hypothesis import given, settings
@@ -335,7 +337,8 @@ async def test_a_wrong_key_is_refused(server: GladiaServer) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "comes_to", "words"),
-    [("close", "network", "Gladia broke the connection off"), ("drop", "network", "Gladia broke the connection off"),
+    [("close", "garbage", "Gladia sent what is no whole answer of HTTP"),
+     ("drop", "network", "Gladia broke the connection off"),
      ("garbage", "garbage", "Gladia sent an answer that names no session")],
 )  # fmt: skip
 async def test_a_session_that_cannot_be_begun_says_why(
@@ -371,13 +374,28 @@ async def test_a_post_that_is_never_answered_is_given_up(server: GladiaServer, m
     assert (error.kind, str(error)) == ("timeout", "Gladia did not answer in time")
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "http://no.such.host.invalid"])
-async def test_nobody_there_is_a_failure_of_the_network(url: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("", "Gladia cannot be reached: Connect"), ("nonsense", "Gladia cannot be reached")],
+)
+async def test_nobody_there_is_a_failure_of_the_network(url: str, words: str) -> None:
     async with gladia_server() as server:
         environ = server.environ
-    with pytest.raises(ProviderError, match="Gladia cannot be reached") as raised:
+    with pytest.raises(ProviderError, match=words) as raised:
         await open_stt(spec(), {**environ, **({"GLADIA_URL": url} if url else {})}).open()
     assert (raised.value.kind, raised.value.hint) == ("network", "check the network and GLADIA_URL")
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [(socket.gaierror(-2, "Name or service not known"), "its name is not known to the network"),
+     (OSError("All connection attempts failed"), ""), (ConnectionRefusedError(111, "Refused"), "Refused")],
+)  # fmt: skip
+def test_what_lies_under_an_error_is_told(cause: OSError, words: str) -> None:
+    error = httpx2.ConnectError("")
+    error.__cause__ = cause
+    told = str(gladia_ear._unreached(Vendor("Gladia"), error))
+    assert told == "Gladia cannot be reached" + (f": {words}" if words else "")
 
 
 async def test_an_answer_that_names_no_websocket_is_garbage() -> None:

@@ -168,9 +168,11 @@ def _unreached(vendor: Vendor, error: Exception) -> ProviderError:
     """What lies under an error of httpx2's says more than it does itself."""
     if isinstance(error, httpx2.TimeoutException):
         return vendor.of_connecting(TimeoutError())
-    if isinstance(error, httpx2.RemoteProtocolError | httpx2.ReadError | httpx2.WriteError):
+    if isinstance(error, httpx2.RemoteProtocolError):
+        return vendor.of_garbage("what is no whole answer of HTTP")
+    if isinstance(error, httpx2.ReadError | httpx2.WriteError):
         return vendor.failed("broke the connection off", "network")
-    found = next((one for one in _causes(error) if isinstance(one, OSError)), None)
+    found = next((one for one in _causes(error) if isinstance(one, OSError) and one.strerror), None)
     return vendor.of_connecting(found) if found else vendor.failed("cannot be reached", "network")
 
 
