@@ -192,6 +192,12 @@ def test_what_is_made_of_nothing() -> None:
     talk.says("s2")
     (_, error), _ = talk.hears("flush_done")
     assert (error.kind, str(error)) == ("failed", "Cartesia spoke nothing of a sentence")
+    talk.says("s3")
+    ((_, error),) = talk.hears("done", done=True)
+    assert str(error) == "Cartesia spoke nothing of a sentence"
+    talk.says("s4")
+    talk.sounds()
+    assert talk.hears("done", done=True) == [("s4", END)]
 
 
 def test_samples_may_be_cut_between_messages() -> None:

@@ -25,7 +25,7 @@ from pinecall_run.providers.contracts import Audio, ProviderError, SpeechSpec, S
 from pinecall_run.providers.failures import Vendor
 from pinecall_run.providers.options import check_options, refused
 from pinecall_run.providers.vendor_socket import Frame
-from pinecall_run.providers.voice_socket import END, News, Sentence, SocketVoice, VoiceVendor
+from pinecall_run.providers.voice_socket import END, End, News, Sentence, SocketVoice, VoiceVendor
 from pinecall_run.vendors.cartesia import SONIC, SPOKEN, SUNSET, VOICES
 from pinecall_run.vendors.table import PROVIDERS
 
@@ -217,14 +217,17 @@ class ContextsWire:
             case "error":
                 return [(sentence.id, _cartesia.failure(self._vendor, message))]
             case "done":
-                return [(sentence.id, END)]
+                return [(sentence.id, self._verdict(context, sentence))]
             case _:
                 return []
 
     def _ended(self, context: _Context, sentence: Sentence) -> Sequence[News | Frame]:
-        if context.samples:
-            context.end()
-            return [(sentence.id, END)]
-        is_speakable = _SAYS_SOMETHING(sentence.text) is not None
-        news = self._vendor.failed("spoke nothing of a sentence", "failed") if is_speakable else END
-        return [(sentence.id, news), self._dropped(context)]
+        news = (sentence.id, self._verdict(context, sentence))
+        if not context.samples:  # and so it would not be forgotten by itself
+            return [news, self._dropped(context)]
+        context.end()
+        return [news]
+
+    def _verdict(self, context: _Context, sentence: Sentence) -> ProviderError | End:
+        is_good = context.samples or not _SAYS_SOMETHING(sentence.text)
+        return END if is_good else self._vendor.failed("spoke nothing of a sentence", "failed")

@@ -38,6 +38,7 @@ _ANY = ("", "multi")
 _SAME_LANGUAGE = {"cmn": "zh", "fil": "tl", "iw": "he", "jv": "jw", "nb": "no"}
 """Primary subtags that Gladia writes otherwise."""
 
+_CLEANING = ("speech_threshold", "audio_enhancer")
 _MESSAGES = {
     "receive_partial_transcripts": True,
     "receive_final_transcripts": True,
@@ -81,6 +82,8 @@ def open_stt(spec: SpeechSpec, environ: Mapping[str, str]) -> SpeechToText:
 
 def _session(spec: SpeechSpec) -> Mapping[str, Any]:
     options = spec.options
+    cleaning = {name: options[name] for name in _CLEANING if name in options}
+    words = {**_vocabulary(options), **_spelling(options)}
     return {
         "encoding": "wav/pcm",
         "bit_depth": 16,
@@ -91,22 +94,13 @@ def _session(spec: SpeechSpec) -> Mapping[str, Any]:
         "maximum_duration_without_endpointing": options.get("max_duration_without_endpointing", LONGEST),
         "language_config": _languages(spec),
         "messages_config": _MESSAGES,
-        **{
-            name: part
-            for name, part in (
-                ("pre_processing", {name: options[name] for name in _PRE_PROCESSING if name in options}),
-                ("realtime_processing", {**_vocabulary(options), **_spelling(options)}),
-            )
-            if part
-        },
+        **({"pre_processing": cleaning} if cleaning else {}),
+        **({"realtime_processing": words} if words else {}),
     }
 
 
-_PRE_PROCESSING = ("speech_threshold", "audio_enhancer")
-
-
 def _languages(spec: SpeechSpec) -> Mapping[str, Any]:
-    """Which it may be. Who wants it found out for each utterance does not mean that of the call alone."""
+    """Which it may be. Who wants that found out for each utterance does not mean the language of the call alone."""
     is_switching = bool(spec.options.get("code_switching", spec.language == "multi"))
     languages = list(spec.options.get("languages", ()))
     if not languages and not is_switching and spec.language not in _ANY:
