@@ -329,3 +329,39 @@ async def test_what_nobody_speaks_with_any_more_is_forgotten() -> None:
             vendor.line = None
             await asyncio.sleep(0.02)
     assert len(voice_socket._POOLS[asyncio.get_running_loop()]) == 1
+
+
+async def test_what_the_vendor_said_before_it_closed_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    send = VendorSocket.send
+
+    async def late(self: VendorSocket, frame: Frame) -> None:
+        await vendor.says(broken=True)
+        assert vendor.line is not None
+        await vendor.line.close(1008, "closed")
+        await send(self, frame)
+
+    async with acme() as vendor:
+        await _voice(vendor).warm()
+        await vendor.until_open()
+        monkeypatch.setattr(VendorSocket, "send", late)
+        with pytest.raises(ProviderError, match="none of its interface"):
+            await anext(_voice(vendor).speak("one", "u"))
+
+
+async def test_closing_waits_for_sockets_that_are_closing_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    shut, seconds = VendorSocket.close, iter([0.2])
+
+    async def slow(self: VendorSocket) -> None:
+        await asyncio.sleep(next(seconds, 0))
+        await shut(self)
+
+    monkeypatch.setattr(VendorSocket, "close", slow)
+    async with acme() as vendor:
+        voice = _voice(vendor)
+        one, _ = await _begin(vendor, voice, "one", 1)
+        await vendor.says(broken=True)
+        with pytest.raises(ProviderError):
+            await anext(one)
+        await voice.warm()
+        await close()
+        assert [line.state.name for line in vendor.lines] == ["CLOSED", "CLOSED"]
