@@ -135,9 +135,9 @@ def test_what_is_heard(rest: str, expected: list[tuple[str, int, int]]) -> None:
     [
         ("channels: [webrtc]", []),
         ("channels: [webrtc]\nvoice: local\nstt: local", []),
-        ("channels: [chat, +15551234567]\nvoice: rime/cove\nstt: gladia", []),  # said when it starts
-        ("channels: [webrtc]\nvoice: rime/cove\nstt: gladia", [("PCR518", 6, 12), ("PCR518", 7, 10)]),
-        ("channels: [webrtc]\nvoice: [rime/cove, local]\nstt: [gladia, {provider: local}]", []),
+        ("channels: [chat, +15551234567]\nvoice: rime/cove\nstt: soniox", []),  # said when it starts
+        ("channels: [webrtc]\nvoice: rime/cove\nstt: soniox", [("PCR518", 6, 12), ("PCR518", 7, 10)]),
+        ("channels: [webrtc]\nvoice: [rime/cove, local]\nstt: [soniox, {provider: local}]", []),
         ("channels: [webrtc]\nvoice: [rime/cove, soniox/lucia]", [("PCR518", 6, 12)]),
         ("channels: [{type: webrtc, voice: local}]\nvoice: rime/cove", []),
         ("channels: [{type: webrtc, voice: rime/cove}]\nvoice: local", [("PCR518", 5, 38)]),
