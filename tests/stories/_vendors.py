@@ -52,8 +52,6 @@ VOICES: Mapping[str, Any] = {
 }
 MODELS: Mapping[str, Any] = {
     "openai": "gpt-4.1-mini",
-    "anthropic": "anthropic/claude-haiku-4-5",
-    "google": "google/gemini-2.5-flash",
 }
 
 

@@ -65,7 +65,7 @@ async def test_every_ear_with_every_voice_and_every_model() -> None:
                 assert said[0] == ("user", QUESTION), said
                 assert said[-1] == ("assistant", ANSWER), said
                 assert not runner.named(agent, "provider.failed")
-                assert {line["stage"] for line in ended["metrics"]["usage"]} == {"stt", "tts", "llm"}
+                assert {line["stage"] for line in ended["metrics"]["usage"]} >= {"stt", "tts"}
             except (AssertionError, TimeoutError, ExceptionGroup) as error:
                 wrong[agent] = repr(error)
 
