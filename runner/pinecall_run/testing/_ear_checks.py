@@ -202,8 +202,11 @@ async def who_listens_may_be_cancelled(case: EarCase) -> None:
         stream = await within(case.seconds, ear.open(), "opening a stream")
         listener = _Listener(case, stream, has_turns=ear.has_turns)
         await listener.say(_silence(0.1))
-        await cancelled(listener.listening, "iterating heard()")
-        await within(LEAVE_SECONDS, stream.close(), "closing a stream")
+        listener.listening.cancel()
+        try:
+            await gone(listener.listening, "iterating heard()")
+        finally:
+            await within(LEAVE_SECONDS, stream.close(), "closing a stream")
 
 
 @promise
