@@ -24,7 +24,7 @@ def test_what_is_installed_is_found_and_not_imported(packages: Packages) -> None
         {"pinecall_run.tts": {"acme": "acme_voice"}, "pinecall_run.stt": {"acme": "acme_voice"}, "other": {"x": "y"}},
         acme_voice=FACTS,
     )
-    assert [str(one) for one in plugins.found()] == ["acme, of the package acme-voice 1.0"] * 2
+    assert [str(one) for one in plugins.found()] == ["acme of the package acme-voice 1.0"] * 2
     assert plugins.names("voice") == plugins.names("stt") == {"acme"}
     assert plugins.names("model") == frozenset()
     plugin = plugins.find("voice", "acme")
@@ -67,7 +67,7 @@ def test_what_is_broken_names_its_package(packages: Packages, code: str, message
     assert plugin is not None
     with pytest.raises(plugins.PluginError) as raised:
         plugins.load(plugin)
-    assert str(raised.value).startswith(f"acme, of the package acme 1.0 {message}")
+    assert str(raised.value).startswith(f"acme of the package acme 1.0 {message}")
     assert raised.value.hint
 
 

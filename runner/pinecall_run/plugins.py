@@ -44,7 +44,7 @@ class Plugin:
         return self.name in known(self.stage)
 
     def __str__(self) -> str:
-        return f"{self.name}, of the package {self.package} {self.version}"
+        return f"{self.name} of the package {self.package} {self.version}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ def test_what_another_packages_provider_refuses_is_its_word_and_what_breaks_ther
     packages.install("acme-voice", POINTS, acme_voice=VOICE)
     for name, message, kind in (
         ("nobody", "Acme has no voice nobody", "request"),
-        ("bug", "acme, of the package acme-voice 1.0 failed with KeyError", "failed"),
+        ("bug", "acme of the package acme-voice 1.0 failed with KeyError", "failed"),
     ):
         with pytest.raises(ProviderError) as raised:
             opened("voice", SpeechSpec("acme", name), {})
