@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hypothesis import settings
+from tests._packages import packages  # noqa: F401 - a fixture
 
 # A machine with other work on it makes any example late once: time is asserted where it matters, not by each property.
 settings.register_profile("unhurried", settings.default, deadline=None)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests._packages import Packages
 from tests.stories._stage import clean_environment, copy_project
 from tests.stories._stage import command as program_command
 
@@ -321,3 +322,14 @@ def test_what_the_source_shows_is_not_told_again(project: Path) -> None:
     _with_tools(project, "print('run')\ndef look(*a): ...\n", "look: loudtools.look")
     result = _import(project, "--format", "concise")
     assert (result.stdout.count("PCR405"), result.stderr) == (1, "")  # nor was it imported
+
+
+def test_another_packages_provider_is_known_without_importing_it(project: Path, packages: Packages) -> None:
+    packages.install("acme", {"pinecall_run.tts": {"acme": "acme_voice"}}, acme_voice="raise SystemExit('imported')")
+    text = "version: 1\nagents:\n  desk: {prompt: Hello., channels: [chat], voice: %s/anna}\n"
+    (project / "pinecall.yaml").write_text(text % "acme")
+    assert _validate() == (0, "pinecall.yaml: 1 agent, no findings\n")
+    (project / "pinecall.yaml").write_text(text % "acne")
+    code, output = _validate("--format", "concise")
+    assert code == 1
+    assert "there is no voice provider `acne`" in output

@@ -3,6 +3,11 @@
 import pytest
 from tests.config._world import agent_yaml, checked, codes
 
+from pinecall_run.config.check import check
+from pinecall_run.resources import schema
+from pinecall_run.source.document import Document
+from pinecall_run.vendors.facts import Stage
+
 REMOTE = "server: {url: wss://voice.example}\n"
 
 
@@ -148,3 +153,28 @@ def test_what_the_embedded_server_can_speak_and_hear_with(rest: str, expected: l
     text = agent_yaml(rest)
     assert codes(text) == expected
     assert [code for code, *_ in codes(text.replace("agents:", f"{REMOTE}agents:"))] in ([], ["PCR506"])
+
+
+def test_what_other_packages_bring_is_asked_for_unknown_names_only() -> None:
+    asked = []
+
+    def plugins(stage: Stage) -> tuple[str, ...]:
+        asked.append(stage)
+        return ("acme",) if stage == "voice" else ()
+
+    def found(rest: str) -> list[tuple[str, str | None]]:
+        document, _ = Document.parse(agent_yaml(f"channels: [chat]\n{rest}"), "pinecall.yaml")
+        return [(d.message, d.help) for d in check(document, schema("pinecall"), {}, plugins=plugins)[1]]
+
+    assert found("model: scripted:x.yaml\nvoice: [elevenlabs/sarah, local]\nstt: flux") == []
+    assert asked == []
+    assert found("voice: acme:anna") == []
+    assert asked == ["voice"]
+    (message, help), *rest = found("voice: [acme/anna, acne/anna]\nstt: acme")
+    assert (message, help) == ("there is no voice provider `acne`", "did you mean `acme`?")
+    assert [message for message, _ in rest] == ["there is no speech-to-text provider `acme`"]
+
+
+def test_a_call_from_a_browser_may_use_what_another_package_brings() -> None:
+    document, _ = Document.parse(agent_yaml("channels: [webrtc]\nvoice: acme/anna"), "pinecall.yaml")
+    assert check(document, schema("pinecall"), {}, plugins=lambda stage: ["acme"])[1] == []

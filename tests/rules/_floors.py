@@ -31,7 +31,7 @@ FLOORS = read_table((ROOT / "docs/architecture.md").read_text(encoding="utf-8"))
 PURE = frozenset(room for room, floor in FLOORS.items() if not floor.io)
 
 # Edges that one module alone may draw.
-ONLY_FROM = {("cli", "voice"): "cli/serve.py"}
+ONLY_FROM = {("cli", "voice"): "cli/serve.py", ("cli", "providers"): "cli/doctor.py"}
 
 # Edges that no row of the table and no exception may ever allow, and why.
 FORBIDDEN = {

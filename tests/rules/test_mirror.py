@@ -8,7 +8,7 @@ from tests.rules._exceptions import check
 from tests.rules._scan import ROOT, SOURCE, Finding, Function, Module, package, read, report
 
 # Folders of tests that cross modules.
-CROSSING = frozenset({"chaos", "docs", "emulators", "fuzz", "golden", "rules", "stories"})
+CROSSING = frozenset({"chaos", "conformance", "docs", "emulators", "fuzz", "golden", "rules", "stories"})
 
 
 def findings(modules: Sequence[Module], tests: Iterable[str]) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from tests.rules._exceptions import check
 from tests.rules._scan import PACKAGE, ROOT, SOURCE, Finding, Module, package, read, report
 
 PINNED = "tests/rules/public_names.txt"
-PUBLIC = frozenset({PACKAGE, f"{PACKAGE}.testing"})
+PUBLIC = frozenset({PACKAGE, f"{PACKAGE}.testing", f"{PACKAGE}.testing.providers"})
 
 
 def findings(modules: Iterable[Module], pinned: list[str]) -> Iterator[Finding]:

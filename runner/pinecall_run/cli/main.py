@@ -18,6 +18,7 @@ import click
 _VERBS = {
     "run": "start the agents of a project (this is also what no verb does)",
     "validate": "check projects without starting anything",
+    "doctor": "call each vendor that the agents use, for a second",
     "fix": "mend what has one sure remedy",
     "fmt": "lay pinecall.yaml out one way",
     "explain": "say what a finding means and how to mend it",

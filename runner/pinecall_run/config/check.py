@@ -12,6 +12,7 @@ from pinecall_run.config.values import Reading, Shape
 from pinecall_run.config.variables import VARIABLE_CODES
 from pinecall_run.source.diagnostic import Diagnostic, Route, has_errors
 from pinecall_run.source.document import Document
+from pinecall_run.vendors.facts import Stage
 
 
 def check(
@@ -21,11 +22,18 @@ def check(
     *,
     timezones: Callable[[], Collection[str]] = tuple,
     is_file: Callable[[str], bool] = lambda name: False,
+    plugins: Callable[[Stage], Collection[str]] = lambda stage: (),
     needs_secrets: bool = False,
 ) -> tuple[Config | None, list[Diagnostic]]:
     """The configuration of a pinecall.yaml, and every finding; the Config is there when no finding is an error."""
     config, diagnostics = check_parts(
-        document, schema, environ, timezones=timezones, is_file=is_file, needs_secrets=needs_secrets
+        document,
+        schema,
+        environ,
+        timezones=timezones,
+        is_file=is_file,
+        plugins=plugins,
+        needs_secrets=needs_secrets,
     )
     return (None if has_errors(diagnostics) else config), diagnostics
 
@@ -37,12 +45,14 @@ def check_parts(
     *,
     timezones: Callable[[], Collection[str]] = tuple,
     is_file: Callable[[str], bool] = lambda name: False,
+    plugins: Callable[[Stage], Collection[str]] = lambda stage: (),
     needs_secrets: bool = False,
 ) -> tuple[Config | None, list[Diagnostic]]:
     """Like :func:`check`, but the Config is there as far as the file goes, so that the rest of it can be checked too.
 
     ``timezones`` gives the machine's IANA names; it is asked only where an agent names a zone. ``is_file`` says whether
-    the project has a file of a name; it is asked only where a prompt looks like one.
+    the project has a file of a name; it is asked only where a prompt looks like one. ``plugins`` gives the names of
+    providers that other packages bring to a stage; it is asked only where a name is none of ours.
     ``needs_secrets`` makes an unset variable in a secret field an error; without it a project is checked
     where its secrets are not. A part that has not the schema's shape, or needs a variable that has no value, is left
     out of the Config, and an agent without a prompt has an empty one.
@@ -51,7 +61,7 @@ def check_parts(
     sound = _without(values, useless)
     if sound is None:
         return None, diagnostics
-    config, found = build(sound, document, timezones, is_file)
+    config, found = build(sound, document, timezones, is_file, plugins)
     return config, diagnostics + found
 
 

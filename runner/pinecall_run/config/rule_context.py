@@ -12,6 +12,7 @@ from pinecall_run.source.diagnostic import Diagnostic, Fix, Label, Route, Severi
 from pinecall_run.source.document import Document
 from pinecall_run.source.fix import reword
 from pinecall_run.source.suggest import surely
+from pinecall_run.vendors.facts import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,15 @@ class RuleContext:
     """What is known while the agents are gone through, one after the other.
 
     ``timezones`` gives the known IANA names, none where the machine has none; ``is_file`` says whether the project has
-    a file of a name. ``is_embedded`` is whether the embedded server will run the project, for sure.
+    a file of a name. ``is_embedded`` is whether the embedded server will run the project, for sure. ``plugins`` gives,
+    by stage, the names of providers that other packages bring: that takes long, and is asked for an unknown name only.
     """
 
     document: Document
     timezones: Callable[[], Collection[str]]
     is_file: Callable[[str], bool]
     is_embedded: bool
+    plugins: Callable[[Stage], Collection[str]] = lambda stage: ()
     diagnostics: list[Diagnostic] = field(default_factory=list)
     _first: dict[Hashable, tuple[str, Route]] = field(default_factory=dict)
 

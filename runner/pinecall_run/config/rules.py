@@ -30,6 +30,7 @@ from pinecall_run.config.rules_voice import VOICE_RULES, check_server, voice_fil
 from pinecall_run.source.diagnostic import Diagnostic, Edit, Fix, Route
 from pinecall_run.source.document import Document
 from pinecall_run.source.suggest import closest
+from pinecall_run.vendors.facts import Stage
 
 _CREDENTIALS = ("access_token", "verify_token", "app_secret", "phone")
 _OVERRIDES = ("voice", "language", "stt", "greeting", "turn_detection", "vad")
@@ -52,15 +53,16 @@ def build(
     document: Document,
     timezones: Callable[[], Collection[str]],
     is_file: Callable[[str], bool],
+    plugins: Callable[[Stage], Collection[str]],
 ) -> tuple[Config, list[Diagnostic]]:
     """The Config of values that have the schema's shape, and what is wrong with its meaning.
 
-    For ``timezones`` and ``is_file`` see :class:`RuleContext`.
+    For ``timezones``, ``is_file`` and ``plugins`` see :class:`RuleContext`.
     """
     server = values.get("server")
     # A server that was left out for what is wrong with it, its address perhaps, is not the embedded one for sure.
     is_embedded = document.node(("server",)) is None or (server is not None and "url" not in server)
-    context = RuleContext(document, timezones, is_file, is_embedded)
+    context = RuleContext(document, timezones, is_file, is_embedded, plugins)
     agents: dict[str, Agent] = {}
     files: list[VoiceFile] = []
     for name, written in values["agents"].items():

@@ -57,10 +57,13 @@ def _check_vendor(written: str | Mapping[str, Any], stage: Stage, route: Route, 
             help = f"it has {listed(stage.embedded)}; `server: {{url: …}}` names a server that may have others"
             context.find("PCR506", message, route, help, severity=severity)
         return
+    plugins = frozenset(context.plugins(stage.key))
+    if found.provider in plugins:
+        return
     route = (*route, "provider") if isinstance(written, Mapping) and "provider" in written else route
-    offered = stage.embedded if context.is_embedded and stage.is_needed else stage.vendors
+    offered = (stage.embedded if context.is_embedded and stage.is_needed else stage.vendors) | plugins
     product = PRODUCTS.get(found.provider.lower())
-    meant = product if product in stage.vendors else closest(found.provider, stage.vendors)
+    meant = product if product in stage.vendors else closest(found.provider, stage.vendors | plugins)
     help = f"did you mean `{meant}`?" if meant else f"the {stage.noun} providers are {listed(offered)}"
     if stage is MODEL and isinstance(written, str) and ":" in written and not meant:
         help += f"; a model of OpenAI's interface with a colon in its name is openai:{written}"

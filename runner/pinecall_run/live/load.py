@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from pinecall_run.live.project_files import ProjectFiles
 from pinecall_run.live.prompt_usage import PromptUsage
 from pinecall_run.live.timezones import Timezones
 from pinecall_run.live.tool_check import ToolCheck
+from pinecall_run.plugins import names
 from pinecall_run.prompts.prompt import Prompt, compile_prompt, compile_syntax
 from pinecall_run.resources import schema
 from pinecall_run.source.diagnostic import Diagnostic, Fix, Route, Span, has_errors
@@ -129,6 +130,7 @@ class _Check:
             self._environ,
             timezones=Timezones,
             is_file=self._is_file,
+            plugins=cache(names),
             needs_secrets=self._needs_secrets,
         )
         result.diagnostics += found

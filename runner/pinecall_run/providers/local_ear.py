@@ -41,7 +41,8 @@ def open_stt(spec: SpeechSpec, environ: Mapping[str, str]) -> SpeechToText:
     if find_spec("pocketsphinx") is None:  # it is imported in the processes only
         raise ModuleNotFoundError("No module named 'pocketsphinx'", name="pocketsphinx")
     if spec.language and spec.language.partition("-")[0].lower() != "en":
-        raise ProviderError(f"the local ear hears English only, not `{spec.language}`", "choose a vendor for it")
+        message = f"the local ear hears English only, not `{spec.language}`"
+        raise ProviderError(message, "choose a vendor for it", kind="request")
     rules = grammar.jsgf(spec.options.get("grammar"))
     keyterms = spec.options.get("keyterms") or []
     if not isinstance(keyterms, list) or not all(isinstance(term, str) for term in keyterms):

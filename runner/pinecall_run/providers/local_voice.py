@@ -61,16 +61,22 @@ def _voice_file(spec: SpeechSpec, voices: Mapping[str, str]) -> str:
     if spec.name:
         name, plus, variant = spec.name.partition("+")
         if name.lower() not in voices:
-            raise ProviderError(f"espeak-ng has no voice `{spec.name}`", "name a language, such as local:en-gb")
+            raise ProviderError(
+                f"espeak-ng has no voice `{spec.name}`", "name a language, such as local:en-gb", kind="request"
+            )
         if not _VARIANT.fullmatch(variant):  # it is looked for as a file
-            raise ProviderError(f"espeak-ng has no variant `{variant}`", "name one, such as local:en-gb+f3")
+            raise ProviderError(
+                f"espeak-ng has no variant `{variant}`", "name one, such as local:en-gb+f3", kind="request"
+            )
         return voices[name.lower()] + plus + variant
     tag = spec.language.lower().replace("_", "-")
     for candidate in (tag, tag.partition("-")[0]):
         name = _BY_LANGUAGE.get(candidate, candidate)
         if name in voices:
             return voices[name]
-    raise ProviderError(f"espeak-ng has no voice for the language `{spec.language}`", "choose another voice provider")
+    raise ProviderError(
+        f"espeak-ng has no voice for the language `{spec.language}`", "choose another voice provider", kind="request"
+    )
 
 
 def _speed(options: Mapping[str, Any]) -> int:
@@ -78,21 +84,21 @@ def _speed(options: Mapping[str, Any]) -> int:
     words = speed * _WORDS_PER_MINUTE if speed <= _HIGHEST_FACTOR else speed
     if not _SLOWEST <= words <= _FASTEST:
         hint = f"give {_SLOWEST} to {_FASTEST} words a minute, or a factor of {_WORDS_PER_MINUTE}"
-        raise ProviderError(f"the voice's speed {speed:g} is out of range", hint)
+        raise ProviderError(f"the voice's speed {speed:g} is out of range", hint, kind="request")
     return round(words)
 
 
 def _pitch(options: Mapping[str, Any]) -> int:
     pitch = _number(options, "pitch", _PITCH)
     if not 0 <= pitch <= 100:
-        raise ProviderError(f"the voice's pitch {pitch:g} is out of range", "give 0 to 100")
+        raise ProviderError(f"the voice's pitch {pitch:g} is out of range", "give 0 to 100", kind="request")
     return round(pitch)
 
 
 def _number(options: Mapping[str, Any], key: str, default: float) -> float:
     value = options.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ProviderError(f"the voice's {key} is a {type(value).__name__}", "give a number")
+        raise ProviderError(f"the voice's {key} is a {type(value).__name__}", "give a number", kind="request")
     return max(-1e9, min(value, 1e9))  # JSON has whole numbers that no float holds
 
 

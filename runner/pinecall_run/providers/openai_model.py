@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import openai
 
 from pinecall_run.providers.contracts import (
+    FailureKind,
     LanguageModel,
     ModelPiece,
     ModelRequest,
@@ -45,7 +46,7 @@ def open_model(spec: ModelSpec, environ: Mapping[str, str]) -> LanguageModel:
     base_url, key = environ.get("OPENAI_BASE_URL"), environ.get("OPENAI_API_KEY")
     if not key and not base_url:
         hint = "set OPENAI_API_KEY where the voice server runs, or OPENAI_BASE_URL for a compatible endpoint"
-        raise ProviderError(f"the model {spec.model} needs a key", hint)
+        raise ProviderError(f"the model {spec.model} needs a key", hint, kind="missing")
     return OpenAIModel(spec, key or "none", base_url)  # local endpoints ask for no key, the library insists on one
 
 
@@ -108,20 +109,26 @@ def _join(call: dict[str, str], piece: Any) -> None:
 
 def _explained(error: Exception, model: str) -> ProviderError:
     match error:
-        case openai.AuthenticationError():
-            return ProviderError("OpenAI refused the key", "check OPENAI_API_KEY where the voice server runs")
+        case openai.AuthenticationError() | openai.PermissionDeniedError():
+            hint = "check OPENAI_API_KEY where the voice server runs"
+            return ProviderError("OpenAI refused the key", hint, kind="key")
         case openai.NotFoundError():
-            return ProviderError(f"the endpoint has no model `{model}`", "check `model` and OPENAI_BASE_URL")
+            hint = "check `model` and OPENAI_BASE_URL"
+            return ProviderError(f"the endpoint has no model `{model}`", hint, kind="request")
         case openai.RateLimitError():
-            return ProviderError("OpenAI's rate limit or quota is reached", "try again later, or raise the limit")
+            kind: FailureKind = "credit" if error.code == "insufficient_quota" else "rate_limit"
+            hint = "try again later, or raise the limit"
+            return ProviderError("OpenAI's rate limit or quota is reached", hint, kind=kind)
         case openai.APITimeoutError():
-            return ProviderError(f"the model did not answer within {TIMEOUT_SECONDS:g} s")
+            return ProviderError(f"the model did not answer within {TIMEOUT_SECONDS:g} s", kind="timeout")
         case openai.APIConnectionError():
-            return ProviderError("the model's endpoint cannot be reached", "check the network and OPENAI_BASE_URL")
+            hint = "check the network and OPENAI_BASE_URL"
+            return ProviderError("the model's endpoint cannot be reached", hint, kind="network")
         case openai.APIStatusError():
-            return ProviderError(f"the model's endpoint answered {error.status_code}{_named(error)}")
+            kind = "request" if error.status_code < 500 else "unavailable"
+            return ProviderError(f"the model's endpoint answered {error.status_code}{_named(error)}", kind=kind)
         case openai.APIError():
-            return ProviderError(f"the model's endpoint broke off{_named(error)}")
+            return ProviderError(f"the model's endpoint broke off{_named(error)}", kind="network")
         case _:
             return ProviderError(f"the model failed with {type(error).__name__}")
 

@@ -35,11 +35,13 @@ def open_model(spec: ModelSpec, environ: Mapping[str, str]) -> LanguageModel:
     """
     script = spec.options.get("script")
     if script is None:
-        raise ProviderError(f"the script {spec.model} is missing", "the agent's `llm` must carry it as `script`")
+        raise ProviderError(
+            f"the script {spec.model} is missing", "the agent's `llm` must carry it as `script`", kind="request"
+        )
     try:
         return ScriptedModel(script["rules"], script["otherwise"])
     except Exception as error:
-        raise ProviderError(f"the script {spec.model} cannot be used: {error}") from error
+        raise ProviderError(f"the script {spec.model} cannot be used: {error}", kind="request") from error
 
 
 class ScriptedModel:

@@ -1,0 +1,1 @@
+"""Providers of pinecall-run that need no vendor."""
