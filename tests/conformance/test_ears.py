@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
+import numpy as np
 import pytest
-
-pytest.importorskip("numpy")
-
+from tests.conformance._emulated import TROUBLES, emulated
+from tests.emulators.aws_server import aws_server
+from tests.emulators.cartesia_ear_server import cartesia_ear_server
+from tests.emulators.deepgram_server import deepgram_server
+from tests.emulators.elevenlabs_server import elevenlabs_server
+from tests.emulators.gladia_server import gladia_server
+from tests.emulators.trouble import Trouble
 from tests.providers._callers import chunks, needs_flite, said
 
-from pinecall_run.providers.contracts import SpeechSpec
+from pinecall_run.audio.chunk import CHUNK_SAMPLES
+from pinecall_run.providers.contracts import FailureKind, SpeechSpec
 from pinecall_run.providers.speech_catalogue import open_stt
 from pinecall_run.testing.providers import EAR_CHECKS, EarCase, ready
 
@@ -29,7 +37,30 @@ def _local() -> EarCase:
     )
 
 
-CASES: dict[str, Callable[[], EarCase]] = {"local": _local}
+SENTENCES = ["Where is my order"] * 30
+LOUD = [np.full(CHUNK_SAMPLES, 5_000, np.int16)] * 50
+
+
+def _vendor(
+    provider: str,
+    serving: Callable[[], AbstractAsyncContextManager[Any]],
+    name: str = "",
+    troubles: Mapping[FailureKind, Trouble] = TROUBLES,
+) -> Callable[[], EarCase]:
+    spec = SpeechSpec(provider, name, language="en")
+    made = emulated(serving, lambda environ: open_stt(spec, environ), troubles)
+    return lambda: EarCase(**made, said=LOUD, words="order")
+
+
+CASES: dict[str, Callable[[], EarCase]] = {
+    "local": _local,
+    "deepgram": _vendor("deepgram", lambda: deepgram_server(SENTENCES)),
+    "deepgram-flux": _vendor("deepgram-flux", lambda: deepgram_server(SENTENCES), "flux-general-en"),
+    "gladia": _vendor("gladia", lambda: gladia_server(SENTENCES)),
+    "transcribe": _vendor("transcribe", lambda: aws_server(sentences=SENTENCES)),
+    "elevenlabs": _vendor("elevenlabs", lambda: elevenlabs_server(SENTENCES)),
+    "cartesia": _vendor("cartesia", lambda: cartesia_ear_server(SENTENCES)),
+}
 
 
 @needs_flite
