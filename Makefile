@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz chaos soak check fix docs bench bench-peers lock clean
+.PHONY: help run test fuzz chaos soak live check fix docs bench bench-peers lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -33,6 +33,9 @@ chaos: $(READY)  ## the faults of networks at full size: some minutes
 
 soak: $(READY)  ## an hour of 20 calls in real time; SOAK="--seconds N --calls N --seed N"
 	@$(BIN)/python -m tests.soak $(SOAK)
+
+live: $(READY)  ## call the real vendors whose keys are in the environment; costs some cents
+	@PINECALL_LIVE=1 $(BIN)/python -m pytest -rs tests/conformance/test_real_vendors.py
 
 check: $(READY)  ## format, lint, types, rules and tests: what every commit passes
 	@$(BIN)/ruff format --check .
