@@ -33,11 +33,13 @@ LOOK_AHEAD = 1_600
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A voice of a vendor, opened; ``model`` is what its price depends on."""
+    """A voice of a vendor, opened; ``model`` is what its price depends on, which is one for characters unless it says
+    that it is not billed by its text."""
 
     provider: str
     tts: TextToSpeech
     model: str = ""
+    is_billed_by_text: bool = True
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -100,7 +102,8 @@ class Speaker:
     def say(self, utterance: Utterance) -> None:
         """Say something after what is being said."""
         self._line.append(utterance)
-        self._to_make.put_nowait(utterance)
+        if utterance.item is None:
+            self._to_make.put_nowait(utterance)
 
     def take(self, *, may_begin: bool) -> Samples | None:
         """The next 20 ms for the caller. ``may_begin`` where nothing keeps the agent from beginning an utterance."""
@@ -214,7 +217,8 @@ class Speaker:
 
     async def _speak_with(self, voice: Voice, utterance: Utterance, sentence: str, text: str) -> None:
         """One sentence by one voice. What had sounded when it failed was heard, and is kept; the next says it anew."""
-        self._audience.voice_used((voice.provider, voice.model), len(text))
+        if voice.is_billed_by_text:
+            self._audience.voice_used((voice.provider, voice.model), len(text))
         resampler = Resampler(voice.tts.rate, RATE)
         pieces = voice.tts.speak(text, utterance.message_id)
         has_begun, at_once = False, 0
