@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pinecall_run.providers.contracts import LanguageModel, ModelSpec, ProviderError
+from pinecall_run.providers.contracts import DuplexModel, LanguageModel, ModelSpec, ProviderError
 from pinecall_run.providers.opening import opened
 from pinecall_run.vendors.facts import COMMON
-from pinecall_run.vendors.naming import split
+from pinecall_run.vendors.naming import is_realtime, split
 from pinecall_run.vendors.table import known
 
 OpenModel = Callable[[ModelSpec, Mapping[str, str]], LanguageModel]
@@ -65,4 +65,15 @@ def open_model(spec: ModelSpec, environ: Mapping[str, str]) -> LanguageModel:
         ProviderError: there is no such provider, its extra is not installed, or its key is missing.
     """
     model: LanguageModel = opened("model", spec, environ)
+    return model
+
+
+def is_duplex(spec: ModelSpec) -> bool:
+    """Whether a model hears and speaks itself: it is opened by :func:`open_duplex`."""
+    return is_realtime(spec.provider, spec.model)
+
+
+def open_duplex(spec: ModelSpec, environ: Mapping[str, str]) -> DuplexModel:
+    """A model that hears and speaks itself, as :func:`open_model` gives one that reads and writes."""
+    model: DuplexModel = opened("realtime", spec, environ)
     return model

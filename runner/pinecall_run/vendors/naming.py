@@ -18,13 +18,18 @@ class Named(NamedTuple):
     language: str = ""
 
 
+def is_realtime(provider: str, model: str) -> bool:
+    """Whether a model hears and speaks itself, in place of an ear and a voice (protocol: LLM)."""
+    return "realtime" in model and provider != "scripted"
+
+
 def split(stage: Stage, text: str) -> Named:
     """What a text names. The first separator counts: names of some vendors hold slashes and colons of their own.
 
     ``provider:model:language`` is of speech to text alone; what follows a third colon is dropped (protocol: STT). A
     model without a provider is OpenAI's, and ``ft`` no provider but what names of its fine-tuned models begin with.
     """
-    if stage == "model":
+    if stage in ("model", "realtime"):
         return _split_model(text)
     at = next((index for index, character in enumerate(text) if character in "/:"), len(text))
     provider, separator, name = text[:at].strip().lower(), text[at : at + 1], text[at + 1 :].strip()
