@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,8 @@ from pinecall_run.voice.agent_side import AgentSide
 from pinecall_run.voice.ambience import Ambience
 from pinecall_run.voice.call_core import CallCore, Surroundings
 from pinecall_run.voice.detector import Detector
+from pinecall_run.voice.duplex_line import Duplex
+from pinecall_run.voice.duplex_side import DuplexSide
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.hearing import Hearing, Hears
 from pinecall_run.voice.judges import Judges
@@ -43,6 +45,8 @@ class Equipment:
     detector: Detector
     open_stages: Callable[[Mapping[str, Any]], Stages]
     judges: Judges = field(default_factory=Judges)
+    open_duplexes: Callable[[Mapping[str, Any]], Sequence[Duplex]] = lambda _: ()
+    """The models that hear and speak themselves, for which a call opens no stages."""
 
 
 class SpokenCall:
@@ -69,7 +73,13 @@ class SpokenCall:
         self._from = caller
         self._equipment = equipment
         self._mixer = Mixer()
-        self._hearing: Hears = Hearing(self._core, equipment, self._guarded, clock=caller.clock, hang_up=self.end)
+        duplexes = equipment.open_duplexes(configuration)
+        ends: dict[str, Any] = {"clock": caller.clock, "hang_up": self.end}
+        self._hearing: Hears = (
+            DuplexSide(self._core, duplexes, self._guarded, **ends)
+            if duplexes
+            else Hearing(self._core, equipment, self._guarded, **ends)
+        )
         self._caller = self._hearing.caller
         self._agent = self._caller.agent = AgentSide(
             self._core,
@@ -77,6 +87,7 @@ class SpokenCall:
             self._hearing.floor,
             clock=caller.clock,
             show=outlet.event,
+            has_words=not duplexes,
         )
         self._page = PageActions(self)
         self._ambience = Ambience(self._mixer, self._core.configuration)
