@@ -16,7 +16,7 @@ from pinecall_run.providers.realtime_model import RealtimeModel
 
 
 def spec(model: str = "gpt-realtime", **options: Any) -> ModelSpec:
-    return ModelSpec("openai", model, options)
+    return ModelSpec("openai-realtime", model, options)
 
 
 def test_without_a_key_it_says_what_to_set() -> None:

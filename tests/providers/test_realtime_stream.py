@@ -41,7 +41,7 @@ async def session(
     answers: Any = (), sentences: Sequence[str] = ("Where is my order?",), **options: Any
 ) -> AsyncIterator[tuple[DuplexStream, RealtimeServer]]:
     async with realtime_server(answers, sentences=sentences) as server:
-        spec = ModelSpec("openai", "gpt-realtime", options)
+        spec = ModelSpec("openai-realtime", "gpt-realtime", options)
         stream = await open_duplex(spec, server.environ).open("en")
         try:
             yield stream, server
@@ -239,7 +239,7 @@ async def test_an_error_of_the_vendor_s_is_survived_and_an_old_session_is_not() 
         assert text_of(await answered(stream, user("?"))) == "Yes."
     async with realtime_server() as server:
         server.session_seconds = 0.1
-        stream = await open_duplex(ModelSpec("openai", "gpt-realtime"), server.environ).open("")
+        stream = await open_duplex(ModelSpec("openai-realtime", "gpt-realtime"), server.environ).open("")
         with pytest.raises(ProviderError, match="session"):
             await until(stream, type(None))
         await stream.close()

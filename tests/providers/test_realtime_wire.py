@@ -14,7 +14,7 @@ VENDOR = Vendor("OpenAI", "OPENAI_API_KEY", "OPENAI_REALTIME_URL", ("sk-secret",
 
 
 def spec(**options: Any) -> ModelSpec:
-    return ModelSpec("openai", "gpt-realtime", options)
+    return ModelSpec("openai-realtime", "gpt-realtime", options)
 
 
 def test_a_session_signals_turns_and_does_nothing_by_itself() -> None:
@@ -64,13 +64,13 @@ def test_bills_tell_sound_from_text() -> None:
         "output_token_details": {"audio_tokens": 20},
     }  # fmt: skip
     assert wire.tokens(usage, "m") == TokensUsed(
-        100, 30, 40, "openai", "m", audio_input=60, audio_output=20, audio_cached=25
+        100, 30, 40, "openai-realtime", "m", audio_input=60, audio_output=20, audio_cached=25
     )
     assert wire.tokens(None, "m") is None
-    assert wire.tokens({"input_tokens": "many"}, "m") == TokensUsed(0, 0, 0, "openai", "m")
-    assert wire.seconds({"type": "duration", "seconds": 2.5}, "t") == SecondsHeard("t", 2.5)
+    assert wire.tokens({"input_tokens": "many"}, "m") == TokensUsed(0, 0, 0, "openai-realtime", "m")
+    assert wire.seconds({"type": "duration", "seconds": 2.5}, "t") == SecondsHeard("openai", "t", 2.5)
     by_tokens = {"type": "tokens", "input_token_details": {"audio_tokens": 25}}
-    assert wire.seconds(by_tokens, "t") == SecondsHeard("t", 2.5)
+    assert wire.seconds(by_tokens, "t") == SecondsHeard("openai", "t", 2.5)
 
 
 @pytest.mark.parametrize(

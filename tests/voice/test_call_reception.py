@@ -120,6 +120,12 @@ async def test_a_runner_hears_how_its_channel_will_be_served() -> None:
     assert "elevenlabs" in str(refused["notes"])
 
 
+def test_a_model_that_hears_and_speaks_needs_neither_ear_nor_voice() -> None:
+    told = {"llm": "openai/gpt-realtime", "voice": "elevenlabs:x"}
+    assert audition(told, {"OPENAI_API_KEY": "k"}) == call_reception.Audition(True)
+    assert not audition(told, {}).can_talk
+
+
 def test_without_the_extra_no_channel_carries_sound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_reception, "is_installed", lambda: False)
     heard = audition({}, {})

@@ -196,7 +196,7 @@ async def test_a_call_goes_on_where_it_was_when_the_socket_dies() -> None:
         server.revive()
         await line.wait(1.0)
         failed = line.page.named(speech_events.ProviderFailed)
-        assert [(one.stage, one.provider, one.next) for one in failed] == [("llm", "openai", "")]
+        assert [(one.stage, one.provider, one.next) for one in failed] == [("llm", "openai-realtime", "")]
         await speaks(line)
         await line.wait(2.0)
         assert line.history[-2:] == [("user", "one"), ("assistant", "Second.")]
@@ -262,7 +262,7 @@ async def test_a_wrong_key_ends_the_call_and_says_why() -> None:
             await line.wait(1.0)
             assert line.task.done()
             failed = line.owner.named(speech_events.ProviderFailed)[0]
-            assert (failed.stage, failed.provider, failed.next) == ("llm", "openai", "")
+            assert (failed.stage, failed.provider, failed.next) == ("llm", "openai-realtime", "")
             assert "refused the key" in failed.error
             assert "check OPENAI_API_KEY" in failed.error
             assert "sk-wrong" not in failed.error
@@ -274,7 +274,7 @@ async def test_the_next_model_takes_the_call_when_the_first_is_not_there() -> No
         told = {"llm": ["openai/gpt-realtime-9", "openai/gpt-realtime-2.1"]}
         async with Line(None, told, duplexes=open_duplexes(told, server.environ)) as line:
             await line.wait(0.5)
-            assert line.page.named(speech_events.ProviderFailed)[0].next == "openai"
+            assert line.page.named(speech_events.ProviderFailed)[0].next == "openai-realtime"
             await speaks(line)
             await line.wait(1.5)
             assert line.history == [("user", "hello"), ("assistant", "Yes.")]

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from pinecall_run.config.model import Agent, Options
+from pinecall_run.config.vendors import speaks_itself
 
 RECORDINGS = "recordings"
 """The folder for recordings of a project that names none."""
@@ -26,6 +27,7 @@ def session_config(agent: Agent, folder: str | None) -> dict[str, Any]:
         "vad": agent.vad,
         "apology": agent.apology,
         "analysis": _analysis(agent.analysis),
+        "realtime": _realtime(agent.model),
     }
     if folder is not None:
         found |= {
@@ -57,6 +59,13 @@ def _analysis(written: Options | None) -> dict[str, Any] | None:
         return None
     names = {"audio_metrics": "send_audio_metrics"}
     return {names.get(key, key): value for key, value in written.items()}
+
+
+def _realtime(model: str | Options) -> dict[str, Any] | None:
+    """The voice of a model that hears and speaks itself."""
+    if isinstance(model, str) or not speaks_itself(model) or "voice" not in model:
+        return None
+    return {"voice": model["voice"]}
 
 
 def _recording_dir(written: bool | Options | None, folder: str) -> str | None:

@@ -168,6 +168,7 @@ class CallerSaid:
 class SecondsHeard:
     """Sound that was put into words by a model that is billed for it by the second."""
 
+    provider: str
     model: str
     seconds: float
 

@@ -12,18 +12,8 @@ from pinecall_run.providers.contracts import ModelSpec, ProviderError, SpeechSpe
 from pinecall_run.vendors.facts import Stage
 from pinecall_run.vendors.table import PROVIDERS, served
 
-_OPENERS: Mapping[Stage, str] = {
-    "stt": "open_stt",
-    "voice": "open_tts",
-    "model": "open_model",
-    "realtime": "open_duplex",
-}
-_NOUNS: Mapping[Stage, str] = {
-    "stt": "speech-to-text",
-    "voice": "voice",
-    "model": "model",
-    "realtime": "realtime model",
-}
+_OPENERS: Mapping[Stage, str] = {"stt": "open_stt", "voice": "open_tts", "model": "open_model"}
+_NOUNS: Mapping[Stage, str] = {"stt": "speech-to-text", "voice": "voice", "model": "model"}
 _SHARED = {"pinecall_run.providers.voice_socket"}
 """Modules under the adapters that share something, too."""
 _REGISTERED: dict[tuple[Stage, str], str] = {}
@@ -40,15 +30,16 @@ def registered(module: str, *names: tuple[Stage, str]) -> Iterator[None]:
             del _REGISTERED[name]
 
 
-def opened(stage: Stage, spec: SpeechSpec | ModelSpec, environ: Mapping[str, str]) -> Any:
-    """What ``open_stt(spec, environ)``, ``open_tts``, ``open_model`` or ``open_duplex`` of the provider's module makes.
+def opened(stage: Stage, spec: SpeechSpec | ModelSpec, environ: Mapping[str, str], opener: str = "") -> Any:
+    """What ``open_stt(spec, environ)``, ``open_tts``, ``open_model``, or another ``opener``, of the provider's module
+    makes.
 
     Raises:
         ProviderError: there is no such provider here, its extra is not installed, its key is missing, or it refuses.
     """
     name = _module(stage, spec.provider)
     try:
-        return getattr(import_module(name), _OPENERS[stage])(spec, environ)
+        return getattr(import_module(name), opener or _OPENERS[stage])(spec, environ)
     except ModuleNotFoundError as error:
         known = PROVIDERS[stage].get(spec.provider)
         if known is None or not known.extra or (error.name or "").startswith("pinecall_run"):

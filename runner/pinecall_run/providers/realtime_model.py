@@ -19,11 +19,12 @@ from pinecall_run.providers.failures import Vendor
 from pinecall_run.providers.options import check_options, refused
 from pinecall_run.providers.realtime_stream import RealtimeStream, encoded
 from pinecall_run.providers.vendor_socket import Address, VendorSocket
+from pinecall_run.vendors.naming import REALTIME
 from pinecall_run.vendors.table import PROVIDERS
 
 OPEN_SECONDS = 5.0
 _URL, _KEY = "wss://api.openai.com/v1", "OPENAI_API_KEY"
-_FACTS = PROVIDERS["realtime"]["openai"]
+_FACTS = PROVIDERS["model"][REALTIME]
 
 
 def open_duplex(spec: ModelSpec, environ: Mapping[str, str]) -> RealtimeModel:

@@ -14,6 +14,7 @@ from pinecall_run.providers.contracts import FailureKind, ModelSpec, ProviderErr
 from pinecall_run.providers.failures import Vendor
 from pinecall_run.providers.realtime_items import Event
 from pinecall_run.providers.vendor_socket import Frame
+from pinecall_run.vendors.naming import REALTIME
 
 RATE = 24_000
 """Samples a second: the only rate there is for PCM."""
@@ -137,7 +138,7 @@ def tokens(usage: Any, model: str) -> TokensUsed | None:
         _count(usage, "input_tokens"),
         _count(usage, "output_tokens"),
         _count(read, "cached_tokens"),
-        "openai",
+        REALTIME,
         model,
         audio_input=_count(read, "audio_tokens"),
         audio_output=_count(_part(usage, "output_token_details"), "audio_tokens"),
@@ -151,8 +152,8 @@ def seconds(usage: Any, model: str) -> SecondsHeard | None:
         return None
     if usage.get("type") == "duration":
         heard = usage.get("seconds")
-        return SecondsHeard(model, float(heard)) if isinstance(heard, int | float) else None
-    return SecondsHeard(model, _count(_part(usage, "input_token_details"), "audio_tokens") / 10)
+        return SecondsHeard("openai", model, float(heard)) if isinstance(heard, int | float) else None
+    return SecondsHeard("openai", model, _count(_part(usage, "input_token_details"), "audio_tokens") / 10)
 
 
 def _part(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Stage = Literal["stt", "voice", "model", "realtime"]
-STAGES: tuple[Stage, ...] = ("stt", "voice", "model", "realtime")
-"""``realtime`` are models that hear and speak themselves, in place of the other three."""
+Stage = Literal["stt", "voice", "model"]
+STAGES: tuple[Stage, ...] = ("stt", "voice", "model")
 
 Schema = Mapping[str, Any]
 """A JSON Schema (2020-12) of one value, with a ``description``."""
@@ -16,21 +15,21 @@ Schema = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A vendor's speech to text, voices, language models, or models that are all three.
+    """A vendor's speech to text, voices, or language models.
 
     Attributes:
         name: as pinecall.yaml and the wire write it.
         summary: what it is, in a few words.
-        module: the module with its ``open_stt``, ``open_tts``, ``open_model`` or ``open_duplex``; empty where this
-            server has none.
+        module: the module with its ``open_stt``, ``open_tts`` or ``open_model``; empty where this server has none.
         extra: of this package, what has to be installed for it; empty where the stage itself asks for no more.
         keys: environment variables that must all be set for it to work.
         endpoint: the environment variable that sends it elsewhere than to the vendor: a proxy, a region, a test.
         options: by name, what a mapping in pinecall.yaml may hold for it, beside ``provider`` and what every one of its
             stage has (:data:`COMMON`).
-        names: models or, of the stage ``voice``, voices that are known to exist, for people to choose from; others may
-            too.
+        names: models (``stt``, ``model``) or voices that are known to exist, for people to choose from; others may too.
         page: the vendor's page on the options.
+        is_duplex: whether its models hear and speak themselves, in place of an ear and a voice: its module has an
+            ``open_duplex``.
     """
 
     name: str
@@ -43,6 +42,7 @@ class Provider:
     options: Mapping[str, Schema] = field(default_factory=dict)
     names: Sequence[str] = ()
     page: str = ""
+    is_duplex: bool = False
 
     @property
     def is_served(self) -> bool:
@@ -54,7 +54,6 @@ COMMON: Mapping[Stage, frozenset[str]] = {
     "stt": frozenset(("provider", "model", "language")),
     "voice": frozenset(("provider", "voice_id", "voiceId", "voice", "language")),
     "model": frozenset(("provider", "model", "llm", "enabled", "prompt")),
-    "realtime": frozenset(("provider", "model", "llm", "enabled", "prompt")),
 }
 """What a mapping of a stage may hold whoever the vendor is."""
 

@@ -18,9 +18,13 @@ class Named(NamedTuple):
     language: str = ""
 
 
-def is_realtime(provider: str, model: str) -> bool:
-    """Whether a model hears and speaks itself, in place of an ear and a voice (protocol: LLM)."""
-    return "realtime" in model and provider != "scripted"
+REALTIME = "openai-realtime"
+
+
+def model_provider(provider: str, model: str) -> str:
+    """Whose a model is: those of OpenAI with ``realtime`` in their name hear and speak themselves (protocol: LLM), and
+    have options of their own."""
+    return REALTIME if provider == "openai" and "realtime" in model else provider
 
 
 def split(stage: Stage, text: str) -> Named:
@@ -29,8 +33,9 @@ def split(stage: Stage, text: str) -> Named:
     ``provider:model:language`` is of speech to text alone; what follows a third colon is dropped (protocol: STT). A
     model without a provider is OpenAI's, and ``ft`` no provider but what names of its fine-tuned models begin with.
     """
-    if stage in ("model", "realtime"):
-        return _split_model(text)
+    if stage == "model":
+        found = _split_model(text)
+        return Named(model_provider(found.provider, found.name), found.name)
     at = next((index for index, character in enumerate(text) if character in "/:"), len(text))
     provider, separator, name = text[:at].strip().lower(), text[at : at + 1], text[at + 1 :].strip()
     if stage == "stt" and separator == ":":

@@ -23,10 +23,10 @@ PRICES: Mapping[str, Rates] = {
     "local": {"minute": 0.0, "million_characters": 0.0},
     "scripted": {"input": 0.0, "output": 0.0},
     # https://developers.openai.com/api/docs/models, the pages of the models
-    "openai:gpt-realtime": {**_REALTIME, "output": 16.0},
-    "openai:gpt-realtime-2": {**_REALTIME, "output": 24.0},
-    "openai:gpt-realtime-2.1-mini": {**_REALTIME_MINI, "output": 2.4},
-    "openai:gpt-realtime-mini": {**_REALTIME_MINI, "output": 2.4},
+    "openai-realtime:gpt-realtime": {**_REALTIME, "output": 16.0},
+    "openai-realtime:gpt-realtime-2": {**_REALTIME, "output": 24.0},
+    "openai-realtime:gpt-realtime-2.1-mini": {**_REALTIME_MINI, "output": 2.4},
+    "openai-realtime:gpt-realtime-mini": {**_REALTIME_MINI, "output": 2.4},
     "openai:gpt-realtime-whisper": {"minute": 0.017},
     "openai:gpt-transcribe": {"minute": 0.0045},
 }

@@ -1,14 +1,15 @@
 """OpenAI's models that hear and speak themselves."""
 
 from pinecall_run.vendors.facts import Provider, number, one_of, text, texts, whole
+from pinecall_run.vendors.naming import REALTIME
 
 _VOICES = ("alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse")
 _EARS = ("gpt-transcribe", "gpt-realtime-whisper", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1")
 
 PROVIDERS = (
     Provider(
-        "openai",
-        "realtime",
+        REALTIME,
+        "model",
         "OpenAI Realtime: hears, answers and speaks, in place of the three",
         "pinecall_run.providers.realtime_model",
         extra="voice",
@@ -34,7 +35,8 @@ PROVIDERS = (
             "silence_ms": whole("The silence that ends a turn.", 100, 5000, default=500),
             "threshold": number("From which probability on sound is a voice.", 0, 1, default=0.5),
         },
-        names=("gpt-realtime", "gpt-realtime-1.5", "gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-mini"),
+        names=("gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-1.5", "gpt-realtime", "gpt-realtime-mini"),
         page="https://developers.openai.com/api/docs/guides/realtime-conversations",
+        is_duplex=True,
     ),
 )

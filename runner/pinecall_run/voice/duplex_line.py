@@ -53,7 +53,7 @@ class Duplex:
     @property
     def key(self) -> tuple[str, ...]:
         """Whose health it is."""
-        return "realtime", self.provider, self.name
+        return "llm", self.provider, self.name
 
 
 def open_duplexes(configuration: Mapping[str, Any], environ: Mapping[str, str]) -> list[Duplex]:

@@ -234,8 +234,8 @@ class DuplexSide:
         match event:
             case TokensUsed():
                 self._core.usage.thought((event.provider, event.model), event)
-            case SecondsHeard(model, seconds):
-                self._core.usage.heard(("openai", model), seconds)
+            case SecondsHeard():
+                self._core.usage.heard((event.provider, event.model), event.seconds)
             case _ if self._is_over or self._is_held:
                 pass
             case CallerBegan():
