@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.emulators.openai_server import Answer, says
+from tests.emulators.realtime_server import realtime_server
 from tests.voice._fakes import settle
 from tests.voice._line import Page
 from tests.voice._stage import Client, Stage
 
+from pinecall_run.audio.chunk import SILENCE
 from pinecall_run.transports.contract import Caller, NotAdmittedError
 from pinecall_run.turns.rules import smart_turn_model_of
 from pinecall_run.voice import call_reception
@@ -131,3 +135,29 @@ def test_without_the_extra_no_channel_carries_sound(monkeypatch: pytest.MonkeyPa
     heard = audition({}, {})
     assert not heard.can_talk
     assert heard.notes == (call_reception.MISSING,)
+
+
+async def test_a_call_of_a_realtime_model_is_begun_and_ends_with_nothing_open() -> None:
+    def answer(request: dict[str, Any]) -> Answer:
+        return says("Hello there.")
+
+    async with realtime_server(answer) as server:
+        stage = Stage()
+        stage.hub._environ = stage.hub.conversations._environ = stage.hub.calls._environ = server.environ
+        client = stage.connect("front", llm="openai/gpt-realtime", greeting="Hello there.")
+        assert "notes" not in channel(client)
+        page, now = Page(), [0.0]
+        call = stage.hub.calls.open_call("webrtc", token(stage), page, Caller("webrtc", lambda: now[0])).session
+        for _ in range(400):
+            now[0] += 0.02
+            call.hear(SILENCE)
+            call.take()
+            await asyncio.sleep(0.001)
+            if "bot.finished" in page.names:
+                break
+        assert page.names == ["call.started", "bot.speaking", "message.confirmed", "bot.finished"]
+        call.end("disconnected")
+        await stage.hub.close()
+        assert client.take("call.ended")["metrics"]["usage"][0]["provider"] == "openai-realtime"
+        await asyncio.sleep(0.05)
+        assert server.open_connections == 0

@@ -311,6 +311,18 @@ async def test_what_is_said_while_muted_is_told_afterwards_and_answered_by_nobod
         assert len(script.items()) == 1, "the model has forgotten it, too"
 
 
+async def test_who_speaks_when_they_are_unmuted_is_heard_from_then_on() -> None:
+    async with calling(Script(says("Yes.")), ["hello"]) as (line, _):
+        await line.do(call_commands.CallMute(call_id="call-1"))
+        await line.wait(0.5, probability=0.9)
+        await line.do(call_commands.CallUnmute(call_id="call-1"))
+        await speaks(line, 0.4)
+        await line.wait(1.0)
+        assert without(line.page.names)[1:6] == [
+            "call.muted", "call.unmuted", "speech.started", "speech.ended", "user.message",
+        ]  # fmt: skip
+
+
 async def test_a_silent_caller_is_warned_and_let_go_and_a_long_call_ends() -> None:
     limits = {"idle_timeout_seconds": 4, "idle_warning_seconds": 2, "idle_grace_seconds": 1}
     async with calling(Script(), greeting="Hello.", session_limits=limits) as (line, _):

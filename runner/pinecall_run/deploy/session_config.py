@@ -3,7 +3,7 @@ extensions for a server that shares the machine."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -61,11 +61,11 @@ def _analysis(written: Options | None) -> dict[str, Any] | None:
     return {names.get(key, key): value for key, value in written.items()}
 
 
-def _realtime(model: str | Options) -> dict[str, Any] | None:
-    """The voice of a model that hears and speaks itself."""
-    if isinstance(model, str) or not speaks_itself(model) or "voice" not in model:
-        return None
-    return {"voice": model["voice"]}
+def _realtime(written: str | Options | Sequence[str | Options]) -> dict[str, Any] | None:
+    """The voice of a model that hears and speaks itself; of several the first one's."""
+    models = [written] if isinstance(written, str | Mapping) else written
+    voices = [one["voice"] for one in models if isinstance(one, Mapping) and "voice" in one and speaks_itself(one)]
+    return {"voice": voices[0]} if voices else None
 
 
 def _recording_dir(written: bool | Options | None, folder: str) -> str | None:

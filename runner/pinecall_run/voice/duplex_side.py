@@ -182,6 +182,8 @@ class DuplexSide:
             case inputs.Unmuted() if self._muted is not None:
                 said, self._muted = " ".join(self._muted), None
                 self._core.tell(speech_events.CallUnmuted, muted_transcript=said or None)
+                if self._speaking_since is not None:
+                    self._open_turn()
             case inputs.Held():
                 self._is_held = True
                 self._speaking_since = self._waiting = None
@@ -258,10 +260,13 @@ class DuplexSide:
             return
         if self._awaited is not None:
             self._tell_end(self._awaited, "")
-        self._number += 1
-        self._tell(speech_events.SpeechStarted, turn_id=self._number, confidence=1.0, timestamp=self._epoch())
+        self._open_turn()
         if self._rules.has_interruption:
             self._interrupt()
+
+    def _open_turn(self) -> None:
+        self._number += 1
+        self._tell(speech_events.SpeechStarted, turn_id=self._number, confidence=1.0, timestamp=self._epoch())
 
     def _interrupt(self) -> None:
         self.agent.interrupt("user_spoke")
