@@ -229,6 +229,20 @@ async def test_a_socket_that_dies_before_the_words_are_known_is_no_turn_lost_nor
         assert server.connections == 2
 
 
+async def test_a_socket_that_dies_twice_in_a_row_loses_no_turn() -> None:
+    script = Script(replace(says("First."), cut_after=0), says("Yes."))
+    async with calling(script, ["where?", "where?", "where?"]) as (line, server):
+        server.transcribed_after = 0.3
+        await speaks(line)
+        await line.wait(0.1)
+        server.transcribed_after = 0.0
+        server.trouble = Trouble("drop", after=0.2, times=1)  # while it hears it again
+        await line.wait(5.0)
+        assert line.page.names.count("turn.end") == 1
+        assert line.history == [("user", "where?"), ("assistant", "Yes.")]
+        assert server.connections == 3
+
+
 async def test_an_answer_that_breaks_off_goes_on_from_where_it_was() -> None:
     script = Script(replace(says("one two three"), cut_after=2), says("three four."))
     async with calling(script, ["count"]) as (line, server):

@@ -42,6 +42,9 @@ _LOG = logging.getLogger("pinecall_run.voice")
 WORDS_SECONDS = 0.6
 """How long the agent waits with an answer for the words that it answers, so that they are told before it."""
 
+_FORGOTTEN: Mapping[str, Any] = {}
+"""A message of no history: what the model has of it is deleted."""
+
 _IGNORED = ("stt", "voice", "vad", "turn_detection")
 """Keys of the configuration that mean nothing to such a call (protocol: LLM)."""
 
@@ -186,7 +189,8 @@ class DuplexSide:
                     self._open_turn()
             case inputs.Held():
                 self._is_held = True
-                self._speaking_since = self._waiting = None
+                self._speaking_since = self._waiting = self._hearing_again = None
+                self._again.clear()
                 self._line.forget()
             case inputs.Unheld():
                 self._is_held = False
@@ -238,14 +242,16 @@ class DuplexSide:
                 self._core.usage.thought((event.provider, event.model), event)
             case SecondsHeard():
                 self._core.usage.heard((event.provider, event.model), event.seconds)
+            case CallerSaid():
+                self._on_said(event)
+            case CallerStopped() if self._is_held:
+                event.item.message = _FORGOTTEN
             case _ if self._is_over or self._is_held:
                 pass
             case CallerBegan():
                 self._on_began()
             case CallerStopped():
                 self._on_stopped(event)
-            case CallerSaid():
-                self._on_said(event)
 
     def _on_began(self) -> None:
         if self._again:
@@ -281,7 +287,7 @@ class DuplexSide:
         began, self._speaking_since = self._speaking_since, None
         self._watch()
         if self._muted is not None:
-            event.item.message = {}  # a message of no history: the model is to forget it
+            event.item.message = _FORGOTTEN
             self._turns[event.item.id] = _Turn(0, "", None)
             return
         duration = 0.0 if began is None else round(max(0.0, now - began - event.quiet) * 1000, 1)
@@ -302,7 +308,11 @@ class DuplexSide:
     def _on_lost(self) -> None:
         """The stream has ended: turns without words are heard again by the next one. One that was being answered is
         answered anew, for the model did not know what was said."""
-        self._again = [turn for turn in self._turns.values() if turn.record is not None]
+        if self._is_over:
+            return
+        current = [] if self._hearing_again is None else [self._hearing_again]
+        pending = [turn for turn in self._turns.values() if turn.record is not None]
+        self._again = [*pending, *current, *self._again]
         self._turns.clear()
         self._hearing_again = None
         if self._again and (self.agent.answering.is_busy or self._waiting is not None):
@@ -318,7 +328,7 @@ class DuplexSide:
                 self._tell(speech_events.UserSpeaking, turn_id=number, text=event.text, confidence=1.0)
             return
         self._turns.pop(event.item.id, None)
-        if not self._turns and self._speaking_since is None:
+        if not (self._turns or self._again or self._hearing_again) and self._speaking_since is None:
             self._line.understood()
         if turn is None:
             return
