@@ -154,6 +154,18 @@ async def test_an_answer_that_nobody_wants_is_cancelled_and_the_next_one_follows
     assert "transcript" not in assistant["content"][0]
 
 
+async def test_an_answer_that_is_given_up_before_it_began_is_waited_out_all_the_same() -> None:
+    script = [replace(says("one two three four five six"), each_after=0.05), says("Yes?")]
+    async with session(script) as (stream, server):
+        waiting = asyncio.create_task(answered(stream, user("count")))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert text_of(await answered(stream, user("stop"))) == "Yes?"
+    assert len(server.requests) == 2
+
+
 async def test_a_text_is_said_beside_the_conversation() -> None:
     async with session([says("Good day."), says("Yes.")]) as (stream, server):
         async with asyncio.timeout(5):

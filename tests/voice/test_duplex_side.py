@@ -13,6 +13,7 @@ from tests.emulators.realtime_server import RealtimeServer, realtime_server
 from tests.emulators.trouble import Trouble
 from tests.voice._line import Line
 
+from pinecall_run.providers.contracts import CallerBegan, CallerSaid, CallerStopped, SpokenItem
 from pinecall_run.voice.duplex_line import open_duplexes
 from pinecall_run.wire import call_commands, commands, events, speech_events
 
@@ -309,6 +310,18 @@ async def test_a_caller_on_hold_is_not_heard_and_afterwards_is() -> None:
         await speaks(line)
         await line.wait(2.0)
         assert line.history[-2:] == [("user", "back"), ("assistant", "Yes.")]
+
+
+async def test_what_was_on_its_way_when_the_caller_was_put_on_hold_is_not_told_and_forgotten() -> None:
+    async with calling(Script()) as (line, _):
+        await line.do(call_commands.CallHold(call_id="call-1"))
+        side: Any = line.call._hearing
+        said = SpokenItem("late")
+        for event in (CallerBegan(), CallerStopped(said), CallerSaid(said, "a secret", is_final=True)):
+            side._on_event(event)
+        assert line.page.names == ["call.started", "call.held"]
+        assert said.message is not None
+        assert line.history == []
 
 
 async def test_what_is_said_while_muted_is_told_afterwards_and_answered_by_nobody() -> None:
