@@ -197,9 +197,16 @@ async def test_sound_without_words_is_heard_by_the_next_stream() -> None:
         model.streams[1].give(BROKEN)
         await settle()
         assert model.streams[2].chunks == 1
+        for _ in range(99):
+            line.line.hear(SILENCE)
+        line.line.understood(but=0.5)
+        model.streams[2].give(CallerBegan())
+        model.streams[2].give(BROKEN)
+        await settle()
+        assert model.streams[3].chunks == 25
         line.line.forget()
         line.line.change_language()
-        assert (model.streams[2].chunks, model.streams[2].languages) == (0, ["en"])
+        assert (model.streams[3].chunks, model.streams[3].languages) == (0, ["en"])
 
 
 async def test_one_that_cannot_be_opened_makes_way_and_the_last_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:

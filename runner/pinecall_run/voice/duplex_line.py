@@ -128,9 +128,10 @@ class DuplexLine:
         if self._stream is not None:
             self._stream.forget()
 
-    def understood(self) -> None:
-        """What was said until now is in the history: no other stream has to hear it."""
-        self._kept.clear()
+    def understood(self, but: float = 0.0) -> None:
+        """What was said, but for the last seconds, is in the history: no other stream has to hear it."""
+        for _ in range(len(self._kept) - round(but / CHUNK_SECONDS)):
+            self._kept.popleft()
 
     def change_language(self) -> None:
         """The caller speaks another language from now on."""
@@ -141,6 +142,12 @@ class DuplexLine:
 
     async def run(self) -> bool:
         """Keep a stream open, until cancelled; ``False`` when nobody is left who can."""
+        try:
+            return await self._run()
+        finally:
+            self._kept.clear()  # the most of what a call that is over would hold until the collector comes to it
+
+    async def _run(self) -> bool:
         failures = 0
         while self._duplexes:
             current = self._duplexes[0]

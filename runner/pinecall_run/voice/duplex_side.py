@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 from pinecall_run.audio.chunk import Samples
@@ -24,10 +23,10 @@ from pinecall_run.providers.contracts import (
     SecondsHeard,
     TokensUsed,
 )
-from pinecall_run.turns import actions, inputs
-from pinecall_run.turns.idle import IdleWatch
+from pinecall_run.turns import inputs
 from pinecall_run.turns.rules import TurnRules, rules_of
 from pinecall_run.voice.call_core import CallCore, explained
+from pinecall_run.voice.call_limits import CallLimits
 from pinecall_run.voice.duplex_line import Duplex, DuplexLine
 from pinecall_run.voice.speaking import Voice
 from pinecall_run.voice.turn_times import TurnTimes
@@ -41,6 +40,9 @@ _LOG = logging.getLogger("pinecall_run.voice")
 
 WORDS_SECONDS = 0.6
 """How long the agent waits with an answer for the words that it answers, so that they are told before it."""
+
+NOTICED_SECONDS = 0.5
+"""How long the caller may have spoken when the model says that they do."""
 
 _FORGOTTEN: Mapping[str, Any] = {}
 """A message of no history: what the model has of it is deleted."""
@@ -93,8 +95,7 @@ class DuplexSide:
         self.voices = [Voice(first.provider, self._line, first.name, is_billed_by_text=False)]
         core.keep_model(self._line)
         self._rules = self._new_rules()
-        self._idle = IdleWatch(self._rules, clock())
-        self._began = clock()
+        self._limits = CallLimits(core, self._rules, clock(), hang_up)
         self._turns: dict[str, _Turn] = {}
         """Those without words yet, by the model's item."""
         self._awaited: _Turn | None = None
@@ -140,7 +141,7 @@ class DuplexSide:
     def change(self, changes: Mapping[str, Any]) -> None:
         """See :class:`Hears`."""
         self._rules = self._new_rules()
-        self._idle.change(self._rules, self._clock())
+        self._limits.change(self._rules, self._clock())
         if isinstance(changes.get("language"), str):
             self._line.change_language()
             self._core.tell(speech_events.CallUpdated, language=changes["language"])
@@ -158,22 +159,7 @@ class DuplexSide:
         """See :class:`CallerHalf`."""
         if self._awaited is not None and now >= self._awaited.due:
             self._tell_end(self._awaited, "")
-        longest = self._rules.max_duration_seconds or inf
-        if now >= self._began + longest:
-            self._reached(actions.LimitReached("max_duration"))
-        elif now >= self._idle.due:
-            self._reached(self._idle.take())
-
-    def _reached(self, step: actions.IdleWarning | actions.LimitReached) -> None:
-        if self._is_over:
-            return
-        if isinstance(step, actions.IdleWarning):
-            told = {"remaining_seconds": step.remaining, "idle_timeout_seconds": step.timeout}
-            self._core.tell(speech_events.IdleWarning, **told)
-            return
-        self._is_over = True
-        self._core.tell(speech_events.SessionTimeout, reason=step.reason)
-        self._hang_up(step.reason)
+        self._limits.pulse(now)
 
     def take(self, input: inputs.Input) -> None:
         """See :class:`CallerHalf`."""
@@ -232,7 +218,7 @@ class DuplexSide:
     def _watch(self) -> None:
         """The caller's silence counts while it is for them to say something."""
         is_theirs = not (self._is_playing or self._is_held) and self._speaking_since is None and self._muted is None
-        self._idle.run(is_theirs, self._clock())
+        self._limits.count(is_theirs, self._clock())
 
     # what the model tells
 
@@ -260,7 +246,7 @@ class DuplexSide:
         if self._speaking_since is not None:  # it goes on, for another stream
             return
         now = self._speaking_since = self._clock()
-        self._idle.reset(now)
+        self._limits.spoke(now)
         self._watch()
         if self._muted is not None:
             return
@@ -328,8 +314,9 @@ class DuplexSide:
                 self._tell(speech_events.UserSpeaking, turn_id=number, text=event.text, confidence=1.0)
             return
         self._turns.pop(event.item.id, None)
-        if not (self._turns or self._again or self._hearing_again) and self._speaking_since is None:
-            self._line.understood()
+        if not (self._turns or self._again or self._hearing_again):
+            since = self._speaking_since
+            self._line.understood(0.0 if since is None else self._clock() - since + NOTICED_SECONDS)
         if turn is None:
             return
         if turn.record is None:
@@ -355,7 +342,7 @@ class DuplexSide:
 
     def _on_typed(self, text: str) -> None:
         self._number += 1
-        self._idle.reset(self._clock())
+        self._limits.spoke(self._clock())
         if self._awaited is not None:
             self._tell_end(self._awaited, "")
         self._interrupt()
