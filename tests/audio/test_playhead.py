@@ -159,3 +159,16 @@ def test_whatever_happens_the_heard_is_a_growing_prefix(text: str, steps: list[t
     if all(is_sounding):
         said = [piece for piece in playhead.text.split() if any(letter.isalnum() for letter in piece)]
         assert "".join(word.word for word in words) == "".join(said)
+
+
+def test_a_sentence_may_grow_while_it_is_heard_and_half_a_word_becomes_the_whole() -> None:
+    playhead = Playhead()
+    playhead.extend("aaaa bb")
+    playhead.queued(SECOND)
+    assert [word.word for word in playhead.played(round(0.8 * SECOND))] == ["aaaa", "bb"]
+    playhead.extend("bb cccc")
+    playhead.queued(SECOND // 2)
+    assert not playhead.is_over
+    playhead.complete()
+    assert [word.word for word in playhead.played(SECOND)] == ["cccc"]
+    assert (playhead.heard, playhead.text, playhead.is_over) == ("aaaa bbbb cccc", "aaaa bbbb cccc", True)

@@ -76,6 +76,10 @@ def test_a_whole_call() -> None:
         ('1 bot.speaking {"text": "All of it."}\n2 bot.finished {}', "  1.00  agent   All of it."),
         ('1 bot.speaking {}\n1 bot.word {"word": "Two"}\n2 bot.finished {}', "  1.00  agent   Two"),
         ('1 bot.word {"message_id": "x", "word": "Early"}', "  1.00  agent   Early"),
+        (
+            '1 bot.speaking {"text": "one two three"}\n2 bot.interrupted {"played_ms": 600, "words_spoken": 2}',
+            "  1.00  agent   one two — (interrupted after 0.60 s)",
+        ),
         ('1 bot.speaking {"text": "x"}\n1 message.aborted {}', "  1.00  agent   — (interrupted after 0.00 s)"),
         ('1 message.confirmed {"text": "never begun"}', ""),
         ('1 user.message {"text": "no voice before"}', "  1.00  caller  no voice before"),

@@ -77,7 +77,7 @@ def test_a_server_elsewhere_may_know_more(server: str, severities: list[str]) ->
         ("stt: {provider: deepgrm}", "did you mean `deepgram`?", "deepgram"),
         ("model: Claude:x", "did you mean `anthropic`?", None),
         ("model: ${MODEL}", "did you mean `openai`?", None),
-        ("model: qwen3:8b", "the model providers are openai, scripted; a model of OpenAI's", None),
+        ("model: qwen3:8b", "the model providers are openai, openai-realtime, scripted; a model of OpenAI's", None),
         ("voice: zzz:x", "the voice providers are cartesia,", None),
     ],
 )

@@ -215,3 +215,12 @@ def test_a_revision_is_the_same_in_every_process() -> None:
     ]
     expected = deployment(deployed(**FULL)).revision
     assert [process.communicate(timeout=30)[0].strip() for process in ran] == [expected, expected]
+
+
+def test_a_model_that_hears_and_speaks_has_its_voice_where_the_wire_has_it() -> None:
+    model = {"provider": "openai-realtime", "model": "gpt-realtime", "voice": "cedar", "speed": 1.1}
+    create = frames(deployed(model=model).registration())[0]
+    assert create["llm"] == {**model, "provider": "openai", "enabled": True}
+    assert create["config"] == {"realtime": {"voice": "cedar"}}
+    assert "config" not in frames(deployed(model="openai/gpt-realtime").registration())[0]
+    assert "config" not in frames(deployed(model={"model": "gpt-4.1", "voice": "x"}).registration())[0]

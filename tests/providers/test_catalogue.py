@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pinecall_run.providers.catalogue import open_model, parse_model
+from pinecall_run.providers.catalogue import is_duplex, open_duplex, open_model, parse_model
 from pinecall_run.providers.contracts import ModelSpec, ProviderError
 from pinecall_run.providers.scripted_model import ScriptedModel
 
@@ -73,7 +73,7 @@ def test_what_is_neither_text_nor_object_is_refused(written: Any) -> None:
 def test_an_unknown_provider_is_told_with_those_that_are_known() -> None:
     with pytest.raises(ProviderError, match="no model provider `acme`") as raised:
         open_model(ModelSpec("acme", "small"), {})
-    assert raised.value.hint == "served: openai, scripted"
+    assert raised.value.hint == "served: openai, openai-realtime, scripted"
 
 
 def test_a_provider_whose_extra_is_missing_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,3 +84,16 @@ def test_a_provider_whose_extra_is_missing_says_how_to_install_it(monkeypatch: p
     assert raised.value.hint == "install it with: pip install 'pinecall-run[openai]'"
     model = open_model(ModelSpec("scripted", "s", {"script": {"rules": [], "otherwise": "x"}}), {})
     assert isinstance(model, ScriptedModel)
+
+
+@pytest.mark.parametrize(
+    "written", ["gpt-realtime", "openai:gpt-realtime", {"provider": "openai", "model": "gpt-realtime"}]
+)
+def test_a_realtime_model_is_a_provider_of_its_own_and_opened_as_such(written: Any) -> None:
+    spec = parse_model(written)
+    assert spec == ModelSpec("openai-realtime", "gpt-realtime")
+    assert is_duplex(spec)
+    with pytest.raises(ProviderError, match="needs a key"):
+        open_duplex(spec, {})
+    assert not is_duplex(ModelSpec("openai", "gpt-4.1"))
+    assert not is_duplex(ModelSpec("pinecall", "gpt-realtime"))

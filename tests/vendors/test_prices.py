@@ -21,6 +21,7 @@ OWN = {
     [("nova", {"seconds": 30.0}, 0.3), ("", {"characters": 1000}, 0.05),
      ("big-2026", {"input": 1_000_000, "cached": 500_000, "output": 100_000}, 5.0 + 0.5 + 4.0),
      ("bigger", {"input": 100_000, "cached": 50_000, "output": 0}, 2.0),
+     ("big", {"input": 100_000, "output": 1, "audio_output": 1}, None),
      ("small", {"input": 1, "output": 1}, None), ("big", {"seconds": 1.0}, None)],
 )  # fmt: skip
 def test_amounts_cost(model: str, amounts: dict[str, float], cost: float | None) -> None:

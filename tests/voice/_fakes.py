@@ -7,13 +7,13 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
-from pinecall_run.providers.contracts import ModelPiece, ModelRequest, ProviderError, Text, ToolRequest
+from pinecall_run.providers.contracts import Aloud, ModelPiece, ModelRequest, ProviderError, Text, ToolRequest
 from pinecall_run.voice.call_core import Surroundings
 from pinecall_run.voice.chat_session import ChatSession
 from pinecall_run.voice.health import Health
 from pinecall_run.wire import commands, events
 
-Say = str | ToolRequest | BaseException | asyncio.Event
+Say = str | ToolRequest | Aloud | BaseException | asyncio.Event
 
 
 class Model:
@@ -29,7 +29,7 @@ class Model:
             match say:
                 case str():
                     yield Text(say)
-                case ToolRequest():
+                case ToolRequest() | Aloud():
                     yield say
                 case asyncio.Event():
                     await say.wait()

@@ -25,6 +25,7 @@ from pinecall_run.providers.contracts import (
 )
 from pinecall_run.transports.contract import Caller
 from pinecall_run.voice.call_core import Surroundings
+from pinecall_run.voice.duplex_line import Duplex
 from pinecall_run.voice.health import Health
 from pinecall_run.voice.listening import Ear
 from pinecall_run.voice.speaking import Voice
@@ -215,7 +216,8 @@ class Page:
 
 
 class Line:
-    """A running call. Use it as an async context; ``model`` is ``None`` where the runner answers."""
+    """A running call. Use it as an async context; ``model`` is ``None`` where the runner answers. With ``duplexes`` the
+    call is theirs, by sockets: a chunk takes 1 ms."""
 
     def __init__(
         self,
@@ -227,11 +229,13 @@ class Line:
         specs: Sequence[SpeechSpec] = (),
         metadata: Mapping[str, Any] | None = None,
         judges: FakeJudges | None = None,
+        duplexes: Sequence[Duplex] = (),
     ) -> None:
         self.owner, self.page, self.detector = Owner(), Page(), FakeDetector()
         self.ears = list(ears) or [FakeEar()]
         self.voices = list(voices) or [FakeVoice()]
         self.judges = judges or FakeJudges()
+        self._is_networked = bool(duplexes)
         self.now = 0.0
         self.played: list[Samples | None] = []
         self.models: dict[str, LanguageModel] = {}
@@ -266,7 +270,7 @@ class Line:
             self.page,
             around,
             caller=Caller("audio", lambda: self.now),
-            equipment=Equipment(self.detector, open_stages, self.judges),  # type: ignore[arg-type]
+            equipment=Equipment(self.detector, open_stages, self.judges, open_duplexes=lambda _: duplexes),  # type: ignore[arg-type]
             metadata=metadata or {},
         )
 
@@ -292,7 +296,7 @@ class Line:
             self.now += CHUNK_SECONDS
             self.call.hear(LOUD if probability > 0.5 else SILENCE)
             self.played.append(self.call.take())
-            await settle(3)
+            await (asyncio.sleep(0.001) if self._is_networked else settle(3))
 
     async def says(self, text: str, seconds: float = 1.0) -> None:
         """The caller says something, and falls silent."""

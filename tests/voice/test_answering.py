@@ -6,9 +6,10 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from tests.voice._fakes import Model, Owner, settle, tool
 
-from pinecall_run.providers.contracts import ProviderError
+from pinecall_run.providers.contracts import Aloud, ProviderError, SpokenItem
 from pinecall_run.voice.answering import Answering
 from pinecall_run.voice.call_core import CallCore, Surroundings
 from pinecall_run.voice.conversation import ToolOutcome
@@ -37,9 +38,9 @@ class Answers:
         self.core.conversation.user_said(said)
         self.answering.begin(self.model, turn, is_final=is_final)
 
-    def open_utterance(self, turn: int) -> Utterance:
+    def open_utterance(self, turn: int, item: SpokenItem | None = None) -> Utterance:
         record = self.core.conversation.begin("assistant")
-        self.utterances.append(Utterance(f"m{len(self.utterances) + 1}", record=record))
+        self.utterances.append(Utterance(f"m{len(self.utterances) + 1}", record=record, item=item))
         return self.utterances[-1]
 
     def first_token(self) -> None:
@@ -127,6 +128,20 @@ async def test_a_model_that_fails_is_told_of_after_what_it_had_said() -> None:
     await settle()
     assert answers.utterances[0].text == "It is "
     assert answers.log == ["token", ("failed", "overloaded (wait)"), "over"]
+
+
+async def test_what_a_model_speaks_itself_is_an_utterance_of_its_own_for_each_item() -> None:
+    first, second = SpokenItem("a"), SpokenItem("b")
+    sound = np.ones(320, np.int16)
+    pieces = [Aloud(first, "It is"), Aloud(first, samples=sound), Aloud(first, " here."), Aloud(second, "Bye.")]
+    answers = Answers(Model(pieces))
+    answers.begin(1, "where?")
+    await settle()
+    assert [(said.text, said.item, len(said.pieces)) for said in answers.utterances] == [
+        ("It is here.", first, 1), ("Bye.", second, 0),
+    ]  # fmt: skip
+    assert all(said.is_made for said in answers.utterances)
+    assert answers.log == ["token", "over"]
 
 
 async def test_a_failure_of_ours_is_told_without_its_text() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 from tests.voice._fakes import Model, Owner
@@ -75,3 +76,16 @@ def test_a_model_that_failed_is_told_of() -> None:
 def test_a_failure_is_told_with_its_remedy() -> None:
     assert explained(ProviderError("no key", "set one")) == "no key (set one)"
     assert explained(ProviderError("no key")) == "no key"
+
+
+def test_a_model_that_is_kept_is_not_changed_and_its_prompt_speaks_of_one_moment() -> None:
+    call, owner = core(prompt="It is {{timestamp}}.")
+    first, now = Model(), [1000.0]
+    call.around = replace(call.around, clock=lambda: now[0])
+    call.keep_model(first)
+    now[0] = 5000.0
+    call.handle(commands.SessionConfigure(session_id="call-1", llm="openai/gpt-4.1-mini"))
+    assert call.model is first
+    assert owner.last(events.LlmError).error == "a call keeps its realtime model (the next call has the new one)"
+    mind = call.mind(first, lambda calls: None)
+    assert mind.now().timestamp() == 1000.0

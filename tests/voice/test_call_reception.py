@@ -9,10 +9,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.emulators.openai_server import Answer, says
+from tests.emulators.realtime_server import realtime_server
 from tests.voice._fakes import settle
 from tests.voice._line import Page
 from tests.voice._stage import Client, Stage
 
+from pinecall_run.audio.chunk import SILENCE
 from pinecall_run.providers.opening import registered
 from pinecall_run.transports.contract import Caller, NotAdmittedError
 from pinecall_run.turns.rules import smart_turn_model_of
@@ -127,6 +130,12 @@ async def test_a_runner_hears_how_its_channel_will_be_served() -> None:
     assert "elevenlabs" in str(refused["notes"])
 
 
+def test_a_model_that_hears_and_speaks_needs_neither_ear_nor_voice() -> None:
+    told = {"llm": "openai/gpt-realtime", "voice": "elevenlabs:x"}
+    assert audition(told, {"OPENAI_API_KEY": "k"}) == call_reception.Audition(True)
+    assert not audition(told, {}).can_talk
+
+
 def test_without_the_extra_no_channel_carries_sound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_reception, "is_installed", lambda: False)
     heard = audition({}, {})
@@ -155,3 +164,29 @@ async def test_a_call_that_is_expected_finds_its_voice_ready() -> None:
         await stage.hub.calls.close()
     del sys.modules[module.__name__]
     stage.hub.calls.expect(stage.hub.registry.agents["front"])  # nobody speaks now: nothing happens
+
+
+async def test_a_call_of_a_realtime_model_is_begun_and_ends_with_nothing_open() -> None:
+    def answer(request: dict[str, Any]) -> Answer:
+        return says("Hello there.")
+
+    async with realtime_server(answer) as server:
+        stage = Stage()
+        stage.hub._environ = stage.hub.conversations._environ = stage.hub.calls._environ = server.environ
+        client = stage.connect("front", llm="openai/gpt-realtime", greeting="Hello there.")
+        assert "notes" not in channel(client)
+        page, now = Page(), [0.0]
+        call = stage.hub.calls.open_call("webrtc", token(stage), page, Caller("webrtc", lambda: now[0])).session
+        for _ in range(400):
+            now[0] += 0.02
+            call.hear(SILENCE)
+            call.take()
+            await asyncio.sleep(0.001)
+            if "bot.finished" in page.names:
+                break
+        assert page.names == ["call.started", "bot.speaking", "message.confirmed", "bot.finished"]
+        call.end("disconnected")
+        await stage.hub.close()
+        assert client.take("call.ended")["metrics"]["usage"][0]["provider"] == "openai-realtime"
+        await asyncio.sleep(0.05)
+        assert server.open_connections == 0

@@ -104,6 +104,20 @@ def test_a_prompt_alone_is_answered_by_the_default_model_and_nothing_by_the_clie
         room.all.model({"prompt": "p"})
 
 
+def test_a_model_that_hears_and_speaks_is_for_calls_alone() -> None:
+    room = Room()
+    room.all._environ = {"OPENAI_API_KEY": "k"}
+    with pytest.raises(NotAdmittedError, match="takes calls, and no typed conversations"):
+        room.begin("1", llm="openai/gpt-realtime")
+    assert room.all.model({"llm": "openai/gpt-realtime"}) is None
+    assert room.all.model({"llm": ["openai/gpt-realtime", LOOKING]}) is not None
+    with pytest.raises(ProviderError, match="temperature"):
+        room.all.model({"llm": {"model": "gpt-realtime", "temperature": 1}})
+    room.all._environ = {}
+    with pytest.raises(ProviderError, match="needs a key"):
+        room.all.model({"llm": "openai/gpt-realtime"})
+
+
 async def test_forgotten_ones_are_swept_away_and_live_ones_are_not() -> None:
     room = Room()
     forgotten = room.begin("1")

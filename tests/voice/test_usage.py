@@ -26,6 +26,20 @@ def test_what_was_used_is_added_up() -> None:
     }  # fmt: skip
 
 
+def test_tokens_of_sound_are_counted_and_priced_apart() -> None:
+    usage = Usage()
+    for _ in range(2):
+        used = TokensUsed(100, 30, cached=40, audio_input=60, audio_output=20, audio_cached=25)
+        usage.thought(("openai-realtime", "gpt-realtime"), used)
+    told = usage.told({})
+    text, sound = (2 * (25 * 4 + 15 * 0.4 + 10 * 16)), (2 * (35 * 32 + 25 * 0.4 + 20 * 64))
+    assert told["usage"] == [
+        {"stage": "llm", "provider": "openai-realtime", "model": "gpt-realtime", "input": 200, "cached": 80,
+         "output": 60, "audio_input": 120, "audio_cached": 50, "audio_output": 40,
+         "cost_usd": round((text + sound) / 1e6, 6)},
+    ]  # fmt: skip
+
+
 def test_a_price_that_is_not_known_leaves_the_sum_incomplete() -> None:
     usage = Usage()
     usage.heard(("nobody", ""), 1.0)

@@ -6,6 +6,7 @@ import asyncio
 
 import numpy as np
 
+from pinecall_run.providers.contracts import SpokenItem
 from pinecall_run.voice.utterance import AHEAD, Utterance
 
 
@@ -49,3 +50,16 @@ async def test_one_that_is_cut_lets_its_maker_go() -> None:
     await asyncio.wait_for(utterance.has_room(), 1)
     assert not utterance.pieces
     assert utterance.is_cut
+
+
+def test_what_a_model_speaks_itself_has_no_sentences_and_grows_with_its_text() -> None:
+    record: dict[str, object] = {}
+    utterance = Utterance("m1", record=record, item=SpokenItem("a"))
+    for token in ("It ships on Tu", "esday. ", "Bye."):
+        utterance.write(token)
+    utterance.add(np.ones(16_000 * 4, np.int16))
+    utterance.close()
+    assert (utterance.is_made, record["content"]) == (True, "It ships on Tuesday. Bye.")
+    assert utterance.shown_at_once == utterance.text
+    utterance.playhead.played(16_000 * 2)
+    assert utterance.playhead.heard == "It ships on"

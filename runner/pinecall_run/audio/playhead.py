@@ -72,6 +72,18 @@ class Playhead:
         self._sentences.append(_Sentence(WordTimes(text), len(self.text), self._queued))
         self.text += text
 
+    def extend(self, text: str) -> None:
+        """The newest sentence goes on, with its sound still to come; the first call begins one."""
+        if not self._sentences or self._sentences[-1].is_complete:
+            self.begin(text)
+            return
+        sentence = self._sentences[-1]
+        self.text += text
+        sentence.times = WordTimes(self.text[sentence.offset :])
+        if sentence.begun:  # its last word may have been half a word
+            reach = sentence.offset + sentence.times.words[sentence.begun - 1].reach
+            self._begun[-1] = _Begun(reach, self._begun[-1].middle)
+
     def word_time(self, word: str, start: float, end: float) -> None:
         """When the next word of the newest sentence sounds, in seconds of its sound, in the vendor's own spelling."""
         if self._sentences:

@@ -66,7 +66,11 @@ class Captions:
         return self._said(_id(frame), utterance.text if utterance else "")
 
     def _interrupted(self, frame: Mapping[str, Any], now: float) -> list[Caption]:
-        return self._said(_id(frame), interrupted=float(frame.get("played_ms") or 0) / 1000)
+        utterance, count = self._open.get(_id(frame)), int(frame.get("words_spoken") or 0)
+        text = ""
+        if utterance is not None and not utterance.words:  # a server may not tell words
+            text = " ".join(utterance.text.split()[:count])
+        return self._said(_id(frame), text, interrupted=float(frame.get("played_ms") or 0) / 1000)
 
     def _aborted(self, frame: Mapping[str, Any], now: float) -> list[Caption]:
         return self._said(_id(frame), interrupted=0.0)

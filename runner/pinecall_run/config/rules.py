@@ -24,6 +24,7 @@ from pinecall_run.config.model import (
 from pinecall_run.config.rule_context import PlacedChannel, RuleContext, Subject
 from pinecall_run.config.rules_agent import AGENT_RULES
 from pinecall_run.config.rules_channels import CHANNEL_RULES
+from pinecall_run.config.rules_realtime import check_realtime
 from pinecall_run.config.rules_tools import TOOL_RULES, check_journal
 from pinecall_run.config.rules_vendors import VENDOR_RULES
 from pinecall_run.config.rules_voice import VOICE_RULES, check_server, voice_files
@@ -43,6 +44,7 @@ _RULES: tuple[Callable[[Subject, RuleContext], None], ...] = (
     *AGENT_RULES,
     *VENDOR_RULES,
     *VOICE_RULES,
+    check_realtime,
     *TOOL_RULES,
 )
 """Each looks at one agent; the agents come in the order of the file."""

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from pinecall_run.vendors.naming import Named, split
-from pinecall_run.vendors.table import known, served
+from pinecall_run.vendors.naming import Named, model_provider, split
+from pinecall_run.vendors.table import PROVIDERS, known, served
 
 Key = Literal["model", "voice", "stt"]
 
@@ -85,11 +85,19 @@ def _in_text(key: Key, written: str) -> Named | None:
 def _in_mapping(key: Key, written: Mapping[str, Any]) -> Named | None:
     name = str(written.get("model") or "")
     provider = str(written.get("provider") or ("openai" if key == "model" else ""))
+    provider = model_provider(provider, name) if key == "model" else provider
     if key == "model" and not name:
         return None
     if key == "model" and provider == name:  # a spelling of old clients, which the server takes for the bare name
         return _model(name)
     return Named(provider, name, str(written.get("language") or ""))
+
+
+def speaks_itself(model: str | Mapping[str, Any]) -> bool:
+    """Whether a model hears and speaks itself, in place of an ear and a voice."""
+    found = named("model", model)
+    vendor = PROVIDERS["model"].get(found.provider) if found is not None else None
+    return vendor is not None and vendor.is_duplex
 
 
 def _model(text: str) -> Named | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pinecall_run.config.model import PLAIN, Agent, Channel, Config
 from pinecall_run.config.script import Script
+from pinecall_run.config.vendors import speaks_itself
 from pinecall_run.deploy.session_config import media, session_config
 from pinecall_run.prompts.prompt import Prompt
 from pinecall_run.tools.binding import Binding
@@ -116,7 +117,10 @@ class DeployedAgent:
                 "enabled": True,
                 "script": self.script,
             }
-        return model if isinstance(model, str) else {"provider": "openai", "enabled": True, **model}
+        if isinstance(model, str):
+            return model
+        found = {"provider": "openai", "enabled": True, **model}
+        return {**found, "provider": "openai"} if speaks_itself(model) else found  # the wire has one name for both
 
 
 @dataclass(frozen=True, slots=True)

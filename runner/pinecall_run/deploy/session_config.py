@@ -3,11 +3,12 @@ extensions for a server that shares the machine."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
 from pinecall_run.config.model import Agent, Options
+from pinecall_run.config.vendors import speaks_itself
 
 RECORDINGS = "recordings"
 """The folder for recordings of a project that names none."""
@@ -26,6 +27,7 @@ def session_config(agent: Agent, folder: str | None) -> dict[str, Any]:
         "vad": agent.vad,
         "apology": agent.apology,
         "analysis": _analysis(agent.analysis),
+        "realtime": _realtime(agent.model),
     }
     if folder is not None:
         found |= {
@@ -57,6 +59,13 @@ def _analysis(written: Options | None) -> dict[str, Any] | None:
         return None
     names = {"audio_metrics": "send_audio_metrics"}
     return {names.get(key, key): value for key, value in written.items()}
+
+
+def _realtime(written: str | Options | Sequence[str | Options]) -> dict[str, Any] | None:
+    """The voice of a model that hears and speaks itself; of several the first one's."""
+    models = [written] if isinstance(written, str | Mapping) else written
+    voices = [one["voice"] for one in models if isinstance(one, Mapping) and "voice" in one and speaks_itself(one)]
+    return {"voice": voices[0]} if voices else None
 
 
 def _recording_dir(written: bool | Options | None, folder: str) -> str | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pinecall_run.providers.contracts import LanguageModel, ModelSpec, ProviderError
+from pinecall_run.providers.contracts import DuplexModel, LanguageModel, ModelSpec, ProviderError
 from pinecall_run.providers.opening import opened
 from pinecall_run.vendors.facts import COMMON
-from pinecall_run.vendors.naming import split
-from pinecall_run.vendors.table import known
+from pinecall_run.vendors.naming import model_provider, split
+from pinecall_run.vendors.table import PROVIDERS, known
 
 OpenModel = Callable[[ModelSpec, Mapping[str, str]], LanguageModel]
 """Makes an adapter, as :func:`open_model` does."""
@@ -46,7 +46,7 @@ def parse_model(written: Any) -> ModelSpec | None:
         return None
     name = str(written.get("model") or written.get("llm") or "")
     named = _named(name) if name else _DEFAULT
-    provider = str(written.get("provider") or "")
+    provider = model_provider(str(written.get("provider") or ""), name)
     options = {key: value for key, value in written.items() if key not in COMMON["model"]}
     if provider in ("", named.provider) or (provider == name and provider not in known("model")):
         return ModelSpec(named.provider, named.model, options)
@@ -65,4 +65,16 @@ def open_model(spec: ModelSpec, environ: Mapping[str, str]) -> LanguageModel:
         ProviderError: there is no such provider, its extra is not installed, or its key is missing.
     """
     model: LanguageModel = opened("model", spec, environ)
+    return model
+
+
+def is_duplex(spec: ModelSpec) -> bool:
+    """Whether a model hears and speaks itself: it is opened by :func:`open_duplex`."""
+    found = PROVIDERS["model"].get(spec.provider)
+    return found is not None and found.is_duplex
+
+
+def open_duplex(spec: ModelSpec, environ: Mapping[str, str]) -> DuplexModel:
+    """A model that hears and speaks itself, as :func:`open_model` gives one that reads and writes."""
+    model: DuplexModel = opened("model", spec, environ, "open_duplex")
     return model

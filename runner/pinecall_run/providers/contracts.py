@@ -50,13 +50,39 @@ class ToolRequest:
 @dataclass(frozen=True, slots=True)
 class TokensUsed:
     """What one answer took, as the vendor counts it; ``cached`` of the ``input`` were read from its cache. ``provider``
-    and ``model`` are for whoever asked to fill in."""
+    and ``model`` are for whoever asked to fill in. Of the first three, those of sound, which have prices of their own,
+    are ``audio_input``, ``audio_output`` and ``audio_cached``."""
 
     input: int
     output: int
     cached: int = 0
     provider: str = ""
     model: str = ""
+    audio_input: int = 0
+    audio_output: int = 0
+    audio_cached: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class SpokenItem:
+    """What one party said aloud, as a model knows it that hears and speaks itself.
+
+    The call fills in ``message``, the message of its history that this is, and ``heard_seconds``, how much of it was
+    heard where that is not all. The model forgets what has a message that is not in the history any more.
+    """
+
+    id: str
+    message: Message | None = None
+    heard_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Aloud:
+    """A piece of an answer that a model speaks itself: words, which run ahead of their sound, or sound at 16 kHz."""
+
+    item: SpokenItem
+    text: str = ""
+    samples: Samples | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +94,7 @@ class ModelFailed:
     next: str
 
 
-ModelPiece = Text | ToolRequest | TokensUsed | ModelFailed
+ModelPiece = Text | ToolRequest | TokensUsed | ModelFailed | Aloud
 """``TokensUsed`` comes once, where the vendor says it."""
 
 
@@ -110,6 +136,103 @@ class LanguageModel(Protocol):
 
         Raises:
             ProviderError: the vendor refused or failed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallerBegan:
+    """The caller's voice is heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerStopped:
+    """The caller has finished; what they said is part of what the model knows. ``quiet`` seconds of silence were what
+    told it, as far as that is known."""
+
+    item: SpokenItem
+    quiet: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSaid:
+    """The words of what the caller said, as they become known, which may be after the answer: all so far, or for good.
+    An empty text is final where there are none."""
+
+    item: SpokenItem
+    text: str
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SecondsHeard:
+    """Sound that was put into words by a model that is billed for it by the second."""
+
+    provider: str
+    model: str
+    seconds: float
+
+
+DuplexEvent = CallerBegan | CallerStopped | CallerSaid | SecondsHeard | TokensUsed
+
+
+class DuplexStream(Protocol):
+    """One call with a model that hears and speaks itself."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is of use, as far as is known."""
+        ...
+
+    def hear(self, chunk: Samples) -> None:
+        """20 ms of 16 kHz mono. Never blocks; what cannot be kept is dropped, the oldest first."""
+
+    def forget(self) -> None:
+        """What the caller was saying does not count."""
+
+    def change_language(self, language: str) -> None:
+        """The caller speaks this from now on (BCP-47)."""
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[ModelPiece]:
+        """Answer, as a :class:`LanguageModel` does, in sound (:class:`Aloud`).
+
+        What the model knows is first made to be ``request.messages``: of what it said only what was heard. Messages are
+        told apart by identity. Closing the iterator stops the model.
+
+        Raises:
+            ProviderError: the vendor refused or failed; the stream is of use as long as it ``is_open``.
+        """
+        ...
+
+    def say(self, text: str) -> AsyncIterator[Samples]:
+        """The sound of a text, word by word as it is written, at 16 kHz. The model does not know of it, unless it
+        comes in a request's messages.
+
+        Raises:
+            ProviderError: the vendor refused or failed.
+        """
+        ...
+
+    def events(self) -> AsyncIterator[DuplexEvent]:
+        """What the caller does, and what all of it takes, until the stream is closed.
+
+        Raises:
+            ProviderError: the vendor failed; the stream is of no more use.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything. Safe to call twice, and while somebody iterates."""
+
+
+class DuplexModel(Protocol):
+    """Hears, answers and speaks in any number of calls."""
+
+    async def open(self, language: str) -> DuplexStream:
+        """A stream for one call, in which a language is spoken (BCP-47, or empty).
+
+        Raises:
+            ProviderError: the vendor refused, or cannot be reached.
         """
         ...
 

@@ -37,8 +37,9 @@ def registered(module: str, *names: tuple[Stage, str]) -> Iterator[None]:
             del _REGISTERED[name]
 
 
-def opened(stage: Stage, spec: SpeechSpec | ModelSpec, environ: Mapping[str, str]) -> Any:
-    """What ``open_stt(spec, environ)``, ``open_tts`` or ``open_model`` of the provider's module makes.
+def opened(stage: Stage, spec: SpeechSpec | ModelSpec, environ: Mapping[str, str], opener: str = "") -> Any:
+    """What ``open_stt(spec, environ)``, ``open_tts``, ``open_model``, or another ``opener``, of the provider's module
+    makes.
 
     Raises:
         ProviderError: there is no such provider here, its extra is not installed, its key is missing, or it refuses.
@@ -47,7 +48,7 @@ def opened(stage: Stage, spec: SpeechSpec | ModelSpec, environ: Mapping[str, str
     if not name:
         return _of_plugin(stage, spec, environ)
     try:
-        return getattr(import_module(name), _OPENERS[stage])(spec, environ)
+        return getattr(import_module(name), opener or _OPENERS[stage])(spec, environ)
     except ModuleNotFoundError as error:
         known = PROVIDERS[stage].get(spec.provider)
         if known is None or not known.extra or (error.name or "").startswith("pinecall_run"):

@@ -65,6 +65,7 @@ CODES: dict[str, str] = {
     "PCR519": "turn taking at odds with itself",
     "PCR520": "no effect with a server elsewhere",
     "PCR521": "not a WAV file",
+    "PCR522": "no effect beside a realtime model",
     "PCR601": "script is not usable",
 }
 """Code to title. A code is never used again for something else; docs/diagnostics.md has an example of each."""

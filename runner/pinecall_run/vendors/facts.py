@@ -28,6 +28,8 @@ class Provider:
             stage has (:data:`COMMON`).
         names: models (``stt``, ``model``) or voices that are known to exist, for people to choose from; others may too.
         page: the vendor's page on the options.
+        is_duplex: whether its models hear and speak themselves, in place of an ear and a voice: its module has an
+            ``open_duplex``.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Provider:
     options: Mapping[str, Schema] = field(default_factory=dict)
     names: Sequence[str] = ()
     page: str = ""
+    is_duplex: bool = False
 
     @property
     def is_served(self) -> bool:

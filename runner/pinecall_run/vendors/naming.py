@@ -18,6 +18,15 @@ class Named(NamedTuple):
     language: str = ""
 
 
+REALTIME = "openai-realtime"
+
+
+def model_provider(provider: str, model: str) -> str:
+    """Whose a model is: those of OpenAI with ``realtime`` in their name hear and speak themselves (protocol: LLM), and
+    have options of their own."""
+    return REALTIME if provider == "openai" and "realtime" in model else provider
+
+
 def split(stage: Stage, text: str) -> Named:
     """What a text names. The first separator counts: names of some vendors hold slashes and colons of their own.
 
@@ -25,7 +34,8 @@ def split(stage: Stage, text: str) -> Named:
     model without a provider is OpenAI's, and ``ft`` no provider but what names of its fine-tuned models begin with.
     """
     if stage == "model":
-        return _split_model(text)
+        found = _split_model(text)
+        return Named(model_provider(found.provider, found.name), found.name)
     at = next((index for index, character in enumerate(text) if character in "/:"), len(text))
     provider, separator, name = text[:at].strip().lower(), text[at : at + 1], text[at + 1 :].strip()
     if stage == "stt" and separator == ":":

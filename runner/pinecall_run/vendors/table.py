@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pinecall_run.vendors import aws, cartesia, compatible, deepgram, elevenlabs, elsewhere, gladia, local, models
+from pinecall_run.vendors import (
+    aws,
+    cartesia,
+    compatible,
+    deepgram,
+    elevenlabs,
+    elsewhere,
+    gladia,
+    local,
+    models,
+    realtime,
+)
 from pinecall_run.vendors.facts import STAGES, Provider, Stage
 
-_MODULES = (aws, cartesia, compatible, deepgram, elevenlabs, elsewhere, gladia, local, models)
+_MODULES = (aws, cartesia, compatible, deepgram, elevenlabs, elsewhere, gladia, local, models, realtime)
 
 PROVIDERS: Mapping[Stage, Mapping[str, Provider]] = {
     stage: {one.name: one for module in _MODULES for one in module.PROVIDERS if one.stage == stage} for stage in STAGES

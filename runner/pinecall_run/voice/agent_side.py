@@ -7,6 +7,7 @@ from typing import Protocol
 
 from pinecall_run.audio.chunk import Samples
 from pinecall_run.audio.playhead import HeardWord
+from pinecall_run.providers.contracts import SpokenItem
 from pinecall_run.voice.answering import Answering
 from pinecall_run.voice.call_core import CallCore
 from pinecall_run.voice.configured import greeting_in, raw
@@ -35,7 +36,7 @@ class Floor(Protocol):
 
 class AgentSide:
     """What one agent says in one call. ``clock`` is the call's, in seconds; ``show`` tells the door what the runner
-    knows already."""
+    knows already; ``has_words`` is whether it is told when each word is heard."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class AgentSide:
         *,
         clock: Callable[[], float],
         show: Callable[[events.CallEvent], None],
+        has_words: bool = True,
     ) -> None:
         self.speaker = speaker(self)
         self.answering = Answering(core, self)
@@ -53,6 +55,7 @@ class AgentSide:
         self._floor = floor
         self._clock = clock
         self._show = show
+        self._has_words = has_words
         self._streams: dict[str, Utterance] = {}
         self._has_apologised = False
 
@@ -108,7 +111,14 @@ class AgentSide:
                 self._streams.pop(command.message_id).close()
 
     def _utterance(
-        self, message_id: str = "", *, turn: int = 0, keeps: bool, is_clients: bool = False, is_fixed: bool = False
+        self,
+        message_id: str = "",
+        *,
+        turn: int = 0,
+        keeps: bool,
+        is_clients: bool = False,
+        is_fixed: bool = False,
+        item: SpokenItem | None = None,
     ) -> Utterance:
         return Utterance(
             message_id or f"msg_{self._core.around.new_id()[:12]}",
@@ -117,13 +127,16 @@ class AgentSide:
             is_clients=is_clients,
             is_fixed=is_fixed,
             record=self._core.conversation.begin("assistant") if keeps else None,
+            item=item,
         )
 
     # answers (Speech)
 
-    def open_utterance(self, turn: int) -> Utterance:
+    def open_utterance(self, turn: int, item: SpokenItem | None = None) -> Utterance:
         """See :class:`Speech`."""
-        utterance = self._utterance(turn=turn, keeps=True)
+        utterance = self._utterance(turn=turn, keeps=True, item=item)
+        if item is not None:
+            item.message = utterance.record
         self.speaker.say(utterance)
         return utterance
 
@@ -168,6 +181,8 @@ class AgentSide:
 
     def word(self, utterance: Utterance, word: HeardWord) -> None:
         """See :class:`Audience`."""
+        if not self._has_words:
+            return
         self._core.tell(
             speech_events.BotWord,
             message_id=utterance.message_id,
@@ -260,6 +275,8 @@ class AgentSide:
     def _cut_short(self, utterance: Utterance, reason: str) -> None:
         self._streams.pop(utterance.message_id, None)
         heard = utterance.playhead
+        if utterance.item is not None:
+            utterance.item.heard_seconds = heard.played_ms / 1000
         words = heard.heard.split()
         if utterance.has_begun or utterance.is_clients:
             self._core.tell(

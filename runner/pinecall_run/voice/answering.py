@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from pinecall_run.providers.contracts import LanguageModel, ProviderError
+from pinecall_run.providers.contracts import Aloud, LanguageModel, ProviderError, SpokenItem
 from pinecall_run.voice.call_core import CallCore, explained
 from pinecall_run.voice.conversation import ToolOutcome
 from pinecall_run.voice.failure import described
@@ -45,8 +45,8 @@ class _Answer:
 class Speech(Protocol):
     """Where answers are spoken and told of."""
 
-    def open_utterance(self, turn: int) -> Utterance:
-        """A new utterance of the agent, at the end of what is to be said."""
+    def open_utterance(self, turn: int, item: SpokenItem | None = None) -> Utterance:
+        """A new utterance of the agent, at the end of what is to be said; ``item`` where the model speaks it itself."""
 
     def first_token(self) -> None:
         """The model began to answer."""
@@ -139,19 +139,31 @@ class Answering:
 
     def _mind(self, answer: _Answer, model: LanguageModel) -> Mind:
         mind = self._core.mind(Patient(model), lambda calls: self._call_tools(answer, calls))
-        return replace(mind, is_spoken=True, is_abandoned=lambda: answer.is_abandoned)
+        return replace(
+            mind,
+            is_spoken=True,
+            is_abandoned=lambda: answer.is_abandoned,
+            on_aloud=lambda piece: self._speak(answer, piece),
+        )
 
-    def _say(self, answer: _Answer, text: str) -> None:
+    def _say(self, answer: _Answer, text: str, item: SpokenItem | None = None) -> None:
         if answer.is_abandoned:
             return
         if not answer.has_said:
             answer.has_said = True
             self._speech.first_token()
         if answer.utterance is None:
-            if not text.strip():
+            if not text.strip() and item is None:
                 return
-            answer.utterance = self._speech.open_utterance(answer.turn)
+            answer.utterance = self._speech.open_utterance(answer.turn, item)
         answer.utterance.write(text)
+
+    def _speak(self, answer: _Answer, piece: Aloud) -> None:
+        if answer.utterance is not None and answer.utterance.item is not piece.item:
+            answer.close()
+        self._say(answer, piece.text, piece.item)
+        if piece.samples is not None and answer.utterance is not None:
+            answer.utterance.add(piece.samples)
 
     async def _call_tools(self, answer: _Answer, calls: Sequence[ToolCall]) -> Sequence[ToolOutcome]:
         answer.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -72,6 +72,8 @@ class CallCore:
         self.desk = ToolDesk(self._deliver, timeout=around.tool_timeout)
         self.usage = Usage()
         self.started_at = around.clock()
+        self._moment: datetime | None = None
+        """What the prompt takes for now, where that does not move on."""
         self._turn = 0
         self._prepared = asyncio.Event()
 
@@ -148,7 +150,16 @@ class CallCore:
         request = self.event(events.LlmToolCall, msg_id=self.around.new_id(), tool_calls=list(calls))
         return await self.desk.ask(request)
 
+    def keep_model(self, model: LanguageModel) -> None:
+        """Think with this one to the end. It remembers what it was told, so that the prompt speaks of one moment: its
+        variables count once (protocol: LLM)."""
+        self._moment = self._now()
+        self.model = model
+        self.around = replace(self.around, open_model=_kept)
+
     def _now(self) -> datetime:
+        if self._moment is not None:
+            return self._moment
         return datetime.fromtimestamp(self.around.clock(), zone(self.configuration.get("timezone")))
 
     # from the runner
@@ -206,6 +217,10 @@ class CallCore:
     def _on_ready(self, command: commands.LlmReady) -> None:
         if command.turn is UNSET or command.turn == self._turn:  # else it is late, for a turn that went on without
             self._prepared.set()
+
+
+def _kept(configuration: Mapping[str, Any]) -> LanguageModel:
+    raise ProviderError("a call keeps its realtime model", "the next call has the new one")
 
 
 def explained(error: ProviderError) -> str:

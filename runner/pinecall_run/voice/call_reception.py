@@ -46,9 +46,12 @@ def audition(configuration: Mapping[str, Any], environ: Mapping[str, str]) -> Au
     """How the stages of a configuration come out, before anybody calls."""
     if not is_installed():
         return Audition(False, (MISSING,))
+    from pinecall_run.voice.duplex_line import open_duplexes
     from pinecall_run.voice.stages import open_stages
 
     try:
+        if open_duplexes(configuration, environ):
+            return Audition(True)
         return Audition(True, tuple(open_stages(configuration, environ).notes))
     except ProviderError as error:
         return Audition(False, (explained(error),))
@@ -104,12 +107,17 @@ class CallReception:
 
     def _shared(self) -> Equipment:
         from pinecall_run.voice.detector import Detector, DetectorError
+        from pinecall_run.voice.duplex_line import open_duplexes
         from pinecall_run.voice.spoken_call import Equipment
         from pinecall_run.voice.stages import open_stages
 
         if self._equipment is None:
             try:
-                self._equipment = Equipment(Detector(), lambda configuration: open_stages(configuration, self._environ))
+                self._equipment = Equipment(
+                    Detector(),
+                    lambda configuration: open_stages(configuration, self._environ),
+                    open_duplexes=lambda configuration: open_duplexes(configuration, self._environ),
+                )
             except DetectorError as error:
                 raise NotAdmittedError(str(error)) from error
         return self._equipment

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pinecall_run.protocol.registry import Agent
-from pinecall_run.providers.catalogue import OpenModel, open_model, parse_models
+from pinecall_run.providers.catalogue import OpenModel, is_duplex, open_duplex, open_model, parse_models
 from pinecall_run.providers.contracts import LanguageModel, ProviderError
 from pinecall_run.transports.contract import NotAdmittedError, Outlet
 from pinecall_run.voice.call_core import Surroundings
@@ -109,7 +109,8 @@ class Conversations:
         return self._owners.get(call_id)
 
     def model(self, configuration: Mapping[str, Any]) -> LanguageModel | None:
-        """The model of a configuration; ``None`` when the client answers by itself.
+        """The model of a configuration that reads and writes; ``None`` when it has another kind only, or the client
+        answers by itself.
 
         Raises:
             ProviderError: it cannot be opened.
@@ -117,12 +118,17 @@ class Conversations:
         llm = configuration.get("llm") or (DEFAULT_MODEL if configuration.get("prompt") else None)
         models: list[OpenedModel] = []
         failed: list[ProviderError] = []
+        duplexes = 0
         for spec in parse_models(llm):
             try:
+                if is_duplex(spec):  # calls open it; here it is only tried
+                    open_duplex(spec, self._environ)
+                    duplexes += 1
+                    continue
                 models.append(OpenedModel(spec, self._open_model(spec, self._environ)))
             except ProviderError as error:
                 failed.append(error)
-        if failed and not models:
+        if failed and not (models or duplexes):
             raise failed[0]
         return Models(models, self._health) if models else None
 
@@ -135,6 +141,8 @@ class Conversations:
         self._check_room(call_id)
         configuration = agent.configured("chat")
         model = self._model_or_refuse(configuration)
+        if model is None and any(map(is_duplex, parse_models(configuration.get("llm")))):
+            raise NotAdmittedError("the agent's model hears and speaks: it takes calls, and no typed conversations")
         session = ChatSession(call_id, agent.agent_id, configuration, model, outlet, self._around, metadata=metadata)
         self._start(session, agent)
         return session

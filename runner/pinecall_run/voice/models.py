@@ -52,7 +52,7 @@ class Models:
         for one, following in zip(models, [*models[1:], None], strict=True):
             model = one.model if following is None else Patient(one.model, TURN_OVER_SECONDS)
             try:
-                async with aclosing(model.stream(_going_on(request, said))) as pieces:  # type: ignore[type-var]
+                async with aclosing(model.stream(going_on(request, said))) as pieces:  # type: ignore[type-var]
                     async for piece in pieces:
                         said += piece.text if isinstance(piece, Text) else ""
                         has_asked = has_asked or isinstance(piece, ToolRequest)
@@ -71,7 +71,8 @@ def _named(piece: ModelPiece, spec: ModelSpec) -> ModelPiece:
     return replace(piece, provider=spec.provider, model=spec.model) if isinstance(piece, TokensUsed) else piece
 
 
-def _going_on(request: ModelRequest, said: str) -> ModelRequest:
+def going_on(request: ModelRequest, said: str) -> ModelRequest:
+    """The question for whoever goes on with an answer that broke off after ``said``."""
     if not said:
         return request
     note = "Your reply broke off there. Go on from the very next word, and repeat nothing."

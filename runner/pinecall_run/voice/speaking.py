@@ -34,13 +34,18 @@ LOOK_AHEAD = 1_600
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A voice of a vendor, opened; ``model`` is what its price depends on, ``identity`` tells it from any that sounds
-    otherwise."""
+    """A voice of a vendor, opened.
+
+    Attributes:
+        model: what its price depends on, which is one for characters unless it says that it is not billed by its text.
+        identity: tells it from any that sounds otherwise.
+    """
 
     provider: str
     tts: TextToSpeech
     model: str = ""
     identity: str = ""
+    is_billed_by_text: bool = True
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -106,7 +111,8 @@ class Speaker:
     def say(self, utterance: Utterance) -> None:
         """Say something after what is being said."""
         self._line.append(utterance)
-        self._to_make.put_nowait(utterance)
+        if utterance.item is None:
+            self._to_make.put_nowait(utterance)
 
     def take(self, *, may_begin: bool) -> Samples | None:
         """The next 20 ms for the caller. ``may_begin`` where nothing keeps the agent from beginning an utterance."""
@@ -256,7 +262,8 @@ class Speaker:
             yield piece
         if known is not None:
             return
-        self._audience.voice_used((voice.provider, voice.model), len(text))
+        if voice.is_billed_by_text:
+            self._audience.voice_used((voice.provider, voice.model), len(text))
         pieces, made = voice.tts.speak(text, utterance.message_id), list[Spoken]()
         try:
             async for piece in pieces:

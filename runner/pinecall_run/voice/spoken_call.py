@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pinecall_run.audio.chunk import Samples
 from pinecall_run.audio.mixer import Mixer
-from pinecall_run.providers.contracts import LanguageModel, ProviderError
+from pinecall_run.providers.contracts import LanguageModel
 from pinecall_run.transports.contract import AudioOutlet, Caller
 from pinecall_run.turns import inputs
-from pinecall_run.turns.rules import TurnRules, rules_of, smart_turn_model_of
 from pinecall_run.voice.agent_side import AgentSide
 from pinecall_run.voice.ambience import Ambience
-from pinecall_run.voice.call_core import CallCore, Surroundings, explained
-from pinecall_run.voice.caller_side import CallerSide, Judge
+from pinecall_run.voice.call_core import CallCore, Surroundings
 from pinecall_run.voice.detector import Detector
+from pinecall_run.voice.duplex_line import Duplex
+from pinecall_run.voice.duplex_side import DuplexSide
 from pinecall_run.voice.failure import described
+from pinecall_run.voice.hearing import Hearing, Hears
 from pinecall_run.voice.judges import Judges
-from pinecall_run.voice.listening import Listener
 from pinecall_run.voice.loudness import Loudness
 from pinecall_run.voice.page_actions import PageActions
 from pinecall_run.voice.phrases import Phrases
@@ -38,9 +38,6 @@ _NOT_SHOWN = (
 )  # fmt: skip
 """What passes between server and runner only."""
 
-_OF_STAGES = frozenset(("voice", "stt", "language"))
-"""Keys of the configuration that say who hears and who speaks."""
-
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
@@ -50,6 +47,8 @@ class Equipment:
     open_stages: Callable[[Mapping[str, Any]], Stages]
     judges: Judges = field(default_factory=Judges)
     phrases: Phrases = field(default_factory=Phrases)
+    open_duplexes: Callable[[Mapping[str, Any]], Sequence[Duplex]] = lambda _: ()
+    """The models that hear and speak themselves, for which a call opens no stages."""
 
 
 class SpokenCall:
@@ -75,30 +74,29 @@ class SpokenCall:
         self._around = around
         self._from = caller
         self._equipment = equipment
-        self._stages = equipment.open_stages(configuration)
-        self._opened = {key: configuration.get(key) for key in _OF_STAGES}
         self._mixer = Mixer()
-        self._caller = CallerSide(self._core, self._rules(), clock=caller.clock, hang_up=self.end)
-        self._agent = AgentSide(
+        duplexes = equipment.open_duplexes(configuration)
+        ends: dict[str, Any] = {"clock": caller.clock, "hang_up": self.end}
+        self._hearing: Hears = (
+            DuplexSide(self._core, duplexes, self._guarded, **ends)
+            if duplexes
+            else Hearing(self._core, equipment, self._guarded, **ends)
+        )
+        self._caller = self._hearing.caller
+        self._agent = self._caller.agent = AgentSide(
             self._core,
             lambda told: Speaker(
-                self._stages.voices, self._mixer, told, health=around.health, phrases=equipment.phrases
+                self._hearing.voices, self._mixer, told, health=around.health, phrases=equipment.phrases
             ),
-            self._caller,
+            self._hearing.floor,
             clock=caller.clock,
             show=outlet.event,
+            has_words=not duplexes,
         )
-        self._caller.agent = self._agent
-        self._caller.listener = self._listener = self._new_listener()
-        self._caller.detection = equipment.detector.open(self._caller.on_probability)
         self._page = PageActions(self)
         self._ambience = Ambience(self._mixer, self._core.configuration)
         self._loudness = Loudness.asked_for(self._core)
         self._tape = Tape.asked_for(self._core)
-        self._listening: asyncio.Task[None] | None = None
-        self._judging: asyncio.Task[None] | None = None
-        self._judged_by = ""
-        """The file of the model that is to hear when turns are over."""
         self._is_held = self._is_over = False
         self._end_reason = ""
         self._ended = asyncio.Event()
@@ -193,14 +191,12 @@ class SpokenCall:
         """Serve the call until it ends; always says goodbye to both sides."""
         self._outlet.event(self._started())
         works = [asyncio.create_task(self._guarded(work)) for work in (self._agent.speaker.run, self._ambience.run)]
-        self._listening = asyncio.create_task(self._guarded(self._listener.run))
-        self._seat_judge()
+        self._hearing.begin()
         try:
             self._agent.greet()
             await self._ended.wait()
         finally:
             self._is_over = True
-            works += [work for work in (self._listening, self._judging) if work is not None]
             for work in works:
                 work.cancel()
             await asyncio.gather(*works, return_exceptions=True)
@@ -214,9 +210,7 @@ class SpokenCall:
             self.end("error")
 
     async def _close(self) -> None:
-        self._caller.detection.close()
-        if self._caller.judge is not None:
-            self._caller.judge.close()
+        await self._hearing.close()
         await self._agent.close()
         if self._tape is not None:
             await self._tape.close()
@@ -236,37 +230,8 @@ class SpokenCall:
 
     def reconfigured(self, changes: Mapping[str, Any]) -> None:
         """The configuration has changed: what hears, speaks and takes turns follows."""
-        if self._is_over:
-            return
-        if changes.keys() & _OF_STAGES and self._open_stages(is_voice="voice" in changes):
-            self._agent.speaker.change_voices(self._stages.voices)
-            if changes.keys() & {"stt", "language"} and not self._listener.change(self._stages.ears):
-                self._listen_anew()
-            if isinstance(changes.get("language"), str):
-                self._core.tell(speech_events.CallUpdated, language=changes["language"])
-        if self._listening is not None:
-            self._seat_judge()
-        self._caller.change(self._rules(self._caller.judge))
-
-    def _listen_anew(self) -> None:
-        self._caller.listener = self._listener = self._new_listener()
-        if self._listening is not None:
-            self._listening.cancel()
-            self._listening = asyncio.create_task(self._guarded(self._listener.run))
-
-    def _open_stages(self, *, is_voice: bool) -> bool:
-        """Have others hear and speak, as it is configured now; where nobody can, all stays, and that is told."""
-        configuration = self._core.configuration
-        try:
-            self._stages = self._equipment.open_stages(configuration)
-        except ProviderError as error:
-            configuration.update(self._opened)
-            stage, who = ("tts", self._stages.voices) if is_voice else ("stt", self._stages.ears)
-            name = who[0].provider
-            self._core.tell(speech_events.ProviderFailed, stage=stage, provider=name, error=explained(error), next=name)
-            return False
-        self._opened = {key: configuration.get(key) for key in _OF_STAGES}
-        return True
+        if not self._is_over:
+            self._hearing.change(changes)
 
     def configure(self, changes: Mapping[str, Any]) -> None:
         """The caller's page changes what it may."""
@@ -289,39 +254,6 @@ class SpokenCall:
     def unmute(self) -> None:
         """Somebody listens again."""
         self._caller.take(inputs.Unmuted())
-
-    def _rules(self, judge: Judge | None = None) -> TurnRules:
-        return rules_of(self._core.configuration, self._stages.has_turns, has_smart_turn=judge is not None)
-
-    def _seat_judge(self) -> None:
-        """Have turns judged by the model that the configuration names now; until it is loaded they end as without."""
-        file = smart_turn_model_of(self._core.configuration, self._stages.has_turns)
-        if file == self._judged_by:
-            return
-        self._judged_by = file
-        if self._judging is not None:
-            self._judging.cancel()
-        if self._caller.judge is not None:
-            self._caller.judge.close()
-            self._caller.judge = None
-        if file:
-            self._judging = asyncio.create_task(self._guarded(lambda: self._open_judge(file)))
-
-    async def _open_judge(self, file: str) -> None:
-        self._caller.judge = await self._equipment.judges.open(file, self._caller.on_verdict)
-        self._caller.change(self._rules(self._caller.judge))
-
-    def _new_listener(self) -> Listener:
-        return Listener(
-            self._stages.ears,
-            self._caller.on_heard,
-            self._ear_failed,
-            health=self._around.health,
-            on_used=self._core.usage.heard,
-        )
-
-    def _ear_failed(self, provider: str, error: str, next: str) -> None:
-        self._core.tell(speech_events.ProviderFailed, stage="stt", provider=provider, error=error, next=next)
 
     # the runner's commands
 

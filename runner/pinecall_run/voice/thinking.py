@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pinecall_run.providers.contracts import LanguageModel, ModelFailed, ModelRequest, Text, TokensUsed, ToolRequest
+from pinecall_run.providers.contracts import (
+    Aloud,
+    LanguageModel,
+    ModelFailed,
+    ModelRequest,
+    Text,
+    TokensUsed,
+    ToolRequest,
+)
 from pinecall_run.voice.conversation import Conversation, ToolOutcome
 from pinecall_run.wire.events import ToolCall
 
@@ -28,6 +36,7 @@ class Mind:
         is_abandoned: whether nobody wants the answer any more; asked when tools have answered.
         on_used: told what each question took.
         on_failed: told of a model that failed where another went on.
+        on_aloud: given what a model speaks itself.
     """
 
     model: LanguageModel
@@ -38,6 +47,7 @@ class Mind:
     is_abandoned: Callable[[], bool] = bool
     on_used: Callable[[TokensUsed], None] = lambda _: None
     on_failed: Callable[[ModelFailed], None] = lambda _: None
+    on_aloud: Callable[[Aloud], None] = lambda _: None
 
 
 async def think(mind: Mind, conversation: Conversation, on_text: Callable[[str], None]) -> str:
@@ -57,6 +67,9 @@ async def think(mind: Mind, conversation: Conversation, on_text: Callable[[str],
             if isinstance(piece, Text):
                 in_this_round.append(piece.text)
                 on_text(piece.text)
+            elif isinstance(piece, Aloud):
+                in_this_round.append(piece.text)
+                mind.on_aloud(piece)
             elif isinstance(piece, ToolRequest):
                 requests.append(piece)
             elif isinstance(piece, TokensUsed):

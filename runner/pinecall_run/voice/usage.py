@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pinecall_run.providers.contracts import TokensUsed
@@ -16,11 +16,9 @@ MOST_DIGITS = 6
 """Of a price in dollars: the tokens of one answer may cost less than a thousandth of a cent."""
 
 
-@dataclass(slots=True)
-class _Tokens:
-    input: int = 0
-    output: int = 0
-    cached: int = 0
+_TEXT = ("input", "cached", "output")
+_SOUND = ("audio_input", "audio_cached", "audio_output")
+"""Of the tokens above; told where there are any."""
 
 
 class Usage:
@@ -29,7 +27,7 @@ class Usage:
     def __init__(self) -> None:
         self._heard: dict[Vendor, float] = {}
         self._spoken: dict[Vendor, int] = {}
-        self._tokens: dict[Vendor, _Tokens] = {}
+        self._tokens: dict[Vendor, Counter[str]] = {}
 
     def heard(self, vendor: Vendor, seconds: float) -> None:
         """Sound went to speech to text: what was heard again after a failure counts again, as it is billed."""
@@ -41,10 +39,7 @@ class Usage:
 
     def thought(self, vendor: Vendor, used: TokensUsed) -> None:
         """A model answered."""
-        tokens = self._tokens.setdefault(vendor, _Tokens())
-        tokens.input += used.input
-        tokens.output += used.output
-        tokens.cached += used.cached
+        self._tokens.setdefault(vendor, Counter()).update({kind: getattr(used, kind) for kind in (*_TEXT, *_SOUND)})
 
     def told(self, rates: Mapping[str, Rates]) -> dict[str, Any]:
         """For people and programs: what was used, and in dollars what it costs where that is known.
@@ -56,7 +51,9 @@ class Usage:
             *(_line("stt", vendor, rates, seconds=round(seconds, 2)) for vendor, seconds in self._heard.items()),
             *(_line("tts", vendor, rates, characters=count) for vendor, count in self._spoken.items()),
             *(
-                _line("llm", vendor, rates, input=used.input, cached=used.cached, output=used.output)
+                _line(
+                    "llm", vendor, rates, **{kind: used[kind] for kind in (*_TEXT, *(_SOUND if _sounds(used) else ()))}
+                )
                 for vendor, used in self._tokens.items()
             ),
         ]
@@ -67,6 +64,10 @@ class Usage:
             "cost_usd": round(sum(known), MOST_DIGITS),
             "is_cost_complete": len(known) == len(costs),
         }
+
+
+def _sounds(used: Counter[str]) -> bool:
+    return any(used[kind] for kind in _SOUND)
 
 
 def _line(stage: str, vendor: Vendor, rates: Mapping[str, Rates], **amounts: float) -> dict[str, Any]:

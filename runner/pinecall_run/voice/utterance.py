@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from pinecall_run.audio.chunk import RATE, Samples
 from pinecall_run.audio.playhead import Playhead
+from pinecall_run.providers.contracts import SpokenItem
 from pinecall_run.voice.sentences import Sentences
 
 AHEAD = 20 * RATE
@@ -23,6 +24,7 @@ class Utterance:
         turn: the caller's message that it answers; 0 where it answers none.
         is_clients: whether the runner named it, and waits for its end.
         is_fixed: whether it is said word for word in many calls, so that its sound is worth keeping.
+        item: where a model speaks it itself; there are no sentences then, for nobody has to make sound of them.
     """
 
     def __init__(
@@ -34,12 +36,14 @@ class Utterance:
         is_clients: bool = False,
         is_fixed: bool = False,
         record: dict[str, object] | None = None,
+        item: SpokenItem | None = None,
     ) -> None:
         self.message_id = message_id
         self.turn = turn
         self.is_clients = is_clients
         self.is_fixed = is_fixed
         self.record = record
+        self.item = item
         self.playhead = Playhead()
         self.text = ""
         self.shown_at_once = ""
@@ -62,12 +66,20 @@ class Utterance:
         self.text += token
         if self.record is not None:
             self.record["content"] = self.text
-        self._offer(self._splitter.feed(token))
+        if self.item is not None:
+            self.shown_at_once = self.text
+            self.playhead.extend(token)
+        else:
+            self._offer(self._splitter.feed(token))
 
     def close(self) -> None:
         """The text is complete."""
         if not self._is_closed:
             self._is_closed = True
+            if self.item is not None:
+                self.playhead.complete()
+                self.is_made = True
+                return
             self._offer(self._splitter.flush())
             self._sentences.put_nowait(None)
 
