@@ -25,7 +25,7 @@ from pinecall_run.config.rule_context import PlacedChannel, RuleContext, Subject
 from pinecall_run.config.rules_agent import AGENT_RULES
 from pinecall_run.config.rules_channels import CHANNEL_RULES
 from pinecall_run.config.rules_tools import TOOL_RULES, check_journal
-from pinecall_run.config.rules_vendors import VENDOR_RULES
+from pinecall_run.config.rules_vendors import VENDOR_RULES, check_prices
 from pinecall_run.config.rules_voice import VOICE_RULES, check_server, voice_files
 from pinecall_run.source.diagnostic import Diagnostic, Edit, Fix, Route
 from pinecall_run.source.document import Document
@@ -76,10 +76,12 @@ def build(
         agents=agents,
         lifespan=values.get("lifespan"),
         journal=values.get("journal"),
+        prices=values.get("prices", {}),
         voice_files=tuple(files),
     )
     check_journal(config, context)
     check_server(config, context)
+    check_prices(config, context)
     return config, context.diagnostics
 
 
