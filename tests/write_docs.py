@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 from tests._partial import overlay_schema, with_environments, written
 from tests._vendors import with_vendors
+from tests.docs import _providers as providers
 from tests.docs import _turns as turns
 from tests.docs._examples import PAGE, rewritten, sections
 from tests.golden._cases import BAD, expected, run
@@ -28,6 +29,9 @@ def main() -> None:
         with TemporaryDirectory() as folder:
             outputs[section.code] = section.run("bad", Path(folder)).report + "\n"
     _write(PAGE, rewritten(page, outputs))
+    for file, text in providers.pages().items():
+        file.parent.mkdir(exist_ok=True)
+        _write(file, text)
     _write(turns.PAGE, turns.rewritten(turns.PAGE.read_text(encoding="utf-8")))
 
 
