@@ -19,7 +19,7 @@ ACME = Provider("acme", "stt", "Acme", options={"pace": number("Pace.", 0.5, 2)}
 def test_an_example_fits(provider: Provider) -> None:
     written = example(provider)
     jsonschema.validate(written, schema(provider))
-    assert written.keys() >= {"provider", *provider.options}
+    assert written.keys() >= {"provider", *(name for name, option in provider.options.items() if "default" in option)}
 
 
 @pytest.mark.parametrize("provider", ALL, ids=definition)
@@ -53,9 +53,25 @@ def test_a_mapping_has_no_other_keys() -> None:
         (texts("Names.", examples=[["Acme"]]), ["Acme"], "a list"),
         ({"type": "array", "items": {"enum": ["pci", "ssn"]}}, ["pci"], "a list of pci or ssn"),
         ({"type": ["string", "array"]}, "…", "text or a list"),
+        (text("Loudness.", pattern="dB$"), None, "text"),
+        (text("Loudness.", pattern="dB$", examples=["+6dB"]), "+6dB", "text"),
+        ({"type": "array", "items": {"type": "string", "pattern": "^[a-z]{2}$"}}, None, "a list"),
         ({"anyOf": [{"type": "boolean"}, {"type": "number"}]}, True, "true or false or a number"),
         (yes_or_no("Whether.", default=False), False, "true or false"),
     ],
 )
 def test_options_have_a_value_and_words(option: dict[str, Any], value: Any, words: str) -> None:
     assert (sample(option), values(option)) == (value, words)
+
+
+def test_what_a_pattern_asks_for_is_said_in_words() -> None:
+    options = {
+        "volume": text("How loud it speaks.", pattern="dB$"),
+        "tags": {"type": "array", "items": {"type": "string", "pattern": "^a"}, "description": "What it is."},
+        "rate": text("How fast.", pattern="%$", **{"x-says": "percent"}),
+    }
+    found = keys(Provider("acme", "voice", "Acme", options=options))
+    assert found["volume"]["x-says"] == "what acme takes: how loud it speaks"
+    assert found["tags"]["items"]["x-says"] == "what acme takes: what it is"
+    assert found["rate"]["x-says"] == "percent"
+    assert example(Provider("acme", "voice", "Acme", options=options)) == {"provider": "acme", "voice_id": "NAME"}

@@ -45,7 +45,15 @@ def keys(provider: Provider) -> dict[str, Schema]:
         found[NAME[provider.stage]] = name
     if provider.stage in _LANGUAGES:
         found["language"] = text(_LANGUAGES[provider.stage], examples=["en"])
-    return {**found, **provider.options}
+    return {**found, **{name: _in_words_of_ours(option, provider) for name, option in provider.options.items()}}
+
+
+def _in_words_of_ours(option: Schema, provider: Provider) -> Schema:
+    """The option, with a sentence for people wherever a pattern asks for something."""
+    says = {"x-says": f"what {provider.name} takes: {option['description'][:1].lower()}{option['description'][1:-1]}"}
+    found = says | dict(option) if "pattern" in option else dict(option)
+    items = option.get("items")
+    return {**found, "items": says | dict(items)} if isinstance(items, Mapping) and "pattern" in items else found
 
 
 def schema(provider: Provider) -> dict[str, Any]:
@@ -54,15 +62,17 @@ def schema(provider: Provider) -> dict[str, Any]:
 
 
 def example(provider: Provider) -> dict[str, Any]:
-    """A vendor's mapping in which each option has a value: its default, or one that it could have."""
+    """A vendor's mapping in which options have a value: their defaults, or one that they could have. Options of which
+    none is known are left out."""
     written: dict[str, Any] = {"provider": provider.name}
     if provider.names or provider.stage != "stt":
         written[NAME[provider.stage]] = provider.names[0] if provider.names else "NAME"
-    return written | {name: sample(option) for name, option in provider.options.items()}
+    samples = {name: sample(option) for name, option in provider.options.items()}
+    return written | {name: value for name, value in samples.items() if value is not None}
 
 
 def sample(option: Schema) -> Any:
-    """A value that an option takes."""
+    """A value that an option takes; ``None`` where none is known."""
     for given in ("default", "const"):
         if given in option:
             return option[given]
@@ -71,9 +81,12 @@ def sample(option: Schema) -> Any:
             return option[several][0]
     if "anyOf" in option:
         return sample(option["anyOf"][0])
+    if "pattern" in option:
+        return None
     kind = _kinds(option)[0]
-    if kind == "array":
-        return [sample(option["items"])] if "items" in option else []
+    if kind == "array" and "items" in option:
+        item = sample(option["items"])
+        return None if item is None else [item]
     low = option.get("minimum", option.get("maximum"))
     return low if kind in ("integer", "number") and low is not None else _INVENTED[kind]
 
