@@ -51,15 +51,17 @@ def _stage(one: Provider) -> Iterator[str]:
     yield f"\n## {TITLES[one.stage]}\n"
     yield f"{one.summary}. `{one.stage}: {one.name}`\n" if one.stage == "stt" else f"{one.summary}.\n"
     facts = {
-        "keys": ", ".join(f"`{key}`" for key in one.keys) or "none",
+        "keys": ", ".join(f"`{key}`" for key in one.keys),
         "endpoint": f"`{one.endpoint}` sends it elsewhere: to a proxy, a region, a test" if one.endpoint else "",
         "install": f"`{install(one)}`" if one.extra else "",
         "names": ", ".join(f"`{each}`" for each in one.names),
         "the vendor's page": f"<{one.page}>" if one.page else "",
     }
-    yield "| | |\n|---|---|"
-    yield from (f"| {fact} | {value} |" for fact, value in facts.items() if value)
-    yield "\n| key | takes | unsaid | says |\n|---|---|---|---|"
+    if any(facts.values()):
+        yield "| | |\n|---|---|"
+        yield from (f"| {fact} | {value} |" for fact, value in facts.items() if value)
+        yield ""
+    yield "| key | takes | unsaid | says |\n|---|---|---|---|"
     yield from (
         f"| `{each.name}` | {_cell(each.takes)} | {f'`{each.default}`' if each.default else ''} | {_cell(each.says)} |"
         for each in options(one)
