@@ -159,15 +159,19 @@ def test_limits_have_sentences_of_ours() -> None:
             "b": {"exclusiveMaximum": 2},
             "c": {"exclusiveMinimum": 0},
             "d": {"maxLength": 2},
+            "e": {"minLength": 3},
+            "f": {"minLength": 3},
         }
     }
-    text = "{a: [1, 1], b: 3, c: 0, d: long}"
+    text = "{a: [1, 1], b: 3, c: 0, d: long, e: ab, f: ''}"
     document, _ = Document.parse(text, "a.yaml")
     assert [(d.code, d.message) for d in check_shape(values(text, {}), schema, document)] == [
         ("PCR104", "`a` has 2 entries; at most 1 are taken"),
         ("PCR104", "`b` must be less than 2, not 3"),
         ("PCR104", "`c` must be more than 0, not 0"),
         ("PCR104", "`d` has 4 characters; at most 2 are taken"),
+        ("PCR104", "`e` has 2 characters; at least 3 are needed"),
+        ("PCR104", "`f` has 0 characters; at least 3 are needed"),
     ]
 
 

@@ -50,6 +50,7 @@ def test_a_mapping_has_no_other_keys() -> None:
         (one_of("Engine.", "neural", "standard"), "neural", "neural or standard"),
         (text("A name."), "…", "text"),
         (texts("Names.", most=100), ["…"], "a list, at most 100"),
+        (texts("Names.", minItems=2), ["…", "…"], "a list"),
         (texts("Names.", examples=[["Acme"]]), ["Acme"], "a list"),
         ({"type": "array", "items": {"enum": ["pci", "ssn"]}}, ["pci"], "a list of pci or ssn"),
         ({"type": ["string", "array"]}, "…", "text or a list"),

@@ -285,6 +285,8 @@ def _bounds(error: ValidationError, context: _Context) -> Iterator[Diagnostic]:
         message = f"{place} must be {_LIMITS[str(error.validator)]} {wanted}, not {_written(instance)}"
     elif error.validator in _SIZES:
         message = f"{place} has {len(instance)} {_SIZES[str(error.validator)]}; at most {wanted} are taken"
+    elif error.validator in _LEAST and wanted > 1:
+        message = f"{place} has {len(instance)} {_LEAST[str(error.validator)]}; at least {wanted} are needed"
     else:
         message = f"{place} must not be empty"
     yield context.at_value(_route(error), "PCR104", message)
@@ -297,6 +299,7 @@ _LIMITS = {
     "exclusiveMaximum": "less than",
 }
 _SIZES = {"maxItems": "entries", "maxLength": "characters"}
+_LEAST = {"minItems": "entries", "minLength": "characters"}
 
 _HANDLERS = {
     "additionalProperties": _additional,

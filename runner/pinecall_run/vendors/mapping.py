@@ -86,7 +86,7 @@ def sample(option: Schema) -> Any:
     kind = _kinds(option)[0]
     if kind == "array" and "items" in option:
         item = sample(option["items"])
-        return None if item is None else [item]
+        return None if item is None else [item] * max(1, option.get("minItems", 0))
     low = option.get("minimum", option.get("maximum"))
     return low if kind in ("integer", "number") and low is not None else _INVENTED[kind]
 
