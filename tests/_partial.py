@@ -7,10 +7,10 @@ from typing import Any
 
 PREFIX = "partial_"
 WIDTH = 118
-_OF_WHOLES = ("required", "minProperties", "oneOf", "allOf", "default", "x-reload")
+_OF_WHOLES = ("required", "minProperties", "oneOf", "default", "x-reload")
 """Keywords that ask of a mapping what a part of it need not have, or speak of a value left out."""
 _SHOWN = ("description", "examples")
-_LEADING = ("server", "journal", "agents")
+_LEADING = ("server", "journal", "prices", "agents")
 """The keys at the top that an environment may change, beside `version`."""
 
 
@@ -62,6 +62,9 @@ def _partial(schema: Any, definitions: Mapping[str, Any], made: dict[str, Any]) 
         del result["x-says"]  # it speaks of the alternatives
     if "anyOf" in result:
         result["anyOf"] = [_partial(branch, definitions, made) for branch in result["anyOf"]]
+    cases = [case for case in result.pop("allOf", ()) if "$ref" in case.get("then", ()) and "not" not in case["if"]]
+    if cases:  # what a mapping is where a key has some value; a key that is not there may be so in another part
+        result["allOf"] = [{**case, "then": _partial(case["then"], definitions, made)} for case in cases]
     if "properties" in result:
         result["properties"] = {key: _or_null(part, definitions, made) for key, part in result["properties"].items()}
     if isinstance(result.get("additionalProperties"), Mapping):

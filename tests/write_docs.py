@@ -5,6 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests._partial import overlay_schema, with_environments, written
+from tests._vendors import with_vendors
+from tests.docs import _providers as providers
 from tests.docs import _turns as turns
 from tests.docs._examples import PAGE, rewritten, sections
 from tests.golden._cases import BAD, expected, run
@@ -16,7 +18,7 @@ OVERLAY = ROOT / "schemas/pinecall.environment.schema.json"
 
 def main() -> None:
     """Write every file whose content has changed, and name it."""
-    whole = with_environments(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    whole = with_environments(with_vendors(json.loads(SCHEMA.read_text(encoding="utf-8"))))
     _write(SCHEMA, written(whole) + "\n")
     _write(OVERLAY, written(overlay_schema(whole)) + "\n")
     for case in BAD:
@@ -27,6 +29,9 @@ def main() -> None:
         with TemporaryDirectory() as folder:
             outputs[section.code] = section.run("bad", Path(folder)).report + "\n"
     _write(PAGE, rewritten(page, outputs))
+    for file, text in providers.pages().items():
+        file.parent.mkdir(exist_ok=True)
+        _write(file, text)
     _write(turns.PAGE, turns.rewritten(turns.PAGE.read_text(encoding="utf-8")))
 
 

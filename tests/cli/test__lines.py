@@ -18,9 +18,12 @@ from pinecall_run.live.notices import Notice
 from pinecall_run.live.project import Project
 from pinecall_run.source.diagnostic import Diagnostic, Span
 from pinecall_run.tools.invoke import Failure
+from pinecall_run.tools.usage import Usage, Used
 
 SAID = "my card is 4111"
 FAILURE = Failure("LookupError", f"no order for {SAID}", "/srv/orders.py", 7)
+
+HEARD = Used("stt", "acme", "big", {"seconds": 30.25}, 0.004211)
 
 EXAMPLES: list[tuple[Notice, str]] = [
     (notices.Connected(1), "connected; agents are being registered"),
@@ -58,6 +61,11 @@ EXAMPLES: list[tuple[Notice, str]] = [
     (notices.FunctionFailed("desk", "c1", "on call.started", "shop.greet", FAILURE, "f00dcafe"),
      "desk c1@f00dca on call.started shop.greet failed with LookupError at PLACE:7"),
     (notices.CallOver("desk", "c1", "hangup", 12.3, "f00dcafe"), "desk c1@f00dca ended (hangup, 12 s)"),
+    (notices.CallOver("desk", "c1", "hangup", 31, "", Usage((), 0.0, True)), "desk c1 ended (hangup, 31 s)"),
+    (notices.CallOver("desk", "c1", "hangup", 31, "", Usage((HEARD,), 0.0042, True)),
+     "desk c1 ended (hangup, 31 s, $0.0042)"),
+    (notices.CallOver("desk", "c1", "hangup", 31, "", Usage((HEARD,), 1.256, False)),
+     "desk c1 ended (hangup, 31 s, $1.26 and what has no price)"),
     (notices.Trouble("quota", "desk", "c1", "f00dcafe"), "desk c1@f00dca error: quota"),
     (notices.Trouble("quota"), "error: quota"),
     (notices.FrameIgnored("memory.ops", "unknown event", "", True),
@@ -139,3 +147,14 @@ def test_fields_are_plain() -> None:
 
 def test_what_is_not_about_an_agent_says_nothing_of_one() -> None:
     assert fields(notices.Trouble("quota"), shown=False) == {"reason": "quota"}
+
+
+def test_what_a_call_used_is_whole_for_machines() -> None:
+    told = fields(
+        notices.CallOver("desk", "c1", "hangup", 31.0, "f00dcafe", Usage((HEARD,), 0.004211, False)), shown=False
+    )
+    assert json.loads(json.dumps(told))["usage"] == {
+        "vendors": [{"stage": "stt", "provider": "acme", "model": "big", "seconds": 30.25, "cost_usd": 0.004211}],
+        "cost_usd": 0.004211,
+        "is_cost_complete": False,
+    }

@@ -30,7 +30,7 @@ def test_help_lists_every_verb_without_importing_one() -> None:
         "main()\n"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    for verb in ("run", "validate", "explain", "rules", "schema", "render", "chat", "serve", "init"):
+    for verb in ("run", "validate", "explain", "rules", "schema", "render", "providers", "chat", "serve", "init"):
         assert f"  {verb} " in result.stdout
     assert result.stdout.endswith("['pinecall_run.cli.main']\n")
 

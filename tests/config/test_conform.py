@@ -69,6 +69,24 @@ def test_random_schemas_are_answered_as_by_jsonschema(data: st.DataObject) -> No
         assert check(value) == oracle.is_valid(value), (of, value)
 
 
+CONDITIONS = st.sampled_from(
+    [
+        *({"properties": {"a": {"const": word}}, "required": ["a"]} for word in ("", "a", "b")),
+        {"properties": {"b": {"const": "a"}}, "required": ["b"]},
+        {"not": {"required": ["a"]}},
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.fixed_dictionaries({"if": CONDITIONS, "then": SCHEMAS}), min_size=1, max_size=4), st.data())
+def test_cases_by_a_word_are_answered_as_by_jsonschema(cases: list[Any], data: st.DataObject) -> None:
+    of = {"allOf": cases, "$defs": {"one": True, "a/b": {"minimum": 1}}}
+    check, oracle = compile_schema(of), Draft202012Validator(of)
+    for value in data.draw(st.lists(JSON, min_size=1, max_size=5)):
+        assert check(value) == oracle.is_valid(value), (of, value)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(REAL), st.data())
 def test_damaged_projects_are_answered_as_by_jsonschema(real: tuple[dict[str, Any], Any], data: st.DataObject) -> None:

@@ -33,6 +33,7 @@ def _accepts(names: Names = NAMES, **agent: Any) -> bool:
         {"model": "scripted:${SCRIPT}"},
         {"model": "${MODEL:-scripted:other.yaml}"},
         {"model": "gpt-4.1-mini"},
+        {"model": ["gpt-4.1-mini", "scripted:a.script.yaml", {"model": "m"}]},
         {"model": {"model": "gpt-4.1-mini"}},
     ],
 )
@@ -48,6 +49,7 @@ def test_it_takes_the_names_that_there_are(agent: dict[str, Any]) -> None:
         {"tools": {"t": "shopXa:f"}},
         {"prompt": {"file": "prompts/b.md.j2"}},
         {"model": "scripted:b.script.yaml"},
+        {"model": ["gpt-4.1-mini", "scripted:b.script.yaml"]},
         {"model": ""},
         {"promt": "x"},
     ],

@@ -55,3 +55,11 @@ def test_a_route_leads_to_a_value_and_to_what_may_stand_there() -> None:
     assert limits.child("idle_timeout_seconds").default == 60
     assert shape_at(schema("pinecall"), ("agents", "desk", "channels", 3, "app_secret")).is_secret
     assert shape_at(schema("pinecall"), ("agents", "desk", "voice")).is_open
+
+
+def test_what_an_option_is_depends_on_its_vendor() -> None:
+    route = ("agents", "desk", "voice", "speed")
+    here = {"agents": {"desk": {"voice": {"provider": "local"}}}}
+    elsewhere = {"agents": {"desk": {"voice": {"provider": "rime"}}}}
+    assert shape_at(schema("pinecall"), route, here).default == 1
+    assert not shape_at(schema("pinecall"), route, elsewhere).is_known

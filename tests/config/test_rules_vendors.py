@@ -7,6 +7,7 @@ from pinecall_run.config.check import check
 from pinecall_run.resources import schema
 from pinecall_run.source.document import Document
 from pinecall_run.vendors.facts import Stage
+from pinecall_run.vendors.prices import UNITS
 
 REMOTE = "server: {url: wss://voice.example}\n"
 
@@ -21,7 +22,13 @@ REMOTE = "server: {url: wss://voice.example}\n"
         ("model: {provider: gpt-4.1, model: gpt-4.1}", []),  # what old clients write
         ("model: opnai:x", [("PCR506", 5, 12)]),
         ("model: {provider: opnai, model: x}", [("PCR506", 5, 23)]),
-        ("model: anthropic/claude", [("PCR506", 5, 12)]),
+        ("model: pinecall/fast", [("PCR506", 5, 12)]),
+        # of several one is enough that the embedded server has; each must be somebody's
+        ("model: [pinecall/fast, gpt-4.1-mini]", []),
+        ("model: [pinecall/fast, {provider: pinecall, model: small}]", [("PCR506", 5, 12)]),
+        ("model: [gpt-4.1, opnai:x, {provider: opnai, model: x}]", [("PCR506", 5, 22), ("PCR506", 5, 42)]),
+        ("model: [gpt-4.1, 'openai: x']", [("PCR507", 5, 22)]),
+        ("model: ['scripted:', {model: ''}]", [("PCR507", 5, 13), ("PCR507", 5, 34)]),
         ("model: ${MODEL}", [("PCR506", 5, 12)]),
         ("model: 'openai: x'", [("PCR507", 5, 12)]),
         ("model: ':x'", [("PCR507", 5, 12)]),
@@ -64,7 +71,7 @@ def test_providers(rest: str, expected: list[tuple[str, int, int]]) -> None:
     ],
 )
 def test_a_server_elsewhere_may_know_more(server: str, severities: list[str]) -> None:
-    text = agent_yaml("model: anthropic:claude\nvoice: acme:x\nchannels: [chat]")
+    text = agent_yaml("model: pinecall:fast\nvoice: acme:x\nchannels: [chat]")
     _, diagnostics = checked(text.replace("agents:", f"{server}agents:"))
     assert [d.severity for d in diagnostics] == severities
 
@@ -122,13 +129,16 @@ PHONE = "type: phone, ref: +15551234567"
         (f"language: es\nstt: [flux, soniox]\nchannels: [{{{PHONE}, language: ar}}]", [("PCR508", 7, 59)]),
         (f"language: es\nchannels: [{{{PHONE}, stt: [soniox, local]}}]", [("PCR508", 6, 63)]),
         # keyterms
-        ("stt: [{provider: transcribe, keyterms: [a]}, {provider: local, keyterms: [a]}]", [("PCR509", 5, 34)]),
+        (
+            "stt: [{provider: deepgram, model: nova-2, keyterms: [a]}, {provider: local, keyterms: [a]}]",
+            [("PCR509", 5, 47)],
+        ),
         ("stt: {provider: deepgram-flux, keyterms: [a]}", []),
         ("stt: {provider: deepgram, keyterms: [a]}", []),
-        ("stt: {provider: transcribe, keyterms: []}", []),
-        ("stt: {provider: transcribe, keyterms: [a]}", [("PCR509", 5, 33)]),
+        ("stt: {provider: deepgram, model: nova-2, keyterms: []}", []),
+        ("stt: {provider: deepgram, model: nova-2, keyterms: [a]}", [("PCR509", 5, 46)]),
         ("stt: {provider: deepgram, model: nova-2-phonecall, keyterms: [a]}", [("PCR509", 5, 56)]),
-        (f"channels: [{{{PHONE}, stt: {{provider: transcribe, keyterms: [a]}}}}]", [("PCR509", 5, 77)]),
+        (f"channels: [{{{PHONE}, stt: {{provider: deepgram, model: nova-2, keyterms: [a]}}}}]", [("PCR509", 5, 90)]),
     ],
 )
 def test_what_is_heard(rest: str, expected: list[tuple[str, int, int]]) -> None:
@@ -178,3 +188,61 @@ def test_what_other_packages_bring_is_asked_for_unknown_names_only() -> None:
 def test_a_call_from_a_browser_may_use_what_another_package_brings() -> None:
     document, _ = Document.parse(agent_yaml("channels: [webrtc]\nvoice: acme/anna"), "pinecall.yaml")
     assert check(document, schema("pinecall"), {}, plugins=lambda stage: ["acme"])[1] == []
+
+
+@pytest.mark.parametrize(
+    ("prices", "expected"),
+    [
+        ("{deepgram: {minute: 0.1}, 'openai:gpt-4.1': {input: 1, output: 4, cached: 0.5}}", []),
+        ("{flux: {minute: 0}}", []),
+        ("{deepgrm: {minute: 0.1}}", [("PCR506", 1, 10, "did you mean `deepgram`?")]),
+        ("{'claude:x': {input: 1}}", [("PCR506", 1, 10, "did you mean `anthropic`?")]),
+        ("{zzz: {minute: 1}}", [("PCR506", 1, 10, "`pinecall-run providers` lists them")]),
+        ("{local: {}}", [("PCR104", 1, 17, None)]),
+        (
+            "{local: {hour: 1}}",
+            [("PCR101", 1, 18, f"the keys here are {", ".join(sorted(UNITS))}")],
+        ),
+        ("{local: {minute: -1}}", [("PCR104", 1, 26, None)]),
+        ("{'Local': {minute: 1}}", [("PCR104", 1, 10, None)]),
+    ],
+)
+def test_prices_are_somebodys(prices: str, expected: list[tuple[str, int, int, str | None]]) -> None:
+    config, found = checked(f"prices: {prices}\n{agent_yaml('channels: [chat]')}")
+    assert [(each.code, each.span.line, each.span.column, each.help) for each in found] == expected
+    assert config is None or all(rate >= 0 for rates in config.prices.values() for rate in rates.values())
+
+
+@pytest.mark.parametrize(
+    ("rest", "message", "help", "at"),
+    [
+        ("voice: {provider: local, sped: 1}", ".voice` has no key `sped`", "did you mean `speed`?", (5, 30)),
+        ("stt: [flux, {provider: local, gramar: [a]}]", ".stt[1]` has no key `gramar`", "did you mean `grammar`?",
+         (5, 35)),
+        ("voice: {provider: local, speed: 3}", ".voice.speed` must be at most 2, not 3", None, (5, 37)),
+        ("voice: {provider: local, pitch: low}", ".voice.pitch` must be a whole number, not the text `low`",
+         "for example: 40", (5, 37)),
+        ("model: {model: m, temprature: 1}", ".model` has no key `temprature`", "did you mean `temperature`?", (5, 23)),
+        ("model: [m, {provider: openai, model: m, temperature: 3}]",
+         ".model[1].temperature` must be at most 2, not 3", None, (5, 58)),
+        ("model: [m, {function: brain.respond}]",
+         ".model[1]` is not a vendor's model: a function of yours answers alone, not in a list", None, (5, 16)),
+        ("channels: [{type: webrtc, voice: {provider: local, voiceId: es}}]",
+         ".channels[0].voice` has no key `voiceId`", "did you mean `voice_id`?", (5, 56)),
+    ],
+)  # fmt: skip
+def test_options_are_those_of_their_vendor(rest: str, message: str, help: str | None, at: tuple[int, int]) -> None:
+    _, found = checked(agent_yaml(rest))
+    (one,) = [each for each in found if each.code != "PCR503"]
+    assert (one.message, one.help) == (f"`agents.desk{message}", help)
+    assert (one.span.line, one.span.column) == at
+
+
+@pytest.mark.parametrize(
+    "rest",
+    ["voice: {provider: rime, voice_id: cove, sped: 9}", "stt: {provider: soniox, context: {a: [1]}}",
+     "model: {provider: pinecall, model: m, whatever: 9, temperature: 1}"],
+)  # fmt: skip
+def test_options_of_vendors_that_are_not_known_are_free(rest: str) -> None:
+    _, found = checked(agent_yaml(rest).replace("agents:", f"{REMOTE}agents:"))
+    assert [each.code for each in found] == ["PCR503"]

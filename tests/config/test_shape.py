@@ -146,12 +146,44 @@ def test_of_many_agents_each_wrong_one_is_told() -> None:
 
 
 def test_a_keyword_without_a_sentence_of_ours_says_what_the_validator_says() -> None:
-    schema: Any = {"properties": {"a": {"type": "array", "maxItems": 1}, "b": {"exclusiveMaximum": 2}}}
-    document, _ = Document.parse("{a: [1, 1], b: 3}", "a.yaml")
-    found = check_shape(values("{a: [1, 1], b: 3}", {}), schema, document)
-    assert [(d.code, d.message) for d in found] == [
-        ("PCR104", "`a`: [1, 1] is too long"),
-        ("PCR104", "3: 3 is greater than or equal to the maximum of 2"),
+    schema: Any = {"properties": {"a": {"maxProperties": 1}}}
+    document, _ = Document.parse("{a: {c: 1, d: 2}}", "a.yaml")
+    (found,) = check_shape(values("{a: {c: 1, d: 2}}", {}), schema, document)
+    assert (found.code, found.message) == ("PCR104", "`a`: {'c': 1, 'd': 2} has too many properties")
+
+
+def test_limits_have_sentences_of_ours() -> None:
+    schema: Any = {
+        "properties": {
+            "a": {"type": "array", "maxItems": 1},
+            "b": {"exclusiveMaximum": 2},
+            "c": {"exclusiveMinimum": 0},
+            "d": {"maxLength": 2},
+            "e": {"minLength": 3},
+            "f": {"minLength": 3},
+        }
+    }
+    text = "{a: [1, 1], b: 3, c: 0, d: long, e: ab, f: ''}"
+    document, _ = Document.parse(text, "a.yaml")
+    assert [(d.code, d.message) for d in check_shape(values(text, {}), schema, document)] == [
+        ("PCR104", "`a` has 2 entries; at most 1 are taken"),
+        ("PCR104", "`b` must be less than 2, not 3"),
+        ("PCR104", "`c` must be more than 0, not 0"),
+        ("PCR104", "`d` has 4 characters; at most 2 are taken"),
+        ("PCR104", "`e` has 2 characters; at least 3 are needed"),
+        ("PCR104", "`f` has 0 characters; at least 3 are needed"),
+    ]
+
+
+def test_what_two_parts_of_a_schema_ask_of_one_value_is_one_finding_of_the_latter() -> None:
+    schema: Any = {
+        "properties": {"a": {"maximum": 2}, "b": {"type": "string"}},
+        "allOf": [{"properties": {"a": {"maximum": 1}, "b": {"type": "string"}}}],
+    }
+    document, _ = Document.parse("{a: 3, b: [1]}", "a.yaml")
+    assert [d.message for d in check_shape(values("{a: 3, b: [1]}", {}), schema, document)] == [
+        "`a` must be at most 1, not 3",
+        "`b` must be text, not a list",
     ]
 
 

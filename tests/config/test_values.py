@@ -258,3 +258,38 @@ def test_secrets_and_line_breaks_are_found_and_not_told(text: str, found: list[t
     reading.value(document.root, Shape([SECRET], SECRET))
     assert [(d.code, d.span.column) for d in reading.diagnostics] == found
     assert not any(word in f"{d.message} {d.help}" for d in reading.diagnostics for word in ("sk-", "pk 1"))
+
+
+BY_WORD: Any = {
+    "type": "object",
+    "properties": {"provider": WORD},
+    "allOf": [
+        {
+            "if": {"properties": {"provider": {"const": name}}, "required": ["provider"]},
+            "then": {"properties": {"of": part}},
+        }
+        for name, part in (("one", WORD), ("two", NUMBER))
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("{provider: one, of: 1.50}", "1.50"),
+        ("{provider: two, of: 1.50}", 1.5),
+        ("{provider: three, of: 1.50}", 1.5),
+        ("{provider: '${WORD}', of: 010}", "010"),
+        ("{of: no}", "no"),
+    ],
+)
+def test_a_word_decides_what_the_others_are(written: str, expected: Any) -> None:
+    assert value(written, BY_WORD, {"WORD": "one"})["of"] == expected
+
+
+def test_without_a_word_a_shape_has_all_that_there_could_be() -> None:
+    shape = Shape([BY_WORD], BY_WORD)
+    assert shape.deciding == {"provider"}
+    assert shape.child("of").types == {"string", "number"}
+    assert shape.of({"provider": "two"}).child("of").types == {"number"}
+    assert not shape.of({"provider": "three"}).child("of").is_known

@@ -23,6 +23,7 @@ from pinecall_run.wire.registration import Registration
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = {"rules": [{"when": "hi", "reply": "Hello."}], "otherwise": "What?"}
+OTHER = {**SCRIPT, "otherwise": "Hm?"}
 
 
 def tool(name: str, description: str = "Looks an order up.") -> Binding:
@@ -37,11 +38,12 @@ def agent(**fields: Any) -> Agent:
 def deployed(
     *,
     prompt: str = "You are {{ date }}.",
-    script: Mapping[str, Any] | None = None,
+    scripts: Mapping[str, Any] | None = None,
     tools: Mapping[str, Binding] | None = None,
+    prices: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> DeployedAgent:
-    return DeployedAgent(agent(**fields), prompt, script, tools or {})
+    return DeployedAgent(agent(**fields), prompt, scripts or {}, tools or {}, prices=prices or {})
 
 
 def frames(registration: Registration) -> list[dict[str, Any]]:
@@ -118,7 +120,7 @@ def test_everything_an_author_can_say_is_on_the_wire() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "script", "llm"),
+    ("model", "scripts", "llm"),
     [
         ("gpt-4.1-mini", None, "gpt-4.1-mini"),
         ({"model": "m"}, None, {"provider": "openai", "enabled": True, "model": "m"}),
@@ -129,18 +131,29 @@ def test_everything_an_author_can_say_is_on_the_wire() -> None:
         ),
         (
             "scripted:support.script.yaml",
-            SCRIPT,
+            {"support.script.yaml": SCRIPT},
             {"provider": "scripted", "model": "support.script.yaml", "enabled": True, "script": SCRIPT},
         ),
         (
             {"provider": "scripted", "model": "s.yaml"},
-            SCRIPT,
+            {"s.yaml": SCRIPT},
             {"provider": "scripted", "model": "s.yaml", "enabled": True, "script": SCRIPT},
+        ),
+        (["gpt-4.1-mini"], None, "gpt-4.1-mini"),
+        (
+            ["gpt-4.1-mini", {"model": "m"}, "scripted:s.yaml", "scripted:t.yaml"],
+            {"s.yaml": SCRIPT, "t.yaml": OTHER},
+            [
+                "gpt-4.1-mini",
+                {"provider": "openai", "enabled": True, "model": "m"},
+                {"provider": "scripted", "model": "s.yaml", "enabled": True, "script": SCRIPT},
+                {"provider": "scripted", "model": "t.yaml", "enabled": True, "script": OTHER},
+            ],
         ),
     ],
 )
-def test_a_model_is_named_as_the_wire_names_it(model: Any, script: Any, llm: Any) -> None:
-    assert frames(deployed(model=model, script=script).registration())[0]["llm"] == llm
+def test_a_model_is_named_as_the_wire_names_it(model: Any, scripts: Any, llm: Any) -> None:
+    assert frames(deployed(model=model, scripts=scripts).registration())[0]["llm"] == llm
 
 
 # revisions
@@ -153,7 +166,7 @@ def deployment(*agents: DeployedAgent) -> Deployment:
 
 FULL: dict[str, Any] = {
     "prompt": "p",
-    "script": SCRIPT,
+    "scripts": {"s.yaml": SCRIPT},
     "model": "scripted:s.yaml",
     "tools": {"t": tool("t")},
     "channels": (Channel(ChannelRef("whatsapp", "106"), {"voice": "v"}, {"access_token": "t"}),),
@@ -166,7 +179,9 @@ FULL: dict[str, Any] = {
     "change",
     [
         {"prompt": "p "},
-        {"script": {**SCRIPT, "otherwise": "Hm?"}},
+        {"scripts": {"s.yaml": OTHER}},
+        {"model": ["scripted:s.yaml", "m"]},
+        {"prices": {"openai": {"input": 1.0}}},
         {"model": "scripted:other.yaml"},
         {"tools": {}},
         {"tools": {"t": tool("t", "Looks an order up by its number.")}},

@@ -80,3 +80,12 @@ def test_a_channel_that_listens_in_its_own_way_is_told_all_of_it() -> None:
     assert one.config == {"vad": {"threshold": 0.4}, "turn_detection": "silence", "hold_music": "/project/b.wav"}
     assert one.language == "es"
     assert other.config is UNSET
+
+
+def test_prices_of_the_project_go_with_every_agent_and_channel() -> None:
+    prices = {"openai": {"input": 1.0}}
+    said = agent(channels=(Channel(ChannelRef("webrtc", ""), {"vad": {"threshold": 0.6}}),))
+    found = DeployedAgent(said, "p", prices=prices).registration()
+    assert found.create.config == {"prices": prices}
+    assert found.channels[0].config == {"vad": {"threshold": 0.6}, "prices": prices}
+    assert DeployedAgent(said, "p").registration().create.config is UNSET

@@ -45,7 +45,7 @@ def test_everything_it_consists_of_is_read_and_nothing_is_imported(tmp_path: Pat
     assert codes(checked) == []
     assert checked.config is not None
     assert checked.prompts == {"desk": "You are Acme. Be kind."}
-    assert checked.scripts["desk"]["otherwise"] == "Hm."
+    assert checked.scripts["desk"]["desk.script.yaml"]["otherwise"] == "Hm."
     names = ["pinecall.yaml", "prompts/desk.md.j2", "prompts/style.md.j2", "desk.script.yaml", "shoptools.py"]
     assert checked.files == {root / name: hashlib.sha256((root / name).read_bytes()).digest() for name in names}
     assert "shoptools" not in sys.modules

@@ -19,6 +19,7 @@ from pinecall_run.live.journal_file import JournalError, JournalFile
 from pinecall_run.live.lifespan import LifespanError
 from pinecall_run.live.runner import RefusedError
 from pinecall_run.protocol.keepalive import Pace
+from pinecall_run.tools.usage import Usage, Used
 
 # registration
 
@@ -84,9 +85,13 @@ async def test_what_is_said_and_what_goes_wrong_is_told(root: Path) -> None:
         await server.send("error", agent_id="desk", code="PHONE_IN_USE", error="taken")
         assert (await run.told(notices.Trouble)).text == "taken"
         await server.send("no.such.event", agent_id="desk", call_id="CA1")
-        await server.send("call.ended", agent_id="desk", call_id="CA1", reason="hangup", duration_seconds=1.5)
+        metrics = {"usage": [{"stage": "stt", "provider": "acme", "seconds": 2, "cost_usd": 0.1}], "cost_usd": 0.1}
+        await server.send(
+            "call.ended", agent_id="desk", call_id="CA1", reason="hangup", duration_seconds=1.5, metrics=metrics
+        )
         over = await run.told(notices.CallOver)
         assert (over.reason, over.revision) == ("hangup", began.revision)
+        assert over.usage == Usage((Used("stt", "acme", "", {"seconds": 2}, 0.1),), 0.1)
         await server.send("call.ended", agent_id="desk", call_id="CA1", reason="hangup")
         await server.settled()
         assert run.notices == []

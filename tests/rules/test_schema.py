@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 
 import pytest
 from jsonschema import Draft202012Validator
+from tests._partial import overlay_schema, with_environments, written
+from tests._vendors import with_vendors
 from tests.rules._exceptions import check
 from tests.rules._scan import ROOT, Finding, report
 
 from pinecall_run.config.channels import ChannelRef
 from pinecall_run.config.check import check as check_config
+from pinecall_run.config.conform import compile_schema
 from pinecall_run.config.model import Agent, Channel, Config, Context, IceServer, PromptSource, Server, Tool
 from pinecall_run.deploy.deployment import DeployedAgent
 from pinecall_run.prompts.prompt import compile_prompt
@@ -23,6 +26,7 @@ from pinecall_run.wire.absent import UNSET
 from pinecall_run.wire.commands import AgentCreate, ChannelAdd
 
 FILE = "schemas/pinecall.schema.json"
+OVERLAY = "schemas/pinecall.environment.schema.json"
 SCRIPT = "schemas/script.schema.json"
 RELOADS = frozenset({"restart", "next-call", "reregister", "live"})
 
@@ -148,6 +152,20 @@ def _load(file: str) -> dict[str, Any]:
 SCHEMA = _load(FILE)
 
 
+def test_what_is_made_from_the_table_of_vendors_is_up_to_date() -> None:
+    whole = with_environments(with_vendors(SCHEMA))
+    message = f"{{}}: it is not what vendors/ and the rest of {FILE} come to: run `make docs`"
+    assert (ROOT / FILE).read_text(encoding="utf-8") == written(whole) + "\n", message.format(FILE)
+    overlay = (ROOT / OVERLAY).read_text(encoding="utf-8")
+    assert overlay == written(overlay_schema(whole)) + "\n", message.format(OVERLAY)
+
+
+@pytest.mark.parametrize("name", sorted(_load(FILE)["$defs"]))
+def test_the_first_pass_knows_all_that_a_definition_asks(name: str) -> None:
+    """What a word chooses is compiled when it is used, so that one vendor's mistake would be seen late."""
+    compile_schema(SCHEMA, SCHEMA["$defs"][name])
+
+
 @pytest.mark.parametrize("file", [FILE, SCRIPT])
 def test_a_schema_is_one(file: str) -> None:
     Draft202012Validator.check_schema(_load(file))
@@ -167,7 +185,7 @@ def test_the_wire_knows_each_field_of_an_agent(key: str) -> None:
     agent = _agent({"prompt": "hello", key: value})
     tools = {name: bind(name, ToolPath("textwrap", "dedent")) for name in agent.tools}
     template, _ = compile_prompt(Text("hello", "pinecall.yaml"), {})
-    deployed = DeployedAgent(agent, "hello", None, tools, template if agent.context else None, folder="/project")
+    deployed = DeployedAgent(agent, "hello", {}, tools, template if agent.context else None, folder="/project")
     create = deployed.registration().create
     wire = ON_THE_WIRE.get(key, key)
     assert wire in AgentCreate.__struct_fields__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -12,6 +13,7 @@ from pinecall_run.live.load import Checked
 from pinecall_run.live.project import Project
 from pinecall_run.telemetry.metrics import Metrics
 from pinecall_run.tools.invoke import Failure
+from pinecall_run.tools.usage import Usage, Used
 
 
 class Told:
@@ -53,6 +55,25 @@ def test_calls() -> None:
     assert it.value("calls_total", agent="desk", reason="other") == 1
     assert it.value("call_duration_seconds_sum", agent="desk") == 16
     assert it.value("call_duration_seconds_bucket", agent="desk", le="5.0") == 1
+
+
+def test_what_calls_used_of_vendors() -> None:
+    it = Told()
+    usage = Usage(
+        (
+            Used("stt", "acme", "big", {"seconds": 30.5}, 0.3),
+            Used("stt", "acme", "small", {"seconds": 9.5}, 0.1),
+            Used("tts", "acme", "", {"characters": 120}, 0.2),
+            Used("llm", "brain", "m", {"input": 100, "cached": 60, "output": 20}, None),
+        )
+    )
+    it.tell(notices.CallOver("desk", "1", "hangup", 40.0, usage=usage))
+    assert it.value("heard_seconds_total", agent="desk", provider="acme") == 40
+    assert it.value("spoken_characters_total", agent="desk", provider="acme") == 120
+    kinds = {kind: it.value("tokens_total", agent="desk", provider="brain", kind=kind) for kind in ("input", "cached")}
+    assert kinds == {"input": 100, "cached": 60}
+    assert it.value("cost_usd_total", agent="desk", provider="acme") == pytest.approx(0.6)
+    assert it.value("cost_usd_total", agent="desk", provider="brain") is None
 
 
 def test_turns_and_vendors() -> None:

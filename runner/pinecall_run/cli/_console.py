@@ -115,9 +115,12 @@ def _agent_lines(agent: DeployedAgent, unserved: list[str], notes: list[str]) ->
 
 
 def _model(agent: DeployedAgent) -> str:
-    if agent.script is not None:
+    if agent.config.script_file is not None:
         return f"scripted: answers come from {agent.config.script_file}, not from a language model"
     if agent.model is not None:
         return f"your function {agent.model.path}"
-    model = agent.config.model
-    return model if isinstance(model, str) else f"{model.get('provider', 'openai')} {model['model']}"
+    names = [
+        model if isinstance(model, str) else f"{model.get('provider', 'openai')} {model['model']}"
+        for model in agent.config.models
+    ]
+    return ", then ".join(names)

@@ -14,6 +14,7 @@ from pinecall_run.live.load import Checked
 from pinecall_run.source.formats import finding_object
 from pinecall_run.source.render import report
 from pinecall_run.tools.invoke import Failure
+from pinecall_run.tools.usage import Usage, Used
 
 SHORT, SHORT_REVISION = 14, 6
 """Characters of a call's id and of a revision that a line for people shows."""
@@ -62,6 +63,8 @@ def _plain(value: Any, shown: bool) -> Any:
         case Failure(kind, message, file, line):
             failure = {"kind": kind, "file": file, "line": line}
             return failure | {"message": message} if shown else failure
+        case Usage(vendors, cost, is_complete):
+            return {"vendors": list(map(_used, vendors)), "cost_usd": cost, "is_cost_complete": is_complete}
         case Change(agent, what, effect):
             return {"agent": agent, "what": what, "effect": effect}
         case Mapping():
@@ -76,6 +79,11 @@ def _plain(value: Any, shown: bool) -> Any:
             return value
         case _:
             return type(value).__name__  # what it holds is not known to be for logs
+
+
+def _used(used: Used) -> dict[str, Any]:
+    about = {"stage": used.stage, "provider": used.provider, "model": used.model}
+    return {**about, **used.amounts, "cost_usd": used.cost_usd}
 
 
 def _where(notice: Any) -> str:
@@ -163,7 +171,15 @@ def _failed(failure: Failure, shown: bool) -> str:
 
 
 def _over(notice: notices.CallOver, _: bool) -> str:
-    return f"{_where(notice)} ended ({notice.reason}, {notice.seconds:.0f} s)"
+    return f"{_where(notice)} ended ({notice.reason}, {notice.seconds:.0f} s{_cost(notice.usage)})"
+
+
+def _cost(usage: Usage | None) -> str:
+    """Two digits that say something, down to a hundredth of a cent: calls of a few sentences cost less than one."""
+    if usage is None or not usage.cost_usd:
+        return ""
+    shown = f"${usage.cost_usd:.2f}" if usage.cost_usd >= 1 else f"${usage.cost_usd:.4f}"
+    return f", {shown}" if usage.is_cost_complete else f", {shown} and what has no price"
 
 
 def _trouble(notice: notices.Trouble, _: bool) -> str:

@@ -110,22 +110,23 @@ def _unset(checked: Checked, document: Document, route: Route) -> str:
     """What to say of a place where nothing is written, or where an environment took it away."""
     written = candidates(checked.layers, route)
     taken = [f"  {'taken away at' if is_null(node) else 'over'} {place(node.span)}" for node in written]
-    default = shape_at(schema("pinecall"), route).default
-    _check_route(document, route)
+    values = _values(checked, document)
+    default = shape_at(schema("pinecall"), route, values).default
+    _check_route(document, route, values)
     told = (
         f"{dotted(route)}: {_shown(default)}\n  the default" if default is not None else f"{dotted(route)} is not set"
     )
     return "\n".join([told, *taken])
 
 
-def _check_route(document: Document, route: Route) -> None:
+def _check_route(document: Document, route: Route, values: object) -> None:
     """Whether there could be something at a route.
 
     Raises:
         click.BadParameter: there could not.
     """
     for depth, step in enumerate(route):
-        shape, node = shape_at(schema("pinecall"), route[:depth]), document.node(route[:depth])
+        shape, node = shape_at(schema("pinecall"), route[:depth], values), document.node(route[:depth])
         if document.node(route[: depth + 1]) is not None or step in shape.keys:
             continue
         known = {*shape.keys, *document.keys(route[:depth])}

@@ -27,6 +27,7 @@ _VERBS = {
     "plan": "say what run would change",
     "schema": "print the JSON Schema of pinecall.yaml",
     "render": "print an agent's prompt",
+    "providers": "list the vendors, what of them is here, and their options",
     "chat": "type to an agent in the terminal",
     "say": "call an agent with a recording, and print what is said",
     "talk": "call an agent by microphone",

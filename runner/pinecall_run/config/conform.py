@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from pinecall_run.config.cases import case_of
+
 Conforms = Callable[[Any], bool]
 """Whether a value, made of what JSON has, conforms."""
 
@@ -227,7 +229,36 @@ def _one_of(written: Any, schema: Mapping[str, Any], compiler: _Compiler) -> Con
 
 
 def _together(written: Any, schema: Mapping[str, Any], compiler: _Compiler) -> Conforms:
-    return _all_of([compiler.compiled(part) for part in written])
+    cases: dict[str, dict[str | None, Any]] = {}
+    others: list[Conforms] = []
+    for part in written:
+        found = case_of(part)
+        if found is None or found.word in cases.get(found.key, ()):
+            others.append(compiler.compiled(part))
+        else:
+            cases.setdefault(found.key, {})[found.word] = found.then
+    return _all_of([*(_by_word(key, thens, compiler) for key, thens in cases.items()), *others])
+
+
+def _by_word(key: str, thens: Mapping[str | None, Any], compiler: _Compiler) -> Conforms:
+    """The check of cases of one key: one look into a table, and only what is used of it is ever compiled."""
+    checks: dict[str | None, Conforms] = {}
+    words = [word for word in thens if word is not None]
+
+    def of(word: str | None, value: Any) -> bool:
+        check = checks.get(word)
+        if check is None:
+            check = checks[word] = compiler.compiled(thens[word])
+        return check(value)
+
+    def by_word(value: Any) -> bool:
+        if not isinstance(value, dict):
+            return all(of(word, value) for word in words)  # to what has no keys every condition about them applies
+        word = value.get(key)
+        is_asked = isinstance(word, str) or (word is None and key not in value)
+        return not is_asked or word not in thens or of(word, value)
+
+    return by_word
 
 
 def _not(written: Any, schema: Mapping[str, Any], compiler: _Compiler) -> Conforms:

@@ -8,9 +8,13 @@ from typing import Any, Literal
 
 from pinecall_run.config.channels import ChannelRef
 from pinecall_run.source.diagnostic import Route
+from pinecall_run.vendors.prices import Rates
 
 Options = Mapping[str, Any]
 """A provider's options as written."""
+
+Prices = Mapping[str, Rates]
+"""What vendors ask of a project, by provider, or provider and model."""
 
 PLAIN = (
     "voice",
@@ -121,7 +125,7 @@ class Agent:
 
     name: str
     prompt: PromptSource
-    model: str | Options = DEFAULT_MODEL
+    model: str | Options | Sequence[str | Options] = DEFAULT_MODEL
     voice: str | Options | Sequence[str | Options] | None = None
     language: str | None = None
     stt: str | Options | Sequence[str | Options] | None = None
@@ -145,16 +149,26 @@ class Agent:
     allowed_origins: tuple[str, ...] | None = None
 
     @property
+    def models(self) -> Sequence[str | Options]:
+        """The models in the order in which they are asked."""
+        return [self.model] if isinstance(self.model, str | Mapping) else self.model
+
+    @property
     def script_file(self) -> str | None:
-        """The file of rules that stands in for a language model, if the agent has one."""
-        if isinstance(self.model, str):
-            return self.model.removeprefix(_SCRIPTED) if self.model.startswith(_SCRIPTED) else None
-        return str(self.model["model"]) if self.model.get("provider") == "scripted" else None
+        """The file of rules that stands in for a language model, if nothing else answers."""
+        return script_file(self.models[0]) if len(self.models) == 1 else None
 
     @property
     def model_function(self) -> str | None:
         """The dotted path of the function that is the model, if the model is one."""
-        return None if isinstance(self.model, str) else self.model.get("function")
+        return self.model.get("function") if isinstance(self.model, Mapping) else None
+
+
+def script_file(model: str | Options) -> str | None:
+    """The file of rules that a model is, if it is one."""
+    if isinstance(model, str):
+        return model.removeprefix(_SCRIPTED) if model.startswith(_SCRIPTED) else None
+    return str(model.get("model", "")) if model.get("provider") == "scripted" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,5 +181,6 @@ class Config:
     lifespan: str | None = None
     """The dotted path of a function that is an async context manager."""
     journal: str | None = None
+    prices: Prices = field(default_factory=dict)
     voice_files: tuple[VoiceFile, ...] = ()
     """All that its agents name."""

@@ -46,7 +46,7 @@ def written_names(document: Document) -> Names:
     named += [*paths, *(_at(agent, "model", "function") for agent in agents.values())]
     tools = [text for node in named for text in (*_text(node), *_text(_at(node, "function")))]
     prompts = [text for agent in agents.values() for text in _text(_at(agent, "prompt", "file"))]
-    models = [text for agent in agents.values() for text in _text(_at(agent, "model"))]
+    models = [text for agent in agents.values() for node in _each(_at(agent, "model")) for text in _text(node)]
     scripts = [model.removeprefix(_SCRIPTED) for model in models if model.startswith(_SCRIPTED)]
     return Names(_sorted(agents), _sorted(tools), _sorted(prompts), _sorted(scripts))
 
@@ -63,6 +63,10 @@ def _at(node: nodes.Node | None, *keys: str) -> nodes.Node | None:
             return None
         node = {name.text: value for name, value in nodes.merged_entries(node)}.get(key)
     return node
+
+
+def _each(node: nodes.Node | None) -> list[nodes.Node]:
+    return list(node.items) if isinstance(node, nodes.Sequence) else [node] if node is not None else []
 
 
 def _text(node: nodes.Node | None) -> list[str]:
@@ -89,14 +93,14 @@ def narrowed(schema: Mapping[str, Any], names: Names) -> dict[str, Any]:
         source["file"] = _one_of(source["file"], names.prompts)
         source["file"]["examples"] = list(names.prompts[:1])
     if names.scripts:
-        models = definitions["model"]
         scripted = [f"{_SCRIPTED}{name}" for name in names.scripts]
-        models["anyOf"] = [
-            {"anyOf": [{"enum": scripted}, {**branch, "not": {"pattern": rf"^{_SCRIPTED}[^$]*$"}}]}
-            if branch.get("type") == "string"
-            else branch
-            for branch in models["anyOf"]
-        ]
+        for models in (definitions["model"], definitions["one_model"]):
+            models["anyOf"] = [
+                {"anyOf": [{"enum": scripted}, {**branch, "not": {"pattern": rf"^{_SCRIPTED}[^$]*$"}}]}
+                if branch.get("type") == "string"
+                else branch
+                for branch in models["anyOf"]
+            ]
     return result
 
 

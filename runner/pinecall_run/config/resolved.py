@@ -64,9 +64,14 @@ def is_secret_at(schema: Mapping[str, Any], route: Route) -> bool:
     return _is_secret(shape_at(schema, route), route)
 
 
-def shape_at(schema: Mapping[str, Any], route: Route) -> Shape:
-    """What the schema says of the place that a route leads to."""
+def shape_at(schema: Mapping[str, Any], route: Route, values: Any = None) -> Shape:
+    """What the schema says of the place that a route leads to, in a document of these ``values`` if they are given:
+    what a vendor's option is depends on the vendor."""
     shape = Shape([schema], schema)
-    for step in route:
-        shape = shape.item() if isinstance(step, int) else shape.child(step)
+    for step in (*route, None):
+        if shape.deciding and isinstance(values, dict):
+            shape = shape.of({key: str(values[key]) for key in shape.deciding if key in values})
+        if step is not None:
+            shape = shape.item() if isinstance(step, int) else shape.child(step)
+            values = at(values, (step,))
     return shape

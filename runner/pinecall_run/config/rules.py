@@ -26,7 +26,7 @@ from pinecall_run.config.rules_agent import AGENT_RULES
 from pinecall_run.config.rules_channels import CHANNEL_RULES
 from pinecall_run.config.rules_realtime import check_realtime
 from pinecall_run.config.rules_tools import TOOL_RULES, check_journal
-from pinecall_run.config.rules_vendors import VENDOR_RULES
+from pinecall_run.config.rules_vendors import VENDOR_RULES, check_prices
 from pinecall_run.config.rules_voice import VOICE_RULES, check_server, voice_files
 from pinecall_run.source.diagnostic import Diagnostic, Edit, Fix, Route
 from pinecall_run.source.document import Document
@@ -80,10 +80,12 @@ def build(
         agents=agents,
         lifespan=values.get("lifespan"),
         journal=values.get("journal"),
+        prices=values.get("prices", {}),
         voice_files=tuple(files),
     )
     check_journal(config, context)
     check_server(config, context)
+    check_prices(config, context)
     return config, context.diagnostics
 
 

@@ -3,10 +3,10 @@ embedded server has it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pinecall_run.config.model import DEFAULT_MODEL
+from pinecall_run.config.model import DEFAULT_MODEL, Config
 from pinecall_run.config.rule_context import RuleContext, Subject
 from pinecall_run.config.vendors import MODEL, PRODUCTS, STT, VOICE, Stage, hearing, hears, named
 from pinecall_run.source.diagnostic import Fix, Label, Route, Severity
@@ -20,7 +20,10 @@ _EMBEDDED_SPOKEN = frozenset(("webrtc",))
 
 def _check_vendors(subject: Subject, context: RuleContext) -> None:
     if subject.agent.model != DEFAULT_MODEL and subject.agent.model_function is None:
-        _check_vendor(subject.agent.model, MODEL, (*subject.route, "model"), context)
+        models = list(each(subject.agent.model, (*subject.route, "model")))
+        for written, at in models:
+            _check_vendor(written, MODEL, at, context)
+        _check_answers(models, (*subject.route, "model"), context)
     for route, keys in _places(subject):
         for stage in (VOICE, STT):
             for written, at in each(keys.get(stage.key), (*route, stage.key)):
@@ -52,16 +55,12 @@ def _check_vendor(written: str | Mapping[str, Any], stage: Stage, route: Route, 
         _refuse_form(written, stage, route, severity, context)
         return
     if found.provider in stage.vendors:
-        if context.is_embedded and stage.is_needed and found.provider not in stage.embedded:
-            message = f"the embedded voice server has no {stage.noun} provider `{found.provider}` and refuses the agent"
-            help = f"it has {listed(stage.embedded)}; `server: {{url: …}}` names a server that may have others"
-            context.find("PCR506", message, route, help, severity=severity)
         return
     plugins = frozenset(context.plugins(stage.key))
     if found.provider in plugins:
         return
     route = (*route, "provider") if isinstance(written, Mapping) and "provider" in written else route
-    offered = (stage.embedded if context.is_embedded and stage.is_needed else stage.vendors) | plugins
+    offered = (stage.embedded if context.is_embedded and stage is MODEL else stage.vendors) | plugins
     product = PRODUCTS.get(found.provider.lower())
     meant = product if product in stage.vendors else closest(found.provider, stage.vendors | plugins)
     help = f"did you mean `{meant}`?" if meant else f"the {stage.noun} providers are {listed(offered)}"
@@ -70,6 +69,28 @@ def _check_vendor(written: str | Mapping[str, Any], stage: Stage, route: Route, 
     message = f"there is no {stage.noun} provider `{found.provider}`"
     fix = _renamed(written, found.provider, stage, route, context)
     context.find("PCR506", message, route, help, severity=severity, fix=fix)
+
+
+def _check_answers(models: Sequence[tuple[str | Mapping[str, Any], Route]], route: Route, context: RuleContext) -> None:
+    """Without a model that it has the embedded server refuses the agent: one that cannot speak still chats."""
+    found = [named("model", written) for written, _ in models]
+    vendors = [one.provider for one in found if one is not None and one.provider in MODEL.vendors]
+    is_understood = len(vendors) == len(models)  # what is not is a finding already
+    if context.is_embedded and vendors and is_understood and MODEL.embedded.isdisjoint(vendors):
+        message = f"the embedded voice server has no model provider {_quoted(vendors)} and refuses the agent"
+        help = f"it has {listed(MODEL.embedded)}; `server: {{url: …}}` names a server that may have others"
+        context.find("PCR506", message, route, help)
+
+
+def check_prices(config: Config, context: RuleContext) -> None:
+    """Whether prices are those of somebody. Another server may know more vendors."""
+    known = MODEL.vendors | VOICE.vendors | STT.vendors
+    for name in config.prices:
+        provider = name.partition(":")[0]
+        if provider not in known:
+            meant = PRODUCTS.get(provider) or closest(provider, known)
+            help = f"did you mean `{meant}`?" if meant else "`pinecall-run providers` lists them"
+            context.warn_at_key("PCR506", f"there is no provider `{provider}` to have a price", ("prices", name), help)
 
 
 def _renamed(

@@ -32,6 +32,9 @@ _NAMES = {
 MAX_GUESSES = 100
 """Unknown keys of one mapping for which a known one is looked for. More are no slips, and looking takes its time."""
 
+_OF_VALUES = frozenset(("PCR103", "PCR104"))
+"""Findings that say what is wrong with one value."""
+
 _BOOLEAN_WORDS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 """What YAML 1.1 read as a truth value and YAML 1.2 does not."""
 
@@ -109,7 +112,15 @@ def _findings(errors: Iterable[ValidationError], context: _Context) -> list[Diag
     for error in flat:
         if error.validator == "additionalProperties":
             context.unknown[_route(error)] = _unknown_keys(error)
-    return [finding for error in flat for finding in _explain(error, context)]
+    return _once([finding for error in flat for finding in _explain(error, context)])
+
+
+def _once(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """One finding for each wrong value: of what is asked of it whoever the vendor is, and by the vendor, the latter."""
+    last = {
+        (each.code, each.route) if each.code in _OF_VALUES else index: each for index, each in enumerate(found)
+    }  # fmt: skip
+    return list(last.values())
 
 
 def _leaves(error: ValidationError) -> Iterator[ValidationError]:
@@ -269,14 +280,26 @@ def _enum(error: ValidationError, context: _Context) -> Iterator[Diagnostic]:
 
 
 def _bounds(error: ValidationError, context: _Context) -> Iterator[Diagnostic]:
-    place = _place(_route(error))
-    if error.validator in ("minimum", "maximum"):
-        limit = "at least" if error.validator == "minimum" else "at most"
-        message = f"{place} must be {limit} {_wanted(error)}, not {_written(_instance(error))}"
+    place, wanted, instance = _place(_route(error)), _wanted(error), _instance(error)
+    if error.validator in _LIMITS:
+        message = f"{place} must be {_LIMITS[str(error.validator)]} {wanted}, not {_written(instance)}"
+    elif error.validator in _SIZES:
+        message = f"{place} has {len(instance)} {_SIZES[str(error.validator)]}; at most {wanted} are taken"
+    elif error.validator in _LEAST and wanted > 1:
+        message = f"{place} has {len(instance)} {_LEAST[str(error.validator)]}; at least {wanted} are needed"
     else:
         message = f"{place} must not be empty"
     yield context.at_value(_route(error), "PCR104", message)
 
+
+_LIMITS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "more than",
+    "exclusiveMaximum": "less than",
+}
+_SIZES = {"maxItems": "entries", "maxLength": "characters"}
+_LEAST = {"minItems": "entries", "minLength": "characters"}
 
 _HANDLERS = {
     "additionalProperties": _additional,
@@ -286,8 +309,7 @@ _HANDLERS = {
     "oneOf": _alternatives,
     "enum": _enum,
     "const": _const,
-    "minimum": _bounds,
-    "maximum": _bounds,
+    **dict.fromkeys((*_LIMITS, *_SIZES), _bounds),
     "minLength": _bounds,
     "minProperties": _bounds,
     "minItems": _bounds,

@@ -7,10 +7,11 @@ a word, ``0123`` is not octal and ``17:45`` is not a number; but ``+13186330963`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pinecall_run.config.cases import case_of
 from pinecall_run.config.variables import substitute
 from pinecall_run.source import nodes
 from pinecall_run.source.diagnostic import Diagnostic, Route, Severity, Span
@@ -47,11 +48,18 @@ def is_null(node: nodes.Node) -> bool:
 
 
 class Shape:
-    """What a JSON Schema allows at one place of a document, all its alternatives taken together."""
+    """What a JSON Schema allows at one place of a document, all its alternatives taken together.
 
-    def __init__(self, schemas: list[Any], root: Mapping[str, Any]) -> None:
+    ``given`` are words that a mapping there has, by their keys: what is said of other words counts for nothing.
+    """
+
+    def __init__(self, schemas: list[Any], root: Mapping[str, Any], given: Mapping[str, str] | None = None) -> None:
         self._root = root
-        self._schemas = [part for schema in schemas for part in _parts(schema, root, set())]
+        self._asked_for = schemas
+        self.deciding: set[str] = set()
+        """Keys whose words decide what else a mapping may hold."""
+        self._schemas = [part for schema in schemas for part in self._parts(schema, set(), given)]
+        self._of_words: dict[frozenset[tuple[str, str]], Shape] = {}
         self._named = frozenset(key for schema in self._schemas for key in schema.get("properties", ()))
         self._children: dict[str | None, Shape] = {}
         self._item: Shape | None = None
@@ -79,6 +87,13 @@ class Shape:
         """What counts when nothing is written; ``None`` when the schema does not say."""
         return next((schema["default"] for schema in self._schemas if "default" in schema), None)
 
+    def of(self, words: Mapping[str, str]) -> Shape:
+        """The shape of a mapping that has these words at keys that are :attr:`deciding`."""
+        mark = frozenset(words.items())
+        if mark not in self._of_words:
+            self._of_words[mark] = Shape(self._asked_for, self._root, words)
+        return self._of_words[mark]
+
     def child(self, key: str) -> Shape:
         """The shape of the value under ``key``."""
         place = key if key in self._named else None
@@ -98,23 +113,29 @@ class Shape:
             self._item = Shape([schema.get("items") for schema in self._schemas], self._root)
         return self._item
 
+    def _parts(self, schema: Any, seen: set[int], given: Mapping[str, str] | None) -> Iterator[Mapping[str, Any]]:
+        if not isinstance(schema, Mapping) or id(schema) in seen:
+            return
+        seen.add(id(schema))
+        case = case_of(schema)
+        if case is not None:
+            self.deciding.add(case.key)
+            if given is not None and given.get(case.key) != case.word:
+                return
+        yield schema
+        reference = schema.get("$ref")
+        inner = [_target(self._root, reference)] if isinstance(reference, str) else []
+        for keyword in ("anyOf", "oneOf", "allOf"):
+            inner += schema.get(keyword, ())
+        for part in (*inner, schema.get("then"), schema.get("else")):
+            yield from self._parts(part, seen, given)
 
-def _parts(schema: Any, root: Mapping[str, Any], seen: set[int]) -> Iterator[Mapping[str, Any]]:
-    if not isinstance(schema, Mapping) or id(schema) in seen:
-        return
-    seen.add(id(schema))
-    yield schema
-    reference = schema.get("$ref")
-    if isinstance(reference, str):
-        target: Any = root
-        for step in reference.removeprefix("#/").split("/"):
-            target = target[step]
-        yield from _parts(target, root, seen)
-    for keyword in ("anyOf", "oneOf", "allOf"):
-        for branch in schema.get(keyword, ()):
-            yield from _parts(branch, root, seen)
-    for keyword in ("then", "else"):
-        yield from _parts(schema.get(keyword), root, seen)
+
+def _target(root: Mapping[str, Any], reference: str) -> Any:
+    target: Any = root
+    for step in reference.removeprefix("#/").split("/"):
+        target = target[step]
+    return target
 
 
 def _types(schema: Mapping[str, Any]) -> list[str]:
@@ -145,11 +166,22 @@ class Reading:
         if isinstance(node, nodes.Sequence):
             item_shape = shape.item()
             return [self._part(item, item_shape, route, index) for index, item in enumerate(node.items)]
+        entries = nodes.merged_entries(node)
+        if shape.deciding:
+            shape = shape.of(self._words(entries, shape.deciding))
         return {
             key.text: self._part(value, shape.child(key.text), route, key.text)
-            for key, value in nodes.merged_entries(node)
+            for key, value in entries
             if route or not key.text.startswith("x-")
         }
+
+    def _words(self, entries: Iterable[tuple[nodes.Scalar, nodes.Node]], keys: Collection[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for key, value in entries:
+            if key.text in keys:
+                text = value.text if isinstance(value, nodes.Scalar) else ""
+                found[key.text] = text if self.environ is None else substitute(text, self.environ).text
+        return found
 
     def _part(self, node: nodes.Node, shape: Shape, route: Route, step: str | int) -> Any:
         if isinstance(node, nodes.Scalar):

@@ -23,15 +23,13 @@ Key = Literal["model", "voice", "stt"]
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage of a call. ``embedded`` names those of ``vendors`` that the embedded server runs. ``is_needed`` tells a
-    stage without which it refuses the agent; an agent that it cannot speak or listen with still chats."""
+    """One stage of a call. ``embedded`` names those of ``vendors`` that the embedded server runs."""
 
     key: Key
     noun: str
     form: str
     vendors: frozenset[str]
     embedded: frozenset[str]
-    is_needed: bool = False
 
 
 MODEL = Stage(
@@ -40,7 +38,6 @@ MODEL = Stage(
     "write provider:model, such as openai:gpt-4.1-mini, or scripted:FILE",
     known("model"),
     embedded=served("model"),
-    is_needed=True,
 )
 VOICE = Stage(
     "voice",

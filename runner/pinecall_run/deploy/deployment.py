@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from pinecall_run.config.model import PLAIN, Agent, Channel, Config
+from pinecall_run.config.model import PLAIN, Agent, Channel, Config, Options, Prices, script_file
 from pinecall_run.config.script import Script
 from pinecall_run.config.vendors import speaks_itself
 from pinecall_run.deploy.session_config import media, session_config
@@ -38,18 +38,21 @@ class DeployedAgent:
         on: what is run at events, by their names.
         context: what tells variables of a call.
         model: what answers, if that is a function of the user's.
+        scripts: the rules of scripted models, by the names of their files.
         folder: the project's, absolute, for a server that reads files of this machine; ``None`` for one elsewhere.
+        prices: what vendors ask of the project, where it says so.
     """
 
     config: Agent
     prompt: str
-    script: Script | None = None
+    scripts: Mapping[str, Script] = field(default_factory=dict)
     tools: Mapping[str, Binding] = field(default_factory=dict)
     template: Prompt | None = None
     on: Mapping[str, Hook] = field(default_factory=dict)
     context: Hook | None = None
     model: Hook | None = None
     folder: str | None = None
+    prices: Prices = field(default_factory=dict)
 
     @property
     def preparing_seconds(self) -> float:
@@ -85,7 +88,8 @@ class DeployedAgent:
         agent = self.config
         keys: dict[str, Any] = {key: getattr(agent, key) for key in PLAIN if getattr(agent, key) is not None}
         if agent.model_function is None:  # else the server asks us, and has no use for either
-            keys["llm"] = self._model()
+            models = [self._model(written) for written in agent.models]
+            keys["llm"] = models if len(models) > 1 else models[0]
             keys["prompt"] = self.prompt
             if self.template is not None:
                 keys["preparing"] = {"timeout_ms": round(self.preparing_seconds * 1000) + _MARGIN_MS}
@@ -93,14 +97,14 @@ class DeployedAgent:
             keys["tools"] = [binding.spec() for binding in self.tools.values()]
         if agent.allowed_origins is not None:
             keys["allowed_origins"] = list(agent.allowed_origins)
-        found = {"config": session_config(agent, self.folder), "media": media(agent)}
+        found = {"config": session_config(agent, self.folder, self.prices), "media": media(agent)}
         return keys | {key: value for key, value in found.items() if value}
 
     def _channel(self, channel: Channel, *, rings: bool) -> ChannelAdd:
         keys: dict[str, Any] = {**channel.overrides, **channel.credentials}
         own = {key: keys.pop(key) for key in ("turn_detection", "vad") if key in keys}
         if own:  # in whole: not every server lays a channel's `config` over the agent's key by key
-            keys["config"] = session_config(replace(self.config, **own), self.folder)
+            keys["config"] = session_config(replace(self.config, **own), self.folder, self.prices)
         if channel.ref.ref:
             keys["ref"] = channel.ref.ref
         kind = "phone" if channel.ref.kind == "sip" else channel.ref.kind  # the wire has no type of its own for SIP
@@ -108,15 +112,10 @@ class DeployedAgent:
             keys["ringing"] = True
         return ChannelAdd(agent_id=self.config.name, type=kind, **keys)
 
-    def _model(self) -> Any:
-        model = self.config.model
-        if self.script is not None:
-            return {
-                "provider": "scripted",
-                "model": self.config.script_file,
-                "enabled": True,
-                "script": self.script,
-            }
+    def _model(self, model: str | Options) -> Any:
+        file = script_file(model)
+        if file is not None and file in self.scripts:
+            return {"provider": "scripted", "model": file, "enabled": True, "script": self.scripts[file]}
         if isinstance(model, str):
             return model
         found = {"provider": "openai", "enabled": True, **model}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from pinecall_run.config.model import Agent, Options
+from pinecall_run.config.model import Agent, Options, Prices
 from pinecall_run.config.vendors import speaks_itself
 
 RECORDINGS = "recordings"
@@ -17,10 +17,11 @@ VOLUME = 0.2
 """How loud a background is of which nothing is said."""
 
 
-def session_config(agent: Agent, folder: str | None) -> dict[str, Any]:
+def session_config(agent: Agent, folder: str | None, prices: Prices | None = None) -> dict[str, Any]:
     """The ``config`` of an agent, empty where nothing is to be said.
 
     ``folder`` is what the names of files are relative to; ``None`` leaves out what needs files of this machine.
+    ``prices`` are the project's own.
     """
     found: dict[str, Any] = {
         "turn_detection": _turn_detection(agent.turn_detection, folder),
@@ -28,6 +29,7 @@ def session_config(agent: Agent, folder: str | None) -> dict[str, Any]:
         "apology": agent.apology,
         "analysis": _analysis(agent.analysis),
         "realtime": _realtime(agent.model),
+        "prices": prices or None,
     }
     if folder is not None:
         found |= {

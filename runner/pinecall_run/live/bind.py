@@ -61,13 +61,14 @@ def _deployed(agent: Agent, checked: Checked, binder: _Binder, folder: str | Non
     return DeployedAgent(
         agent,
         checked.prompts[name],
-        checked.scripts.get(name),
+        checked.scripts.get(name, {}),
         binder.tools.get(name, {}),
         template if agent.context is not None or template.is_of_call else None,
         {str(route[3]): hook for route, hook in hooks.items() if route[:3] == ("agents", name, "on")},
         hooks.get(("agents", name, "context")),
         hooks.get(("agents", name, "model")),
         folder,
+        checked.config.prices if checked.config is not None else {},
     )
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from pinecall_run.config.check import check_parts
 from pinecall_run.config.environments import Layer, layers, stacked
-from pinecall_run.config.model import Agent, Config, PromptSource, VoiceFile
+from pinecall_run.config.model import Agent, Config, PromptSource, VoiceFile, script_file
+from pinecall_run.config.rules_vendors import each
 from pinecall_run.config.script import Script, check_script
 from pinecall_run.config.secrets import find_secrets
 from pinecall_run.live.code import Code
@@ -44,7 +45,8 @@ class Checked:
     """Rendered, by agent."""
     templates: dict[str, Prompt] = field(default_factory=dict)
     """What they were rendered from."""
-    scripts: dict[str, Script] = field(default_factory=dict)
+    scripts: dict[str, dict[str, Script]] = field(default_factory=dict)
+    """By agent and the name of the file."""
     diagnostics: list[Diagnostic] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     """The text of every file that was read, by the name that findings show."""
@@ -145,7 +147,8 @@ class _Check:
             prompt = self._check_prompt(agent, document)
             if prompt is not None:
                 result.diagnostics += usage.check(agent, prompt, result.prompts.get(agent.name))
-            self._check_script(agent, document)
+            for model, route in each(agent.model, ("agents", agent.name, "model")):
+                self._check_script(agent.name, script_file(model), route, document)
             result.diagnostics += tools.check(agent)
         for file in config.voice_files if config is not None and config.server.url is None else ():
             self._check_voice_file(file, document.value_span(file.route))
@@ -243,11 +246,10 @@ class _Check:
         text = self._read(path, Span.at(name), ())
         return None if text is None else Text(text, self._files.shown(path))
 
-    def _check_script(self, agent: Agent, document: Document) -> None:
-        if not agent.script_file:
+    def _check_script(self, agent: str, file: str | None, route: Route, document: Document) -> None:
+        if not file:
             return  # another model, or a finding already
-        route: Route = ("agents", agent.name, "model")
-        text = self._named_text(agent.script_file, document.value_span(route), route)
+        text = self._named_text(file, document.value_span(route), route)
         if text is None:
             return
         script_document, found = Document.parse(text.text, text.file)
@@ -256,7 +258,7 @@ class _Check:
             found += problems
             if script is not None:
                 found += _check_templates(script, script_document)
-                self._result.scripts[agent.name] = script
+                self._result.scripts.setdefault(agent, {})[file] = script
         self._result.diagnostics += found
 
     def _check_voice_file(self, file: VoiceFile, span: Span) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pinecall_run.deploy.changes import Change
 from pinecall_run.live.load import Checked
 from pinecall_run.tools.invoke import Failure
+from pinecall_run.tools.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +186,15 @@ class FunctionFailed(Notice):
 
 @dataclass(frozen=True, slots=True)
 class CallOver(Notice):
-    """A conversation is over."""
+    """A conversation is over. ``usage`` is what it used of vendors, and what that costs; ``None`` where the server does
+    not say."""
 
     agent: str
     call: str
     reason: str
     seconds: float
     revision: str = ""
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from pinecall_run.protocol import outputs
 from pinecall_run.protocol.client import ClientPeer
 from pinecall_run.protocol.keepalive import PACE, Pace
 from pinecall_run.source.secrets import Secrets
+from pinecall_run.tools.usage import usage_in
 from pinecall_run.wire import events, speech_events
 from pinecall_run.wire.absent import UNSET
 from pinecall_run.wire.commands import AgentRemove
@@ -329,6 +330,7 @@ class Runner:
         self._call_ended.set()
         live = self.calls.end(event.call_id, event.reason)
         if live is not None:
+            live.call.usage = usage_in(event.metrics)
             self._notify(_over(live, event.reason, event.duration_seconds))
 
     def _on_removed(self, event: events.AgentRemoved) -> None:
@@ -339,7 +341,7 @@ class Runner:
 
 
 def _over(live: LiveCall, reason: str, seconds: float) -> notices.CallOver:
-    return notices.CallOver(live.call.agent, live.call.id, reason, seconds, live.call.revision)
+    return notices.CallOver(live.call.agent, live.call.id, reason, seconds, live.call.revision, live.call.usage)
 
 
 async def _within(seconds: float, work: Awaitable[object]) -> None:

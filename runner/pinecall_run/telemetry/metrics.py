@@ -13,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from pinecall_run.live import notices
 from pinecall_run.telemetry.labels import end_reason, outcome, tool_label
+from pinecall_run.tools.usage import Used
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -57,6 +58,12 @@ class Metrics:
         self._turns = named(Histogram, "turn_seconds", sentence, "agent", "stage", buckets=TURN_SECONDS)
         sentence = "Vendors that failed in a call."
         self._failed = named(Counter, "provider_failures", sentence, "stage", "provider")
+        self._heard = named(Counter, "heard_seconds", "Sound that went to speech to text.", "agent", "provider")
+        self._spoken = named(Counter, "spoken_characters", "Text that went to voices.", "agent", "provider")
+        sentence = "Tokens of language models; `cached` ones are among the `input`."
+        self._tokens = named(Counter, "tokens", sentence, "agent", "provider", "kind")
+        sentence = "What vendors ask for it in US dollars, as far as prices are known."
+        self._cost = named(Counter, "cost_usd", sentence, "agent", "provider")
         self._reloads = named(Counter, "reloads", "Changed projects, by what came of them.", "outcome")
         sentence = "Frames of the voice server that nothing came of."
         self._ignored = named(Counter, "frames_ignored", sentence, "reason")
@@ -93,6 +100,19 @@ class Metrics:
         self._live.labels(notice.agent).dec()
         self._calls.labels(notice.agent, end_reason(notice.reason)).inc()
         self._call_seconds.labels(notice.agent).observe(notice.seconds)
+        for used in notice.usage.vendors if notice.usage is not None else ():
+            self._on_used(notice.agent, used)
+
+    def _on_used(self, agent: str, used: Used) -> None:
+        for name, amount in used.amounts.items():
+            if name == "seconds":
+                self._heard.labels(agent, used.provider).inc(amount)
+            elif name == "characters":
+                self._spoken.labels(agent, used.provider).inc(amount)
+            else:
+                self._tokens.labels(agent, used.provider, name).inc(amount)
+        if used.cost_usd is not None:
+            self._cost.labels(agent, used.provider).inc(used.cost_usd)
 
     def _on_tool(self, notice: notices.ToolRan) -> None:
         tool = tool_label(notice.tool, notice.failure)

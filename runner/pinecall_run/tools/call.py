@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeVar
 
+from pinecall_run.tools.usage import Usage
 from pinecall_run.wire import call_commands, commands
 
 T_co = TypeVar("T_co", covariant=True)
@@ -95,6 +96,7 @@ class Call:
         prompt: the agent's prompt as it was rendered for this call.
         vars: the prompt's variables as far as this process knows: of the file, of ``context:`` and of ``set_vars``.
         transcript: what was said so far.
+        usage: what it used of vendors, and what that costs, once it is over and if the server says so.
     """
 
     def __init__(
@@ -124,6 +126,7 @@ class Call:
         self.vars: dict[str, Any] = dict(vars or {})
         self.prompt = ""
         self.transcript: list[Said] = []
+        self.usage: Usage | None = None
         self.history = History(self, driver)
         self.latest_message = ""
         """The id of what the person said last, which a reply answers."""

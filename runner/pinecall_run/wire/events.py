@@ -129,14 +129,15 @@ class CallStarted(CallEvent, tag="call.started", kw_only=True):
 
 
 class CallEnded(CallEvent, tag="call.ended", kw_only=True):
-    """A call is over. Times are epoch seconds. ``metrics`` (ours): what it used of vendors, and what that costs."""
+    """A call is over. Times are epoch seconds. ``metrics`` (ours): what it used of vendors, and what that costs;
+    another server may mean something else by it."""
 
     reason: str = ""
     duration_seconds: float = 0.0
     started_at: float | Maybe = UNSET
     ended_at: float | Maybe = UNSET
     messages: list[dict[str, Any]] | Maybe = UNSET
-    metrics: dict[str, Any] | Maybe = UNSET
+    metrics: Any = UNSET
 
 
 class SessionConfigured(CallEvent, tag="session.configured", kw_only=True):
@@ -244,7 +245,7 @@ class ChatEnded(CallEvent, tag="llm.chat.ended", kw_only=True):
     started_at: float | Maybe = UNSET
     ended_at: float | Maybe = UNSET
     messages: list[dict[str, Any]] | Maybe = UNSET
-    metrics: dict[str, Any] | Maybe = UNSET
+    metrics: Any = UNSET
 
 
 class TerminalToken(CallEvent, tag="llm.chat.token", kw_only=True):
