@@ -13,8 +13,10 @@ import uuid
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
+import httpx2
 from google import genai
 from google.genai import errors, types
 
@@ -49,13 +51,29 @@ _CUT = frozenset(("MAX_TOKENS", "STOP"))
 """Reasons of ending after which what was said stands."""
 
 
-def _make(endpoint: Endpoint) -> genai.Client:
-    """Neither the process's environment decides about anything, nor is there a library that it could be another of."""
-    options = types.HttpOptions(base_url=endpoint.url, timeout=int(endpoints.TIMEOUT_SECONDS * 1000))
-    return genai.Client(api_key=endpoint.key or "none", vertexai=False, http_options=options)
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """The library's client, and the connections below it, which it would leave open."""
+
+    models: Any
+    http: httpx2.AsyncClient
+
+    async def close(self) -> None:
+        await self.http.aclose()
 
 
-_CLIENTS: Clients[genai.Client] = Clients(_make, lambda client: client.aio.aclose())
+def _make(endpoint: Endpoint) -> _Client:
+    """The process's environment decides about nothing, nor does it matter which libraries are installed: the client
+    takes another one for its connections when it finds that."""
+    http = httpx2.AsyncClient()
+    options = types.HttpOptions(
+        base_url=endpoint.url, timeout=int(endpoints.TIMEOUT_SECONDS * 1000), httpx_async_client=http
+    )
+    client = genai.Client(api_key=endpoint.key or "none", vertexai=False, http_options=options)
+    return _Client(client.aio.models, http)
+
+
+_CLIENTS: Clients[_Client] = Clients(_make, lambda client: client.close())
 
 
 def open_model(spec: ModelSpec, environ: Mapping[str, str]) -> LanguageModel:
@@ -124,7 +142,7 @@ class GoogleModel:
         answer = _Answer()
         try:
             client = await _CLIENTS.get(self._endpoint)
-            stream: Any = await client.aio.models.generate_content_stream(
+            stream: Any = await client.models.generate_content_stream(
                 model=self._model,
                 contents=self._contents(history.steps),
                 config=_asked(self._config, history.system, request.tools),

@@ -46,6 +46,8 @@ _OF_NAME: Mapping[str, FailureKind] = {
 }
 """Codes and types of errors that say more than the status, or than that a stream broke off."""
 
+_OF_CODE: Mapping[Any, FailureKind] = {402: "credit", 408: "timeout", 429: "rate_limit"}
+
 
 def _make(endpoint: Endpoint) -> openai.AsyncOpenAI:
     client = openai.AsyncOpenAI(
@@ -229,11 +231,10 @@ def _told(error: openai.APIError) -> tuple[str, FailureKind | None]:
     code, kind, param = (body.get(name) for name in ("code", "type", "param"))
     found: FailureKind | None = _OF_NAME.get(str(code)) or _OF_NAME.get(str(kind))
     message = error.body if isinstance(error.body, str) else body.get("message")
-    status = getattr(error, "status_code", code)
-    if status == 400 and isinstance(message, str) and "api key" in message.lower():  # xAI's answer to a wrong key
+    if not isinstance(error, openai.APIStatusError):  # in the middle of an answer, where a code may be a status
+        found = found or _OF_CODE.get(code)
+    elif error.status_code == 400 and "api key" in str(message).lower():  # xAI's answer to a wrong key
         found = "key"
-    elif status in (402, 429, 500, 502, 503) and not isinstance(error, openai.APIStatusError):
-        found = {402: "credit", 429: "rate_limit"}.get(status, "unavailable")  # type: ignore[assignment]
     return asking.names(code, kind, param), found
 
 
