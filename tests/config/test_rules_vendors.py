@@ -16,7 +16,7 @@ REMOTE = "server: {url: wss://voice.example}\n"
         ("model: {provider: gpt-4.1, model: gpt-4.1}", []),  # what old clients write
         ("model: opnai:x", [("PCR506", 5, 12)]),
         ("model: {provider: opnai, model: x}", [("PCR506", 5, 23)]),
-        ("model: anthropic/claude", [("PCR506", 5, 12)]),
+        ("model: pinecall/small", [("PCR506", 5, 12)]),
         ("model: ${MODEL}", [("PCR506", 5, 12)]),
         ("model: 'openai: x'", [("PCR507", 5, 12)]),
         ("model: ':x'", [("PCR507", 5, 12)]),
@@ -59,7 +59,7 @@ def test_providers(rest: str, expected: list[tuple[str, int, int]]) -> None:
     ],
 )
 def test_a_server_elsewhere_may_know_more(server: str, severities: list[str]) -> None:
-    text = agent_yaml("model: anthropic:claude\nvoice: acme:x\nchannels: [chat]")
+    text = agent_yaml("model: pinecall:small\nvoice: acme:x\nchannels: [chat]")
     _, diagnostics = checked(text.replace("agents:", f"{server}agents:"))
     assert [d.severity for d in diagnostics] == severities
 
@@ -72,7 +72,7 @@ def test_a_server_elsewhere_may_know_more(server: str, severities: list[str]) ->
         ("stt: {provider: deepgrm}", "did you mean `deepgram`?", "deepgram"),
         ("model: Claude:x", "did you mean `anthropic`?", None),
         ("model: ${MODEL}", "did you mean `openai`?", None),
-        ("model: qwen3:8b", "the model providers are openai, scripted; a model of OpenAI's", None),
+        ("model: qwen3:8b", "the model providers are anthropic, cerebras,", None),
         ("voice: zzz:x", "the voice providers are cartesia,", None),
     ],
 )

@@ -65,7 +65,7 @@ class _Client:
 def _make(endpoint: Endpoint) -> _Client:
     """The process's environment decides about nothing, nor does it matter which libraries are installed: the client
     takes another one for its connections when it finds that."""
-    http = httpx2.AsyncClient()
+    http = httpx2.AsyncClient(limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100))
     options = types.HttpOptions(
         base_url=endpoint.url, timeout=int(endpoints.TIMEOUT_SECONDS * 1000), httpx_async_client=http
     )
