@@ -284,3 +284,15 @@ def test_without_a_key_there_must_be_an_endpoint(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(ProviderError, match="the model m needs a key") as raised:
         anthropic_model.open_model(ModelSpec("anthropic", "m"), {})
     assert (raised.value.kind, "ANTHROPIC_API_KEY" in raised.value.hint) == ("missing", True)
+
+
+async def test_headers_of_the_process_are_for_anthropic_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "x-proxy-key: secret")
+    environ = {"ANTHROPIC_API_KEY": "k"}
+    own = anthropic_model.open_model(ModelSpec("anthropic", "m"), environ)
+    other = anthropic_model.open_model(ModelSpec("anthropic", "m", {"base_url": "http://127.0.0.1:1"}), environ)
+    for model, is_told in ((own, True), (other, False)):
+        assert isinstance(model, anthropic_model.AnthropicModel)
+        client = await anthropic_model._CLIENTS.get(model._endpoint)
+        assert ("x-proxy-key" in client.default_headers) is is_told
+        assert (client.api_key == "k") is is_told

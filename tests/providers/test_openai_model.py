@@ -368,6 +368,14 @@ async def test_mistral_is_given_roles_in_turn_and_ids_of_nine() -> None:
     assert sent[3]["content"] == '{"ships":"Tuesday"}'
 
 
+@pytest.mark.parametrize(("vendor", "is_named"), [("openai", True), ("groq", False)])
+async def test_who_said_something_is_told_to_those_that_take_it(vendor: str, is_named: bool) -> None:
+    async with openai_server([says("x")], flavour=vendor) as server:
+        model = openai_model.open_model(ModelSpec(vendor, "m"), server.environ)
+        await answer(model, [{"role": "user", "name": "ada", "content": "Hello?"}])
+    assert ("name" in server.requests[0]["messages"][0]) is is_named
+
+
 async def test_arguments_that_are_no_json_do_not_make_a_history_unusable() -> None:
     broken = [{**ROUND[0], "tool_calls": [{**CALL, "function": {"name": "f", "arguments": "{ no json"}}, CALL]}]
     results = [{"role": "tool", "tool_call_id": "c1", "content": "1"}]

@@ -54,12 +54,15 @@ _FIELDS = frozenset(("max_tokens", "messages", "model", "output_config", "servic
 
 
 def _make(endpoint: Endpoint) -> anthropic.AsyncAnthropic:
-    return anthropic.AsyncAnthropic(
+    client = anthropic.AsyncAnthropic(
         api_key=endpoint.key or "none",  # without one the library would look for others on this machine
         base_url=endpoint.url,
         timeout=anthropic.Timeout(endpoints.TIMEOUT_SECONDS, connect=endpoints.CONNECT_SECONDS),
         max_retries=0,
     )
+    if not endpoint.is_own:
+        client._custom_headers = {}  # those of ANTHROPIC_CUSTOM_HEADERS, which may hold a key
+    return client
 
 
 _CLIENTS: Clients[anthropic.AsyncAnthropic] = Clients(_make, lambda client: client.close())

@@ -56,8 +56,9 @@ def _make(endpoint: Endpoint) -> openai.AsyncOpenAI:
         timeout=openai.Timeout(endpoints.TIMEOUT_SECONDS, connect=endpoints.CONNECT_SECONDS),
         max_retries=0,
     )
-    # It takes these from the process's environment, and would tell them to anybody.
-    client.organization = client.project = None
+    if endpoint.vendor.name != DIALECTS["openai"].title:
+        # It takes these from the process's environment, whoever is asked.
+        client.organization = client.project = None
     return client
 
 
@@ -139,7 +140,10 @@ class OpenAIModel:
         return {name: value for name, value in self._fields.items() if name != "parallel_tool_calls"}
 
     def _messages(self, request: ModelRequest) -> Sequence[Message]:
-        return _strict(request.messages) if self._dialect.is_strict else [_sound(one) for one in request.messages]
+        if self._dialect.is_strict:
+            return _strict(request.messages)
+        refused = () if self._dialect.takes_names else ("name",)
+        return [{key: value for key, value in _sound(one).items() if key not in refused} for one in request.messages]
 
     def _end(self, answer: _Answer) -> list[ModelPiece]:
         vendor = self._endpoint.vendor

@@ -45,6 +45,7 @@ class Dialect:
         always: what every request has.
         asks_for_usage: whether it tells what an answer took only when ``stream_options`` ask for it.
         is_strict: whether histories must be as Mistral's are: roles in turn, calls with ids of nine letters and digits.
+        takes_names: whether messages may name who said them.
         keys: environment variables with its key.
         names: some models.
         page: its page on the options.
@@ -57,6 +58,7 @@ class Dialect:
     always: Mapping[str, Any] = field(default_factory=dict)
     asks_for_usage: bool = True
     is_strict: bool = False
+    takes_names: bool = True
     keys: Sequence[str] = ()
     names: Sequence[str] = ()
     page: str = ""
@@ -121,6 +123,7 @@ DIALECTS: Mapping[str, Dialect] = {
             ),
         },
         fields={"max_tokens": "max_completion_tokens"},
+        takes_names=False,
         keys=("GROQ_API_KEY",),
         names=("openai/gpt-oss-120b", "openai/gpt-oss-20b", "llama-3.3-70b-versatile", "llama-3.1-8b-instant"),
         page="https://console.groq.com/docs/api-reference#chat-create",
