@@ -84,7 +84,7 @@ def test_a_server_elsewhere_may_know_more(server: str, severities: list[str]) ->
         ("stt: {provider: deepgrm}", "did you mean `deepgram`?", "deepgram"),
         ("model: Claude:x", "did you mean `anthropic`?", None),
         ("model: ${MODEL}", "did you mean `openai`?", None),
-        ("model: qwen3:8b", "the model providers are openai, openai-realtime, scripted; a model of OpenAI's", None),
+        ("model: qwen3:8b", "the model providers are anthropic, cerebras,", None),
         ("voice: zzz:x", "the voice providers are cartesia,", None),
     ],
 )
@@ -201,7 +201,7 @@ def test_a_call_from_a_browser_may_use_what_another_package_brings() -> None:
         ("{local: {}}", [("PCR104", 1, 17, None)]),
         (
             "{local: {hour: 1}}",
-            [("PCR101", 1, 18, f"the keys here are {", ".join(sorted(UNITS))}")],
+            [("PCR101", 1, 18, f"the keys here are {', '.join(sorted(UNITS))}")],
         ),
         ("{local: {minute: -1}}", [("PCR104", 1, 26, None)]),
         ("{'Local': {minute: 1}}", [("PCR104", 1, 10, None)]),

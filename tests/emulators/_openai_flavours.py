@@ -5,7 +5,10 @@ https://docs.x.ai/developers/debugging, https://api-docs.deepseek.com/api/create
 https://openrouter.ai/docs/api/reference/errors-and-debugging and …/streaming,
 https://inference-docs.cerebras.ai/resources/openai, https://docs.ollama.com/api/openai-compatibility,
 https://docs.vllm.ai/en/latest/serving/openai_compatible_server; what Mistral refuses, from its answers as quoted in
-https://github.com/editor-code-assistant/eca/issues/315 and https://github.com/anomalyco/opencode/issues/1680.
+https://github.com/editor-code-assistant/eca/issues/315 and https://github.com/anomalyco/opencode/issues/1680; in what
+order it wants roles, https://github.com/mistralai/mistral-common/issues/169 and
+https://github.com/0xPlaygrounds/rig/pull/1130; DeepSeek's ``thinking``,
+https://api-docs.deepseek.com/guides/thinking_mode.
 """
 
 from __future__ import annotations
@@ -55,6 +58,8 @@ class Flavour:
     Attributes:
         prefix: the path before ``/chat/completions``.
         without: fields of OpenAI's that are refused, with ``status``.
+        own: fields that OpenAI has not.
+        is_ordered: whether an assistant must speak between a tool's result and a user, and not last.
         wrong_key: the status of the answer to a key that is wrong.
         ignores_unknown: whether fields that are nobody's are let pass.
         error: the body of an error.
@@ -65,6 +70,8 @@ class Flavour:
 
     prefix: str = "/v1"
     without: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()
+    is_ordered: bool = False
     status: int = 400
     wrong_key: int = 401
     ignores_unknown: bool = False
@@ -78,6 +85,8 @@ FLAVOURS: Mapping[str, Flavour] = {
     "openai": Flavour(),
     "mistral": Flavour(
         without=frozenset({"max_completion_tokens", "seed", "user", "logit_bias", "store", "verbosity"}),
+        own=frozenset({"random_seed", "safe_prompt", "prompt_mode"}),
+        is_ordered=True,
         status=422,
         error=_of_mistral,
         usage="last",
@@ -85,7 +94,7 @@ FLAVOURS: Mapping[str, Flavour] = {
     ),
     "groq": Flavour(prefix="/openai/v1", without=frozenset({"logprobs", "top_logprobs", "logit_bias"})),
     "xai": Flavour(wrong_key=400, error=_of_xai, usage="every"),
-    "deepseek": Flavour(prefix="", comment=b": keep-alive\n\n"),
+    "deepseek": Flavour(prefix="", own=frozenset({"thinking"}), comment=b": keep-alive\n\n"),
     "openrouter": Flavour(
         prefix="/api/v1",
         error=_of_openrouter,

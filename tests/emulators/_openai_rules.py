@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -25,7 +26,7 @@ def wrong(request: Any, flavour: Flavour) -> Iterator[str]:
     if not isinstance(request, dict):
         yield "the body is not an object"
         return
-    for name in request.keys() - FIELDS if not flavour.ignores_unknown else ():
+    for name in request.keys() - FIELDS - flavour.own if not flavour.ignores_unknown else ():
         yield f"Unrecognized request argument supplied: {name}"
     for name in request.keys() & flavour.without:
         yield f"Extra inputs are not permitted: {name}"
@@ -81,6 +82,8 @@ def _wrong_tools(request: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _wrong_messages(messages: Sequence[Any], flavour: Flavour) -> Iterator[str]:
+    if flavour.is_ordered:
+        yield from _wrong_order([message.get("role") for message in messages if isinstance(message, dict)])
     open_calls: list[str] = []
     for number, message in enumerate(messages):
         where = f"messages[{number}]"
@@ -102,6 +105,16 @@ def _wrong_messages(messages: Sequence[Any], flavour: Flavour) -> Iterator[str]:
             yield f"Invalid value for 'content' of '{where}': expected a string, got {content}"
     if open_calls:
         yield f"'messages': no answers to {open_calls}"
+
+
+def _wrong_order(roles: Sequence[Any]) -> Iterator[str]:
+    for role, following in itertools.pairwise(roles):
+        if role == "tool" and following not in ("tool", "assistant"):
+            yield f"Unexpected role '{following}' after role 'tool'"
+        if following == "system":
+            yield f"Unexpected role 'system' after role '{role}'"
+    if roles[-1:] == ["assistant"]:
+        yield "Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant"
 
 
 def _wrong_calls(where: str, wanted: Any, flavour: Flavour) -> Iterator[str]:

@@ -10,6 +10,7 @@ import pytest
 from pinecall_run.providers.catalogue import is_duplex, open_duplex, open_model, parse_model
 from pinecall_run.providers.contracts import ModelSpec, ProviderError
 from pinecall_run.providers.scripted_model import ScriptedModel
+from pinecall_run.vendors.table import served
 
 MINI = "gpt-4.1-mini"
 
@@ -73,7 +74,7 @@ def test_what_is_neither_text_nor_object_is_refused(written: Any) -> None:
 def test_an_unknown_provider_is_told_with_those_that_are_known() -> None:
     with pytest.raises(ProviderError, match="no model provider `acme`") as raised:
         open_model(ModelSpec("acme", "small"), {})
-    assert raised.value.hint == "served: openai, openai-realtime, scripted"
+    assert raised.value.hint == f"served: {', '.join(sorted(served('model')))}"
 
 
 def test_a_provider_whose_extra_is_missing_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

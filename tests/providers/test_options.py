@@ -21,6 +21,10 @@ OPTIONS: dict[str, Schema] = {
     "style": text("Style.", maxLength=5, pattern="^[a-z]+$"),
     "words": texts("Words.", 2, minItems=1),
     "is_loud": yes_or_no("Loud."),
+    "grammar": {
+        "anyOf": [{"type": "string", "pattern": "^c"}, {"type": "array", "minItems": 2}],
+        "description": "Grammar.",
+    },
     "hint": {"type": ["string", "array"], "minLength": 2, "items": {"enum": ["en", "es"]}, "description": "Hint."},
 }
 ACME = Provider("acme", "stt", "Acme", "acme.stt", options=OPTIONS, page="https://acme.example/options")
@@ -74,7 +78,15 @@ def test_an_option_that_is_not_known_is_refused(provider: Provider, hint: str) -
     assert (raised.value.hint, raised.value.kind) == (hint, "request")
     with pytest.raises(ProviderError) as raised:
         check_options(ACME, {"zzz": 20})
-    assert raised.value.hint == "it takes engine, hint, is_loud, pace, style, wait_ms, words"
+    assert raised.value.hint == "it takes engine, grammar, hint, is_loud, pace, style, wait_ms, words"
+
+
+def test_of_several_ways_to_write_it_the_fault_is_that_of_the_nearest() -> None:
+    with pytest.raises(ProviderError, match="`grammar` of acme must have at least 2 entries"):
+        check_options(ACME, {"grammar": ["a"]})
+    with pytest.raises(ProviderError, match="`grammar` of acme must be text"):
+        check_options(ACME, {"grammar": 5})
+    check_options(ACME, {"grammar": "calm"})
 
 
 def test_an_adapter_refuses_in_the_same_words() -> None:
@@ -84,10 +96,11 @@ def test_an_adapter_refuses_in_the_same_words() -> None:
 
 
 def test_all_that_options_say_is_checked() -> None:
-    described = {"description", "default", "examples"}
+    described = {"description", "default", "examples", "x-says", "x-multiline"}
     schemas = [option for stage in STAGES for one in PROVIDERS[stage].values() for option in one.options.values()]
     assert schemas
-    for schema in [*schemas, *(schema["items"] for schema in schemas if "items" in schema)]:
+    ways = [way for schema in schemas for way in schema.get("anyOf", ())]
+    for schema in [*schemas, *ways, *(schema["items"] for schema in (*schemas, *ways) if "items" in schema)]:
         assert schema.keys() <= _KEYWORDS.keys() | described
 
 

@@ -34,6 +34,27 @@ def test_whoever_is_not_in_the_table_has_no_price() -> None:
     assert price("local", "", {"seconds": 60.0}, {"local": {"minute": 1.0}}) == 1.0
 
 
+@pytest.mark.parametrize(
+    ("provider", "model", "is_like"),
+    [("openai", "gpt-4.1-mini-2025-04-14", "gpt-4.1-mini"), ("openai", "gpt-5-2025-08-07", "gpt-5"),
+     ("anthropic", "claude-haiku-4-5-20251001", "claude-haiku-4-5"), ("google", "gemini-2.5-flash-preview-09-2025",
+     "gemini-2.5-flash"), ("openai", "gpt-5-pro", None), ("openai", "gpt-5.9", None), ("openai", "gpt-4o-audio", None),
+     ("deepgram", "nova-3-medical", None), ("anthropic", "claude-opus-5-1", None), ("mistral", "mistral-large", None)],
+)  # fmt: skip
+def test_a_release_of_a_model_has_its_price_and_another_model_has_none(
+    provider: str, model: str, is_like: str | None
+) -> None:
+    million = {"input": 1e6, "output": 1e6}
+    assert price(provider, model, million, {}) == (None if is_like is None else price(provider, is_like, million, {}))
+    assert is_like is None or price(provider, is_like, million, {})
+
+
+def test_what_is_cached_costs_less() -> None:
+    for key, rates in PRICES.items():
+        if "cached" in rates:
+            assert rates["cached"] < rates["input"] < rates["output"], key
+
+
 def test_the_table_is_dated_and_speaks_of_vendors_that_there_are() -> None:
     date.fromisoformat(AS_OF)
     names = {name for stage in PROVIDERS.values() for name in stage}

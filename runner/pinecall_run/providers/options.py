@@ -114,6 +114,17 @@ def _each(wanted: Schema, value: Any) -> Iterator[str]:
         yield from (f"has an entry, number {number}, that {fault}" for fault in _faults(wanted, item))
 
 
+def _one_way(wanted: list[Schema], value: Any) -> Iterator[str]:
+    """It is told what is wrong with it as the first of the ways to write it whose kind it is."""
+    ways = [list(_faults(way, value)) for way in wanted]
+    if all(ways):
+        yield next((faults[0] for way, faults in zip(wanted, ways, strict=True) if _is_kind(way, value)), ways[0][0])
+
+
+def _is_kind(way: Schema, value: Any) -> bool:
+    return not list(_of_type(way["type"], value)) if "type" in way else True
+
+
 _KEYWORDS: Mapping[str, Callable[[Any, Any], Iterator[str]]] = {
     "type": _of_type,
     "enum": _of_enum,
@@ -125,4 +136,5 @@ _KEYWORDS: Mapping[str, Callable[[Any, Any], Iterator[str]]] = {
     "minItems": _as_many_as,
     "maxItems": _as_few_as,
     "items": _each,
+    "anyOf": _one_way,
 }

@@ -20,7 +20,9 @@ from pinecall_run.providers.contracts import (
     ProviderError,
     SpeechSpec,
     SpeechToText,
+    Text,
     TextToSpeech,
+    ToolRequest,
     Transcript,
 )
 from pinecall_run.providers.opening import close_providers, loaded_plugin, opened
@@ -185,8 +187,9 @@ async def _try_model(model: LanguageModel) -> float:
     began = time.monotonic()
     pieces: Any = model.stream(ModelRequest([{"role": "user", "content": "Say: ok"}]))
     async with aclosing(pieces):
-        async for _ in pieces:
-            return time.monotonic() - began
+        async for piece in pieces:
+            if isinstance(piece, Text | ToolRequest):
+                return time.monotonic() - began
     raise ProviderError("the model said nothing", kind="garbage")
 
 
