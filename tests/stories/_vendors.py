@@ -52,6 +52,8 @@ VOICES: Mapping[str, Any] = {
 }
 MODELS: Mapping[str, Any] = {
     "openai": "gpt-4.1-mini",
+    "anthropic": "anthropic/claude-haiku-4-5",
+    "google": "google/gemini-2.5-flash",
 }
 
 
@@ -96,12 +98,15 @@ class Runner:
     def __init__(self, socket: Socket) -> None:
         self._socket = socket
         self.told: dict[str, list[dict[str, Any]]] = {}
+        self._news = asyncio.Condition()
 
     async def run(self) -> None:
         """Until cancelled."""
         async for message in self._socket.socket:
             frame = json.loads(message)
-            self.told.setdefault(frame.get("agent_id", ""), []).append(frame)
+            async with self._news:
+                self.told.setdefault(frame.get("agent_id", ""), []).append(frame)
+                self._news.notify_all()
             if frame["event"] == "ping":
                 await self._socket.send("pong")
             if frame["event"] == "llm.tool_call":
@@ -109,6 +114,12 @@ class Runner:
                 await self._socket.send(
                     "llm.tool_result", call_id=frame["call_id"], msg_id=frame["msg_id"], results=results
                 )
+
+    async def until(self, agent: str, event: str) -> dict[str, Any]:
+        """The first frame of a name about an agent."""
+        async with asyncio.timeout(PATIENCE), self._news:
+            await self._news.wait_for(lambda: self.named(agent, event))
+        return self.named(agent, event)[0]
 
     def named(self, agent: str, event: str) -> list[dict[str, Any]]:
         """What was told of an agent, by the name of the frame."""
