@@ -14,6 +14,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 
 class _Sockets:
+    warm_seconds = 0.4
+
     def __init__(self, url: str) -> None:
         self._url = url
         self._sockets: list[ClientConnection] = []
@@ -54,6 +56,8 @@ class BareEar(_Sockets):
 
 class BareVoice(_Sockets):
     """``frames`` ask for a sentence; as many ``sockets`` as the adapter takes."""
+
+    warm_seconds = Asker.warm_seconds
 
     def __init__(self, url: str, frames: Sequence[str], sockets: int) -> None:
         super().__init__(url)

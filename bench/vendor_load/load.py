@@ -17,11 +17,12 @@ from vendor_load.peer import Peer, Told
 from pinecall_run.audio.chunk import CHUNK_SECONDS
 
 PHASES = 4
-WARM_SECONDS = 0.6
 
 
 class Side(Protocol):
-    """What is loaded."""
+    """What is loaded. It runs evenly after ``warm_seconds``."""
+
+    warm_seconds: float
 
     async def open(self, callers: int) -> None:
         """Be ready for so many."""
@@ -35,6 +36,8 @@ class Side(Protocol):
 
 class Nobody:
     """Takes turns, and does nothing."""
+
+    warm_seconds = 0.2
 
     async def open(self, callers: int) -> None: ...
 
@@ -56,7 +59,7 @@ async def used(side: Side, peer: Peer, callers: int, seconds: float) -> Used:
     await side.open(callers)
     dealing = asyncio.create_task(_deal(side, callers))
     try:
-        await asyncio.sleep(WARM_SECONDS)
+        await asyncio.sleep(side.warm_seconds)
         peer.told()
         cpu, began = time.process_time(), time.monotonic()
         await asyncio.wait([dealing], timeout=seconds)

@@ -22,6 +22,8 @@ _CHUNK: Samples = np.random.default_rng(2).normal(0, 3000, CHUNK_SAMPLES).astype
 class OurEar:
     """Callers who talk all the time, each heard by a stream."""
 
+    warm_seconds = 0.4
+
     def __init__(self, ear: Any, note: Note) -> None:
         self._ear, self._note = ear, note
         self._streams: list[HearingStream] = []
@@ -55,7 +57,9 @@ class OurEar:
 
 
 class Asker:
-    """Calls who ask something each two seconds, spread over these."""
+    """Calls who ask something each two seconds, spread over these. An answer takes half of that."""
+
+    warm_seconds = SENTENCE_SECONDS / 2 + 0.1
 
     def __init__(self, note: Note) -> None:
         self._note = note
@@ -98,7 +102,7 @@ class Asker:
 
     async def close(self) -> None:
         """See :class:`Side`."""
-        await self.finish()
+        await stopped(list(self._asking))
         await close_providers()
         if self._failed is not None:
             raise RuntimeError("an adapter failed") from self._failed
