@@ -4,8 +4,9 @@ many sockets calls share.
 The vendors are a process of its own that plays tapes: messages of the size and pace of life, recorded by hand. 50 calls
 at once in real time, everything on loopback. ``cpu_to_bare`` is the processor time of an adapter to that of a loop of
 websockets (of httpx2 where the vendor takes requests) that sends what the adapter sent, is sent the same, and decodes
-nothing; in turns, in one process, the least of three rounds each: what else a machine does only adds. ``late_p99_ms`` is from the bytes read from a socket to the event handed out: what
-was heard, a piece of sound, a word of a model. Prints one JSON line.
+nothing; in turns, in one process, the least of three rounds each, for what else a machine does only adds.
+``late_p99_ms`` is from the bytes read from a socket to the event handed out: what was heard, a piece of sound, a word
+of a model. Prints one JSON line.
 """
 
 from __future__ import annotations

@@ -33,10 +33,12 @@ class Case:
         """The adapter. ``ports`` are the peer's, of WebSockets and of HTTP."""
         facts = PROVIDERS[self.stage][self.provider]
         port = ports[0] if self.scheme == "ws" else ports[1]
-        keys = {**_AWS, **{key: "key" for key in facts.keys}, f"{self.provider.upper()}_API_KEY": "key"}
+        keys = {**_AWS, **dict.fromkeys(facts.keys, "key"), f"{self.provider.upper()}_API_KEY": "key"}
         environ = {**keys, facts.endpoint: f"{self.scheme}://127.0.0.1:{port}{self.path}"}
         spec: Any = ModelSpec(self.provider, self.name)
-        return opened(self.stage, SpeechSpec(self.provider, self.name, "en") if self.stage != "model" else spec, environ)
+        return opened(
+            self.stage, SpeechSpec(self.provider, self.name, "en") if self.stage != "model" else spec, environ
+        )
 
 
 CASES: Mapping[str, Case] = {

@@ -148,9 +148,7 @@ class _Vendors:
                 assert found, asked
                 self._play(self._sentence(connection, tape.steps, found[1].encode()))
 
-    async def _sentence(
-        self, connection: ServerConnection, steps: Sequence[Sequence[bytes]], context: bytes
-    ) -> None:
+    async def _sentence(self, connection: ServerConnection, steps: Sequence[Sequence[bytes]], context: bytes) -> None:
         began = asyncio.get_running_loop().time()
         for number, frames in enumerate(steps, start=1):
             await _until(began + number * SENTENCE_SECONDS / 2 / len(steps))
@@ -197,8 +195,6 @@ class _Vendors:
             writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
             await writer.drain()
         writer.write(b"0\r\n\r\n")
-
-
 
 
 def _seconds(piece: str | bytes) -> float:

@@ -25,7 +25,10 @@ MARK, SOUND_MARK = b"zq00000000", b"zq00000000zq"
 """Of a text, and of the first bytes of a piece of sound."""
 _BASE64_MARK = b64encode(SOUND_MARK)
 
-_WORDS = "I would like to move my appointment from Tuesday morning to Friday afternoon please".split()
+_WORDS = [
+    *("I", "would", "like", "to", "move", "my", "appointment"),
+    *("from", "Tuesday", "morning", "to", "Friday", "afternoon", "please"),
+]
 _ID = "2f4c0d8e-6a3b-4f7e-9c1d-5b8a7e6f0d21"
 
 
@@ -90,7 +93,11 @@ def _nova(text: str, words: Sequence[str], is_final: bool) -> bytes:
     listed = [{**one, "punctuated_word": one["word"]} for one in _timed(words, confidence=0.9975586)]
     info = {"name": "general-nova-3", "version": "2025-04-17.21547", "arch": "nova-3"}
     return _json(
-        **{"type": "Results", "channel_index": [0, 1], "duration": 4.2, "start": 0.0, "is_final": is_final},
+        type="Results",
+        channel_index=[0, 1],
+        duration=4.2,
+        start=0.0,
+        is_final=is_final,
         speech_final=is_final,
         channel={"alternatives": [{"transcript": text, "confidence": 0.9990234, "words": listed}]},
         metadata={"request_id": _ID, "model_info": info, "model_uuid": _ID},
@@ -100,9 +107,15 @@ def _nova(text: str, words: Sequence[str], is_final: bool) -> bytes:
 
 def _flux(text: str, words: Sequence[str], is_final: bool) -> bytes:
     return _json(
-        **{"type": "TurnInfo", "request_id": _ID, "sequence_id": 12, "turn_index": 3},
+        type="TurnInfo",
+        request_id=_ID,
+        sequence_id=12,
+        turn_index=3,
         event="EndOfTurn" if is_final else "StartOfTurn" if len(words) == 1 else "Update",
-        **{"audio_window_start": 0.0, "audio_window_end": 4.16, "transcript": text, "end_of_turn_confidence": 0.0123},
+        audio_window_start=0.0,
+        audio_window_end=4.16,
+        transcript=text,
+        end_of_turn_confidence=0.0123,
         words=[{"word": word, "confidence": 0.9712} for word in words],
     )
 
