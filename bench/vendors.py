@@ -26,7 +26,7 @@ from vendor_load.ours import Asker, Note, OurEar, OurModel, OurVoice
 from vendor_load.peer import Peer, Told, peer
 from vendor_load.stamps import stamped
 
-CALLS, SECONDS, ROUNDS = 50, 1.5, 3
+CALLS, SECONDS, ROUNDS = 50, 1.25, 3
 GOALS = {"cpu_to_bare": 1.5, "late_p99_ms": 5.0}
 OURS, PEER = 0, 1
 """Their cores."""

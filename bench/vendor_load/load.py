@@ -82,7 +82,8 @@ async def _deal(side: Side, callers: int) -> None:
         for caller in range(number % PHASES, callers, PHASES):
             await side.turn(caller, number // PHASES)
         number += 1
-        await asyncio.sleep(began + number * CHUNK_SECONDS / PHASES - loop.time())
+        if (wait := began + number * CHUNK_SECONDS / PHASES - loop.time()) > 0:
+            await asyncio.sleep(wait)
 
 
 def turns_of(seconds: float) -> int:

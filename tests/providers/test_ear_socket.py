@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from tests.providers._acme import Wire, acme, ear
 
-from pinecall_run.audio.chunk import SILENCE
 from pinecall_run.providers import ear_socket, vendor_socket
 from pinecall_run.providers.contracts import ConfigurableStream, Heard, ProviderError, Transcript, TurnSignal
 from pinecall_run.providers.ear_socket import KEPT_SECONDS, _Settling
