@@ -16,13 +16,12 @@ _AWS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "
 
 @dataclass(frozen=True)
 class Case:
-    """One adapter. ``scheme`` is what its endpoint is written with, ``path`` what is added to it."""
+    """One adapter. ``scheme`` is what its endpoint is written with."""
 
     stage: Stage
     provider: str
     name: str
     scheme: str = "ws"
-    path: str = ""
 
     @property
     def is_served(self) -> bool:
@@ -34,11 +33,10 @@ class Case:
         facts = PROVIDERS[self.stage][self.provider]
         port = ports[0] if self.scheme == "ws" else ports[1]
         keys = {**_AWS, **dict.fromkeys(facts.keys, "key"), f"{self.provider.upper()}_API_KEY": "key"}
-        environ = {**keys, facts.endpoint: f"{self.scheme}://127.0.0.1:{port}{self.path}"}
-        spec: Any = ModelSpec(self.provider, self.name)
-        return opened(
-            self.stage, SpeechSpec(self.provider, self.name, "en") if self.stage != "model" else spec, environ
-        )
+        environ = {**keys, facts.endpoint: f"{self.scheme}://127.0.0.1:{port}"}
+        is_model = self.stage == "model"
+        spec = ModelSpec(self.provider, self.name) if is_model else SpeechSpec(self.provider, self.name, "en")
+        return opened(self.stage, spec, environ)
 
 
 CASES: Mapping[str, Case] = {

@@ -260,11 +260,11 @@ TAPES: Mapping[str, Tape] = {
     "/v1/speech": PostTape("audio/pcm", [_sound(0.25)] * round(SENTENCE_SECONDS / 0.25), 0.125),
     "/chat/completions": PostTape(SSE, _openai(), 0.02),
     "/v1/messages": PostTape(SSE, _anthropic(), 0.02),
-    "/v1beta/": PostTape(SSE, _google(), 0.02),
+    ":streamGenerateContent": PostTape(SSE, _google(), 0.02),
 }
-"""By how the path begins."""
+"""By a part of the path."""
 
 
 def tape_of(path: str) -> Tape:
     """What is played at a path."""
-    return next(tape for prefix, tape in sorted(TAPES.items(), reverse=True) if path.startswith(prefix))
+    return next(tape for part, tape in sorted(TAPES.items(), reverse=True) if part in path)
