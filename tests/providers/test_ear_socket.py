@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from tests.providers._acme import Wire, acme, ear
 
-from pinecall_run.audio.chunk import SILENCE
-from pinecall_run.providers import ear_socket
+from pinecall_run.providers import ear_socket, vendor_socket
 from pinecall_run.providers.contracts import ConfigurableStream, Heard, ProviderError, Transcript, TurnSignal
 from pinecall_run.providers.ear_socket import KEPT_SECONDS, _Settling
 from pinecall_run.providers.vendor_socket import Frame
@@ -202,13 +201,40 @@ async def test_nobody_there_is_an_error() -> None:
     assert raised.value.kind == "network"
 
 
-async def test_sound_that_nobody_takes_is_bounded() -> None:
+async def test_sound_that_nobody_takes_is_bounded_and_goes_out_when_somebody_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ear_socket, "TEND_SECONDS", 0.02)
+    async with acme() as vendor:
+        stream = await ear(vendor.url, keep_alive_seconds=0.05).open()
+        with monkeypatch.context() as patch:
+            patch.setattr(vendor_socket, "UNREAD_BYTES", -1)
+            for count in range(4 * round(KEPT_SECONDS / 0.04)):
+                stream.hear(np.full(320, count // 2, np.int16))
+            await asyncio.sleep(0.15)
+            assert not vendor.frames, "not even that it is to be kept alive"
+        pieces = await vendor.until(round(KEPT_SECONDS / 0.04))
+        first, last = (np.frombuffer(piece, "<i2")[0] for piece in (pieces[0], pieces[374]))
+        assert (first, last, pieces[375:]) == (375, 749, []), "the oldest were dropped"
+        assert (await vendor.until(376))[375:] == ["alive"]
+        await stream.close()
+
+
+async def test_sound_after_the_connection_ended_is_nobodys() -> None:
     async with acme() as vendor:
         stream = await ear(vendor.url).open()
-        for _ in range(2 * round(KEPT_SECONDS / 0.02)):
-            stream.hear(SILENCE)  # without a chance to send
-        assert len(stream._to_send) <= KEPT_SECONDS / 0.04
+        await vendor.until_open()
+        assert vendor.line is not None
+        await vendor.line.close(1008, "enough")
+        with pytest.raises(ProviderError, match="enough"):
+            await _next(stream.heard())
+        for _ in range(4):
+            stream.hear(LOUD)
+        stream.finish()
         await stream.close()
+        stream.hear(LOUD)
+        stream.hear(LOUD)
+        assert vendor.frames == []
 
 
 def test_what_is_said_of_the_settled_is_no_news() -> None:

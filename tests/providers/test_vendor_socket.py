@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from tests.providers._acme import VENDOR, acme
+from websockets.asyncio.server import ServerConnection, serve
 
 from pinecall_run.providers import vendor_socket
 from pinecall_run.providers.contracts import ProviderError
@@ -20,13 +21,16 @@ async def test_messages_go_both_ways() -> None:
         assert socket.is_open
         await socket.send("one")
         await socket.send(b"two")
-        assert await vendor.until(2) == ["one", b"two"]
+        socket.push("three")
+        socket.push(b"four")
+        assert await vendor.until(4) == ["one", b"two", "three", b"four"]
         await vendor.says(a=1)
         assert await socket.receive() == '{"a": 1}'
         await socket.close()
         assert not socket.is_open
         with pytest.raises(ProviderError):
             await socket.send("more")
+        socket.push("more")
         await socket.close()
 
 
@@ -77,3 +81,27 @@ async def test_an_address_that_is_none(url: str) -> None:
 
 def test_an_address_shows_no_key() -> None:
     assert "k1" not in repr(Address("wss://x", {"Authorization": "k1"}))
+
+
+async def test_a_peer_that_does_not_read_is_found_out() -> None:
+    is_told = asyncio.Event()
+
+    async def deaf(line: ServerConnection) -> None:
+        line.transport.pause_reading()  # type: ignore[attr-defined]
+        await is_told.wait()
+        line.transport.resume_reading()  # type: ignore[attr-defined]
+        async for _ in line:
+            pass
+
+    async with serve(deaf, "127.0.0.1", 0, max_size=None) as server:
+        url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+        socket = await VendorSocket.connected(VENDOR, Address(url))
+        assert socket.is_read
+        for _ in range(100):
+            socket.push(bytes(200_000))
+        assert not socket.is_read
+        is_told.set()
+        async with asyncio.timeout(5):
+            while not socket.is_read:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+        await socket.close()

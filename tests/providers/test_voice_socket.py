@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tests.providers._acme import VENDOR, Acme, acme
 
-from pinecall_run.providers import voice_socket
+from pinecall_run.providers import vendor_socket, voice_socket
 from pinecall_run.providers.contracts import Audio, ProviderError, Spoken, WordTime
 from pinecall_run.providers.vendor_socket import Address, Frame, VendorSocket
 from pinecall_run.providers.voice_socket import END, News, Sentence, SocketVoice, VoiceVendor, close
@@ -300,20 +300,16 @@ async def test_who_is_spoken_to_when_all_is_closed_gets_an_error_and_nothing_is_
         assert vendor.asked == 1
 
 
-async def test_who_interrupts_does_not_wait_for_a_vendor_that_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voice_socket, "CANCEL_SECONDS", 0.02)
-    send = VendorSocket.send
-
-    async def stuck(self: VendorSocket, frame: Frame) -> None:
-        await (asyncio.Event().wait() if "cancel" in str(frame) else send(self, frame))
-
+async def test_a_socket_whose_vendor_does_not_read_takes_no_more_once_somebody_interrupts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with acme() as vendor:
         voice = _voice(vendor)
         one, _ = await _begin(vendor, voice, "one", 1)
-        monkeypatch.setattr(VendorSocket, "send", stuck)
+        monkeypatch.setattr(vendor_socket, "UNREAD_BYTES", -1)
         async with asyncio.timeout(1):
             await one.aclose()  # type: ignore[attr-defined]
-        two, _ = await _begin(vendor, voice, "two", 2)
+        two, _ = await _begin(vendor, voice, "two", 3)
         assert vendor.asked == 2
         await two.aclose()  # type: ignore[attr-defined]
 
@@ -331,21 +327,15 @@ async def test_what_nobody_speaks_with_any_more_is_forgotten() -> None:
     assert len(voice_socket._POOLS[asyncio.get_running_loop()]) == 1
 
 
-async def test_what_the_vendor_said_before_it_closed_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    send = VendorSocket.send
-
-    async def late(self: VendorSocket, frame: Frame) -> None:
+async def test_what_the_vendor_said_before_it_closed_counts() -> None:
+    async with acme() as vendor:
+        waiting = asyncio.ensure_future(anext(_voice(vendor).speak("one", "u")))
+        await vendor.until(1)
         await vendor.says(broken=True)
         assert vendor.line is not None
         await vendor.line.close(1008, "closed")
-        await send(self, frame)
-
-    async with acme() as vendor:
-        await _voice(vendor).warm()
-        await vendor.until_open()
-        monkeypatch.setattr(VendorSocket, "send", late)
         with pytest.raises(ProviderError, match="none of its interface"):
-            await anext(_voice(vendor).speak("one", "u"))
+            await waiting
 
 
 async def test_closing_waits_for_sockets_that_are_closing_themselves(monkeypatch: pytest.MonkeyPatch) -> None:

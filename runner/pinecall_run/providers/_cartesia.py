@@ -13,7 +13,7 @@ from typing import Any
 
 from pinecall_run.providers.contracts import ProviderError
 from pinecall_run.providers.failures import Vendor, words_of
-from pinecall_run.providers.vendor_socket import Address, Frame
+from pinecall_run.providers.vendor_socket import Address
 from pinecall_run.vendors.cartesia import ADDRESS, ENDPOINT, KEY, VERSION
 from pinecall_run.vendors.facts import Provider
 
@@ -61,21 +61,6 @@ def language(provider: Provider, known: frozenset[str], tag: str) -> str:
         hint = f"choose another {provider.stage}; see {provider.page}"
         raise ProviderError(f"cartesia {what} `{tag}`", hint, kind="request")
     return "" if code == "multi" else code
-
-
-def read(vendor: Vendor, frame: Frame) -> Mapping[str, Any]:
-    """A message.
-
-    Raises:
-        ProviderError: it is none.
-    """
-    try:
-        message = json.loads(frame)
-    except ValueError:
-        raise vendor.of_garbage() from None
-    if not isinstance(message, dict):
-        raise vendor.of_garbage()
-    return message
 
 
 def failure(vendor: Vendor, message: Mapping[str, Any]) -> ProviderError:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from pinecall_run.audio.chunk import RATE
+from pinecall_run.providers import messages
 from pinecall_run.providers.contracts import FailureKind, ProviderError
 from pinecall_run.providers.failures import Vendor
 from pinecall_run.providers.vendor_socket import Address, Frame
@@ -102,12 +103,7 @@ def read(vendor: Vendor, frame: Frame) -> Mapping[str, Any]:
     Raises:
         ProviderError: it is none, or tells of a failure.
     """
-    try:
-        message = json.loads(frame)
-    except (ValueError, RecursionError):
-        raise vendor.of_garbage() from None
-    if not isinstance(message, dict):
-        raise vendor.of_garbage()
+    message = messages.read(vendor, frame)
     if message.get("type") == "Error":
         code = str(message.get("code") or message.get("variant") or "")
         raise vendor.failed("failed", _KINDS.get(code, "unavailable"), str(message.get("description") or code))

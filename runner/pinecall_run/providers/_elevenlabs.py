@@ -7,7 +7,6 @@ and the pages that the two name, read in November 2026.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from urllib.parse import urlencode
 
 from pinecall_run.providers.contracts import FailureKind, ProviderError
 from pinecall_run.providers.failures import Vendor
-from pinecall_run.providers.vendor_socket import Address, Frame
+from pinecall_run.providers.vendor_socket import Address
 from pinecall_run.vendors.elevenlabs import ADDRESS, ENDPOINT, KEY
 from pinecall_run.vendors.facts import Provider
 
@@ -87,21 +86,6 @@ def language(tag: str) -> str:
     """How ElevenLabs writes the language of a BCP-47 tag; empty for any."""
     primary = tag.partition("-")[0].lower()
     return "" if primary in _ANY_LANGUAGE else _SAME_LANGUAGE.get(primary, primary)
-
-
-def read(vendor: Vendor, frame: Frame) -> Mapping[str, Any]:
-    """A message.
-
-    Raises:
-        ProviderError: it is none.
-    """
-    try:
-        message = json.loads(frame)
-    except ValueError:
-        raise vendor.of_garbage() from None
-    if not isinstance(message, dict):
-        raise vendor.of_garbage()
-    return message
 
 
 def failure(vendor: Vendor, name: Any, words: Any) -> ProviderError:

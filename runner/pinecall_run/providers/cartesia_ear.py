@@ -17,6 +17,7 @@ from pinecall_run.providers import _cartesia
 from pinecall_run.providers.contracts import Heard, SpeechSpec, SpeechToText, Transcript
 from pinecall_run.providers.ear_socket import SocketEar
 from pinecall_run.providers.failures import Vendor
+from pinecall_run.providers.messages import read
 from pinecall_run.providers.options import check_options, refused
 from pinecall_run.providers.vendor_socket import Frame
 from pinecall_run.vendors.cartesia import HEARD, INK_2, MOST_LETTERS, WHISPER
@@ -96,7 +97,7 @@ class InkWire:
 
     def received(self, frame: Frame) -> Sequence[Heard]:
         """See :class:`EarWire`."""
-        message = _cartesia.read(self._vendor, frame)
+        message = read(self._vendor, frame)
         match message.get("type"):
             case "error":
                 raise _cartesia.failure(self._vendor, message)

@@ -10,7 +10,6 @@ November 2026.
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import time
@@ -19,10 +18,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import msgspec
+
 from pinecall_run.audio.chunk import RATE, from_bytes
 from pinecall_run.providers import _cartesia
 from pinecall_run.providers.contracts import Audio, ProviderError, SpeechSpec, Spoken, TextToSpeech, WordTime
 from pinecall_run.providers.failures import Vendor
+from pinecall_run.providers.messages import read, read_as
 from pinecall_run.providers.options import check_options, refused
 from pinecall_run.providers.vendor_socket import Frame
 from pinecall_run.providers.voice_socket import END, End, News, Sentence, SocketVoice, VoiceVendor
@@ -99,6 +101,26 @@ def _language(spec: SpeechSpec) -> Mapping[str, str]:
     return {"language": language} if language else {}
 
 
+class _Times(msgspec.Struct):
+    """When each word sounds."""
+
+    words: Sequence[str]
+    start: Sequence[float]
+    end: Sequence[float]
+
+
+class _Message(msgspec.Struct):
+    """What is read of a message; the sound is Base64 there."""
+
+    type: str = ""
+    context_id: str | None = None
+    data: bytes | None = None
+    word_timestamps: _Times | None = None
+
+
+_MESSAGES = msgspec.json.Decoder(_Message)
+
+
 @dataclass(slots=True)
 class _Context:
     """``sentence`` is being spoken, if any; ``before`` are the samples of those that were, ``samples`` what came of it.
@@ -127,11 +149,11 @@ class _Context:
         if len(samples):
             yield Audio(samples)
 
-    def words(self, times: Mapping[str, Any]) -> Iterator[Spoken]:
+    def words(self, times: _Times) -> Iterator[Spoken]:
         """Times of words, which are counted from the beginning of the context."""
         origin = self.before / RATE
-        for word, start, end in zip(times["words"], times["start"], times["end"], strict=True):
-            yield WordTime(str(word), max(float(start) - origin, 0.0), max(float(end) - origin, 0.0))
+        for word, start, end in zip(times.words, times.start, times.end, strict=True):
+            yield WordTime(word, max(start - origin, 0.0), max(end - origin, 0.0))
 
     def end(self) -> None:
         """The sentence is over, and another may follow."""
@@ -186,10 +208,10 @@ class ContextsWire:
 
     def received(self, frame: Frame) -> Sequence[News | Frame]:
         """See :class:`VoiceWire`. An error that names no context is about the socket."""
-        message = _cartesia.read(self._vendor, frame)
-        kind, id = message.get("type"), str(message.get("context_id") or "")
+        message = read_as(_MESSAGES, self._vendor, frame)
+        kind, id = message.type, message.context_id or ""
         if kind == "error" and not id:
-            raise _cartesia.failure(self._vendor, message)
+            raise self._failure(frame)
         context = self._contexts.get(id)
         if context is None:
             return []
@@ -198,28 +220,32 @@ class ContextsWire:
         if context.sentence is None:
             return []
         try:
+            if kind == "error" and not context.is_lost:
+                return [(context.sentence.id, self._failure(frame))]
             return self._news(context, context.sentence, message)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except ValueError:
             raise self._vendor.of_garbage("sound or word times that are none") from None
 
-    def _news(self, context: _Context, sentence: Sentence, message: Mapping[str, Any]) -> Sequence[News | Frame]:
-        match message.get("type"):
-            case "chunk":
+    def _news(self, context: _Context, sentence: Sentence, message: _Message) -> Sequence[News | Frame]:
+        match message:
+            case _Message(type="chunk", data=bytes(sound)):
                 context.sounded_at = self._now()
-                sound = base64.b64decode(message["data"], validate=True)
                 return [(sentence.id, piece) for piece in context.sound(sound)]
-            case "timestamps":
-                return [(sentence.id, word) for word in context.words(message["word_timestamps"])]
-            case "flush_done":
+            case _Message(type="timestamps", word_timestamps=_Times() as times):
+                return [(sentence.id, word) for word in context.words(times)]
+            case _Message(type="chunk" | "timestamps"):
+                raise ValueError
+            case _Message(type="flush_done"):
                 return self._ended(context, sentence)
-            case "error" | "done" if context.is_lost:  # it had just been forgotten
+            case _Message(type="error" | "done") if context.is_lost:  # it had just been forgotten
                 return self._ask(None, sentence)
-            case "error":
-                return [(sentence.id, _cartesia.failure(self._vendor, message))]
-            case "done":
+            case _Message(type="done"):
                 return [(sentence.id, self._verdict(context, sentence))]
             case _:
                 return []
+
+    def _failure(self, frame: Frame) -> ProviderError:
+        return _cartesia.failure(self._vendor, read(self._vendor, frame))
 
     def _ended(self, context: _Context, sentence: Sentence) -> Sequence[News | Frame]:
         news = (sentence.id, self._verdict(context, sentence))

@@ -21,6 +21,9 @@ from pinecall_run.providers.vendor_socket import Address, Frame, VendorSocket
 KEPT_SECONDS = 15.0
 """Sound that waits for a vendor who does not read; the oldest is dropped when it is more."""
 
+TEND_SECONDS = 1.0
+"""How long it may wait, where no more sound comes, before it is seen whether the vendor reads again."""
+
 FINISH_SECONDS = 4.0
 """A vendor that says what it heard when asked, and does not within this, has failed."""
 
@@ -76,7 +79,7 @@ class SocketEar:
         answers_finish: whether the vendor always answers what :meth:`EarWire.finish` asks.
         silent_seconds: how long a vendor that is sent sound may say nothing; 0 where that does not matter.
         piece_seconds: how much sound one message takes; a multiple of 20 ms.
-        keep_alive_seconds: how long a stream may be without a message; 0 where it does not matter.
+        keep_alive_seconds: how long a stream may be without a message.
     """
 
     vendor: Vendor
@@ -103,8 +106,8 @@ class SocketStream:
         self._wire = wire
         self._socket = socket
         self._piece: list[bytes] = []
+        self._pieces = round(ear.piece_seconds / CHUNK_SECONDS)
         self._to_send: deque[Callable[[], Iterable[Frame]]] = deque(maxlen=round(KEPT_SECONDS / ear.piece_seconds))
-        self._has_some = asyncio.Event()
         self._settling = _Settling()
         self._patience: asyncio.Timeout | None = None
         self._due: float | None = None
@@ -112,12 +115,14 @@ class SocketStream:
         self._overdue: float | None = None
         """When it is certain that nothing more is said."""
         self._is_closed = False
-        self._sending = asyncio.create_task(self._send())
+        self._loop = asyncio.get_running_loop()
+        self._sent_at = self._loop.time()
+        self._tending = self._loop.call_soon(self._tend)
 
     def hear(self, chunk: Samples) -> None:
         """See :class:`HearingStream`."""
         self._piece.append(chunk.astype("<i2", copy=False).tobytes())
-        if len(self._piece) * CHUNK_SECONDS >= self._ear.piece_seconds - CHUNK_SECONDS / 2:
+        if len(self._piece) >= self._pieces:
             self._flush()
 
     def finish(self) -> None:
@@ -140,29 +145,29 @@ class SocketStream:
             pcm, self._piece = b"".join(self._piece), []
             self._put(lambda: (self._wire.audio(pcm),))
             if self._ear.silent_seconds and self._overdue is None:
-                self._overdue = asyncio.get_running_loop().time() + self._ear.silent_seconds
+                self._overdue = self._loop.time() + self._ear.silent_seconds
                 self._hurry()
 
     def _put(self, frames: Callable[[], Iterable[Frame]]) -> None:
         self._to_send.append(frames)
-        self._has_some.set()
+        self._send()
 
-    async def _send(self) -> None:
-        """What is to be sent, as it comes. That the connection has ended is for who reads it to say."""
-        seconds = self._ear.keep_alive_seconds or None
-        try:
-            while True:
-                try:
-                    async with asyncio.timeout(None if self._to_send else seconds):
-                        await self._has_some.wait()
-                except TimeoutError:
-                    self._to_send.append(self._wire.keep_alive)
-                self._has_some.clear()
-                while self._to_send:
-                    for frame in self._to_send.popleft()():
-                        await self._socket.send(frame)
-        except ProviderError:
-            pass
+    def _send(self) -> None:
+        """What is to be sent, as far as the vendor reads. That the connection has ended is for who reads it to say."""
+        while self._to_send and self._socket.is_read:
+            for frame in self._to_send.popleft()():
+                self._socket.push(frame)
+            self._sent_at = self._loop.time()
+
+    def _tend(self) -> None:
+        """Now and then: send what had to wait, or what keeps the stream open."""
+        self._send()
+        now, due = self._loop.time(), self._sent_at + self._ear.keep_alive_seconds
+        if due <= now:
+            due = now + self._ear.keep_alive_seconds
+            if not self._to_send:
+                self._put(self._wire.keep_alive)
+        self._tending = self._loop.call_at(min(due, now + TEND_SECONDS), self._tend)
 
     # what comes back
 
@@ -190,7 +195,7 @@ class SocketStream:
         if heard.is_final:
             self._due = None
         elif self._due is not None and not self._ear.answers_finish and heard.text != before:
-            self._due = asyncio.get_running_loop().time() + SETTLE_SECONDS
+            self._due = self._loop.time() + SETTLE_SECONDS
         return True
 
     async def _next(self) -> Frame | None:
@@ -223,7 +228,7 @@ class SocketStream:
 
     def _wait_for(self, seconds: float) -> None:
         if self._due is None:
-            self._due = asyncio.get_running_loop().time() + seconds
+            self._due = self._loop.time() + seconds
             self._hurry()
 
     def _hurry(self) -> None:
@@ -236,8 +241,7 @@ class SocketStream:
         if self._is_closed:
             return
         self._is_closed = True
-        self._sending.cancel()
-        await asyncio.gather(self._sending, return_exceptions=True)
+        self._tending.cancel()
         with suppress(ProviderError, TimeoutError):
             for frame in self._wire.goodbye():
                 await asyncio.wait_for(self._socket.send(frame), 1.0)

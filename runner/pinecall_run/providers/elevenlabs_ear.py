@@ -9,15 +9,16 @@ November 2026.
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from pinecall_run.audio.chunk import RATE, SILENCE
 from pinecall_run.providers import _elevenlabs
 from pinecall_run.providers.contracts import Heard, SpeechSpec, SpeechToText, Transcript
 from pinecall_run.providers.ear_socket import SocketEar
 from pinecall_run.providers.failures import Vendor
+from pinecall_run.providers.messages import read
 from pinecall_run.providers.options import check_options, refused
 from pinecall_run.providers.vendor_socket import Frame
 from pinecall_run.vendors.elevenlabs import SCRIBE, VAD_OPTIONS
@@ -99,7 +100,7 @@ class ScribeWire:
 
     def received(self, frame: Frame) -> Sequence[Heard]:
         """See :class:`EarWire`. A committed text may come again with the times of its words: once is enough."""
-        message = _elevenlabs.read(self._vendor, frame)
+        message = read(self._vendor, frame)
         kind = message.get("message_type")
         if message.get("error"):
             raise _elevenlabs.failure(self._vendor, kind, message["error"])
@@ -113,8 +114,14 @@ class ScribeWire:
         return [Transcript(text.strip(), is_final=is_final)] if text.strip() or is_final else []
 
 
+class _Chunk(msgspec.Struct):
+    """Sound, which is Base64 in JSON."""
+
+    message_type: str
+    audio_base_64: bytes
+    commit: bool
+    sample_rate: int = RATE
+
+
 def _chunk(pcm: bytes, *, is_commit: bool = False) -> Frame:
-    audio = base64.b64encode(pcm).decode()
-    return json.dumps(
-        {"message_type": "input_audio_chunk", "audio_base_64": audio, "commit": is_commit, "sample_rate": RATE}
-    )
+    return msgspec.json.encode(_Chunk("input_audio_chunk", pcm, is_commit)).decode()

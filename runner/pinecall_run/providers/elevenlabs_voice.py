@@ -10,18 +10,20 @@ https://elevenlabs.io/docs/eleven-api/guides/how-to/websockets/multi-context-web
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from pinecall_run.audio.chunk import RATE, from_bytes
 from pinecall_run.audio.word_times import SIGN
 from pinecall_run.providers import _elevenlabs
 from pinecall_run.providers.contracts import Audio, ProviderError, SpeechSpec, Spoken, TextToSpeech, WordTime
 from pinecall_run.providers.failures import Vendor
+from pinecall_run.providers.messages import read_as
 from pinecall_run.providers.options import check_options, refused
 from pinecall_run.providers.vendor_socket import Frame
 from pinecall_run.providers.voice_socket import END, End, News, Sentence, SocketVoice, VoiceVendor
@@ -109,6 +111,29 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
 
 
+class _Times(msgspec.Struct):
+    """When each character sounds, from where the message's own sound begins."""
+
+    chars: Sequence[str]
+    charStartTimesMs: Sequence[float]
+    charDurationsMs: Sequence[float]
+
+
+class _Message(msgspec.Struct):
+    """What is read of a message; the sound is Base64 there."""
+
+    contextId: str | None = None
+    audio: bytes | None = None
+    isFinal: bool | None = None
+    alignment: _Times | None = None
+    normalizedAlignment: _Times | None = None
+    error: Any = None
+    message: Any = None
+
+
+_MESSAGES = msgspec.json.Decoder(_Message)
+
+
 class ContextsWire:
     """A :class:`VoiceWire`. ``first`` is what the first message of a context has beside its text."""
 
@@ -117,8 +142,7 @@ class ContextsWire:
         self._first = first
         # With a dictionary the times of the text as written begin anew in each message, and overlap (pipecat#4316);
         # those of the text as spoken go on, but are of other words, and of Chinese in Latin letters.
-        times = ("alignment", "normalizedAlignment")
-        self._times = times[::-1] if _DICTIONARIES in first else times
+        self._is_as_spoken = _DICTIONARIES in first
         self._speeches: dict[str, _Speech] = {}
 
     def speak(self, sentence: Sentence) -> Sequence[Frame]:
@@ -143,21 +167,22 @@ class ContextsWire:
 
     def received(self, frame: Frame) -> Sequence[News | Frame]:
         """See :class:`VoiceWire`. Errors name no context, and are the last that is said on a socket."""
-        message = _elevenlabs.read(self._vendor, frame)
-        if message.get("error"):
-            raise _elevenlabs.failure(self._vendor, message["error"], message.get("message"))
-        context = str(message.get("contextId") or "")
-        if message.get("isFinal"):
+        message = read_as(_MESSAGES, self._vendor, frame)
+        if message.error:
+            raise _elevenlabs.failure(self._vendor, message.error, message.message)
+        context = message.contextId or ""
+        if message.isFinal:
             ended = self._speeches.pop(context, None)
             return [(context, one) for one in (ended.end(self._vendor) if ended else (END,))]
         if (speech := self._speeches.get(context)) is None:
             return []
+        audio, (times, others) = message.audio or b"", (message.alignment, message.normalizedAlignment)
+        if self._is_as_spoken:
+            times, others = others, times
         try:
-            audio = base64.b64decode(message.get("audio") or "", validate=True)
-            times: Mapping[str, Any] = next((message[name] for name in self._times if message.get(name)), {})
-            news: list[News | Frame] = [(context, one) for one in speech.hear(audio, times)]
-        except (ValueError, TypeError, KeyError):
-            raise self._vendor.of_garbage("sound or word times that are none") from None
+            news: list[News | Frame] = [(context, one) for one in speech.hear(audio, times or others)]
+        except ValueError:
+            raise self._vendor.of_garbage("word times that are none") from None
         if audio and speech.is_open:
             speech.is_open = False
             news.append(_close(context))
@@ -181,7 +206,7 @@ class _Speech:
         self._word = ""
         self._start = self._end = 0.0
 
-    def hear(self, audio: bytes, times: Mapping[str, Any]) -> Iterator[Spoken]:
+    def hear(self, audio: bytes, times: _Times | None) -> Iterator[Spoken]:
         """What a message has of it."""
         if times:
             yield from self._words(times)
@@ -198,9 +223,9 @@ class _Speech:
         is_good = self._samples or not self._is_speakable
         yield END if is_good else vendor.failed("spoke nothing of a sentence", "failed")
 
-    def _words(self, times: Mapping[str, Any]) -> Iterator[WordTime]:
+    def _words(self, times: _Times) -> Iterator[WordTime]:
         origin = self._samples / RATE
-        characters = zip(times["chars"], times["charStartTimesMs"], times["charDurationsMs"], strict=True)
+        characters = zip(times.chars, times.charStartTimesMs, times.charDurationsMs, strict=True)
         for character, start, duration in characters:
             is_sign = _SIGN(character) is not None
             if is_sign or character.isspace() or (_SIGN(self._word) and character.isalnum()):

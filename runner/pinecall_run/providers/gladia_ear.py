@@ -21,6 +21,7 @@ from pinecall_run.audio.chunk import RATE, SILENCE
 from pinecall_run.providers.contracts import Heard, ProviderError, SpeechSpec, SpeechToText, Transcript
 from pinecall_run.providers.ear_socket import SocketEar
 from pinecall_run.providers.failures import Vendor, words_of
+from pinecall_run.providers.messages import read
 from pinecall_run.providers.options import check_options, refused
 from pinecall_run.providers.vendor_socket import OPEN_SECONDS, Address, Frame
 from pinecall_run.vendors.gladia import ADDRESS, ENDPOINT, ENDPOINTING, KEY, LANGUAGES, LONGEST, MODEL
@@ -219,8 +220,8 @@ class GladiaWire:
 
     def received(self, frame: Frame) -> Sequence[Heard]:
         """See :class:`EarWire`. Kinds of messages that are not known here are none of ours."""
+        message = read(self._vendor, frame)
         try:
-            message = json.loads(frame)
             if message.get("error"):
                 raise self._refused(message["error"])
             return self._transcript(message["data"]) if message["type"] == "transcript" else []

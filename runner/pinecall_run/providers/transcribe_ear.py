@@ -1,24 +1,25 @@
 """Amazon Transcribe: speech to text over a WebSocket.
 
 boto3 has no streaming of Transcribe, and the library amazon-transcribe speaks HTTP/2 by a runtime of its own and takes
-no endpoint without TLS. So botocore signs the address and reads the messages, and the rest is the documented wire.
-Sources: https://docs.aws.amazon.com/transcribe/latest/dg/websocket.html, event-stream.html and
+no endpoint without TLS. So botocore signs the address and reads the headers of messages, and the rest is the documented
+wire. Sources: https://docs.aws.amazon.com/transcribe/latest/dg/websocket.html, event-stream.html and
 …/APIReference/API_streaming_StartStreamTranscription.html, read in November 2026.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from statistics import fmean
 from typing import Any
 from zlib import crc32
 
+import msgspec
 from botocore.auth import SigV4QueryAuth  # type: ignore[import-untyped]
 from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
-from botocore.eventstream import EventStreamBuffer, ParserError  # type: ignore[import-untyped]
+from botocore.eventstream import EventStreamHeaderParser, ParserError  # type: ignore[import-untyped]
 
 from pinecall_run.audio.chunk import RATE
 from pinecall_run.providers._transcribe_parameters import PROVIDER, transcribe_parameters
@@ -38,6 +39,9 @@ PIECE_SECONDS = 0.1
 ALIVE_SECONDS, PAUSE_SECONDS = 0.1, 0.6
 """Silence that is sent: what keeps a stream open, and what makes a pause of where the person paused. There are no
 messages for either, and it is pauses by which Transcribe parts what is said."""
+
+
+_PRELUDE = struct.Struct(">III")
 
 
 def _packed(name: str, value: str) -> bytes:
@@ -123,7 +127,7 @@ class TranscribeWire:
         raise self._account.refused("RequestTimeoutException" if "no new audio" in words else str(name), words)
 
     def _transcripts(self, payload: bytes) -> Sequence[Heard]:
-        results = json.loads(payload)["Transcript"]["Results"]
+        results = msgspec.json.decode(payload)["Transcript"]["Results"]
         return [self._transcript(one) for one in results if self._has_partials or not one["IsPartial"]]
 
     def _transcript(self, result: Mapping[str, Any]) -> Transcript:
@@ -140,7 +144,17 @@ def _silence(seconds: float) -> bytes:
 
 def _read(frame: Frame) -> tuple[Mapping[str, Any], bytes]:
     """Headers and payload of the one message that a frame is."""
-    buffer = EventStreamBuffer()
-    buffer.add_data(frame)
-    (message,) = buffer
-    return message.headers, message.payload
+    if isinstance(frame, str):
+        raise TypeError
+    total, length, checksum = _PRELUDE.unpack_from(frame)
+    (whole,) = struct.unpack(">I", frame[-4:])
+    if (total, checksum, whole) != (len(frame), crc32(frame[:8]), crc32(frame[:-4])) or length > total - 16:
+        raise ValueError
+    return _headers(frame[12 : 12 + length]), frame[12 + length : -4]
+
+
+@lru_cache(32)
+def _headers(packed: bytes) -> Mapping[str, Any]:
+    """Nearly all messages have the same."""
+    found: Mapping[str, Any] = EventStreamHeaderParser().parse(packed)
+    return found

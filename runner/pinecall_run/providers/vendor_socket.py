@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.connection import broadcast
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from pinecall_run.providers.failures import Vendor
@@ -16,6 +17,8 @@ PING_SECONDS = 5.0
 """A peer that is gone without a word is found out within twice that."""
 CLOSE_SECONDS = 1.0
 MAX_FRAME = 4 * 1024 * 1024
+UNREAD_BYTES = 64 * 1024
+"""A vendor for whom more than that waits in our own buffers is not reading."""
 
 Frame = str | bytes
 
@@ -62,6 +65,16 @@ class VendorSocket:
     def is_open(self) -> bool:
         """Whether messages may be sent, as far as is known."""
         return self._connection.close_code is None and self._connection.state.name == "OPEN"
+
+    @property
+    def is_read(self) -> bool:
+        """Whether what is sent gets away."""
+        return self._connection.transport.get_write_buffer_size() <= UNREAD_BYTES
+
+    def push(self, frame: Frame) -> None:
+        """Send one message now, whether the vendor reads or not; nothing where the connection has ended, which is for
+        who receives to say. To one socket it is what websockets has for many: it needs no task, and half the time."""
+        broadcast((self._connection,), frame)
 
     async def send(self, frame: Frame) -> None:
         """Send one message: text or binary by its type.

@@ -22,9 +22,6 @@ from pinecall_run.providers.vendor_socket import Address, Frame, VendorSocket
 STALE_SECONDS = 3.0
 """A socket on which nothing came for so long though a sentence was asked for takes no more of them."""
 
-CANCEL_SECONDS = 1.0
-"""A vendor that does not read is not waited for when a caller interrupts."""
-
 LEAVING_SECONDS = 30.0
 """A socket on which the vendor did not confirm a cancel for so long takes no more sentences: who knows what counts."""
 
@@ -253,9 +250,8 @@ class Line:
         asked_at = self._used_at = asyncio.get_running_loop().time()
         is_ended = False
         try:
-            with suppress(ProviderError):  # what is read may say more of it than that the socket is closed
-                for frame in self._wire.speak(sentence):
-                    await self._socket.send(frame)
+            for frame in self._wire.speak(sentence):
+                self._socket.push(frame)
             while True:
                 piece = await pieces.get()
                 if isinstance(piece, Audio | WordTime):
@@ -268,21 +264,17 @@ class Line:
         finally:
             del self._waiting[sentence.id]
             if not is_ended:
-                await self._cancel(sentence, asked_at)
+                self._cancel(sentence, asked_at)
 
-    async def _cancel(self, sentence: Sentence, asked_at: float) -> None:
+    def _cancel(self, sentence: Sentence, asked_at: float) -> None:
         if asyncio.get_running_loop().time() - max(self._received_at, asked_at) > STALE_SECONDS:
             self._is_stale = True
         if self._vendor.confirms_cancel:
             self._leaving[sentence.id] = asyncio.get_running_loop().time()
-        try:
-            async with asyncio.timeout(CANCEL_SECONDS):
-                for frame in self._wire.cancel(sentence):
-                    await self._socket.send(frame)
-        except TimeoutError:
+        for frame in self._wire.cancel(sentence):
+            self._socket.push(frame)
+        if not self._socket.is_read:
             self._is_stale = True
-        except ProviderError:
-            pass
 
     async def _read(self) -> None:
         try:
@@ -291,7 +283,7 @@ class Line:
                 self._received_at = asyncio.get_running_loop().time()
                 for one in self._wire.received(frame):
                     if isinstance(one, str | bytes):
-                        await self._socket.send(one)
+                        self._socket.push(one)
                     else:
                         self._tell(*one)
         except ProviderError as error:
@@ -313,21 +305,18 @@ class Line:
     async def _tend(self) -> None:
         """Keep it open while it is used now and then, and close it when it is not."""
         loop = asyncio.get_running_loop()
-        try:
-            while not self._is_over:
-                await asyncio.sleep(self._vendor.keep_alive_seconds)
-                if any(since < loop.time() - LEAVING_SECONDS for since in self._leaving.values()):
-                    self._is_stale = True
-                if self._waiting:
-                    self._used_at = loop.time()
-                elif self._is_stale or loop.time() - self._used_at > self._vendor.idle_seconds:
-                    self._is_over = True
-                    await self._leave()
-                else:
-                    for frame in self._wire.keep_alive():
-                        await self._socket.send(frame)
-        except ProviderError:
-            pass
+        while not self._is_over:
+            await asyncio.sleep(self._vendor.keep_alive_seconds)
+            if any(since < loop.time() - LEAVING_SECONDS for since in self._leaving.values()):
+                self._is_stale = True
+            if self._waiting:
+                self._used_at = loop.time()
+            elif self._is_stale or loop.time() - self._used_at > self._vendor.idle_seconds:
+                self._is_over = True
+                await self._leave()
+            else:
+                for frame in self._wire.keep_alive():
+                    self._socket.push(frame)
 
     async def _leave(self) -> None:
         with suppress(ProviderError, TimeoutError):
