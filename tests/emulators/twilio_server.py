@@ -12,7 +12,8 @@
         twilio.placed                     # the lines of those calls
 
 Calls are the ones of ``_twilio_line.py``, their sound is in ``_twilio_stream.py``, TwiML in ``_twilio_twiml.py``. What
-the real one would refuse or complain of is in ``problems`` too, which must be empty at the end unless ``expects_problems``.
+the real one would refuse or complain of is in ``problems`` too, which must be empty at the end of the block, unless
+``expects_problems``.
 
 Trouble: ``refuse`` (any status, in Twilio's form), ``hang`` and ``garbage`` strike REST requests.
 

@@ -34,6 +34,7 @@ class PhoneSide:
         self._played = played
         self._end = end
         self._keys = ""
+        self._is_forwarded = False
 
     def played(self, chunks: int) -> None:
         """See the contract."""
@@ -46,9 +47,11 @@ class PhoneSide:
             self._core.tell(speech_events.CallDtmfReceived, digit=digit, digits=self._keys)
 
     def forwarded(self, to: str) -> None:
-        """See the contract."""
-        self._core.tell(speech_events.CallForwarded, to=to)
-        self._end(FORWARDED)
+        """See the contract; a line may say it twice."""
+        if not self._is_forwarded:
+            self._is_forwarded = True
+            self._core.tell(speech_events.CallForwarded, to=to)
+            self._end(FORWARDED)
 
     def handle(self, command: commands.Command) -> bool:
         """A runner's command about the line; ``False`` where it is about something else, or there is no line."""
