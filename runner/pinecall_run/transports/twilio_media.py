@@ -126,6 +126,7 @@ class Mouth:
         self._plays_until = 0.0
         self._chunks = 0
         self._unmarked = 0
+        self._is_speaking = False
         self._pending: dict[str, int] = {}
         self._marks = 0
 
@@ -136,6 +137,7 @@ class Mouth:
     def say(self, chunk: Samples, now: float, *, is_tone: bool = False) -> Iterator[str]:
         """The messages of the next 20 ms; a tone is none of the chunks that the conversation counts."""
         self._plays_until = max(self._plays_until, now) + CHUNK_SECONDS
+        self._is_speaking = True
         yield from self._media(self._resampler.feed(chunk))
         self._chunks += not is_tone
         self._unmarked += 1
@@ -144,14 +146,17 @@ class Mouth:
 
     def pause(self) -> Iterator[str]:
         """The messages after the last chunk, when none follows at once."""
-        if self._unmarked:
+        if self._is_speaking:
+            self._is_speaking = False
             yield from self._media(self._resampler.flush())
-            yield self._mark()
+            if self._unmarked:
+                yield self._mark()
 
     def clear(self) -> str:
         """The message that drops what has not been played. What was marked in it will never be."""
         self._plays_until = 0.0
         self._unmarked = 0
+        self._is_speaking = False
         self._pending.clear()
         self._resampler.flush()
         return f'{{"event":"clear","streamSid":{self._sid}}}'
