@@ -192,7 +192,7 @@ async def test_a_socket_that_does_not_say_whose_it_is_is_closed(monkeypatch: pyt
 
 async def test_a_stream_of_nobodys_is_closed() -> None:
     wrong = {**START["start"], "customParameters": {"token": "x"}}
-    async with line({**START, "start": wrong}) as (desk, socket):
+    async with line({**START, "start": wrong}) as (_, socket):
         assert await closed(socket) == (1008, "no stream of this call is awaited")
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pinecall_run.wire.codec import object_from_json
+
 if TYPE_CHECKING:  # an extra, which calls that come in do without
     from twilio.rest import Client  # type: ignore[import-untyped]
 
@@ -135,8 +137,7 @@ class TwilioRest:
         try:
             return work(self._client())
         except TwilioException as error:
-            said = str(getattr(error, "msg", "") or type(error).__name__)
-            raise TwilioError(f"Twilio refused: {said}", getattr(error, "code", None)) from error
+            raise _refused(error) from error
         except (OSError, ValueError) as error:  # requests' own are OSErrors; what is no JSON is a ValueError
             raise TwilioError(f"Twilio could not be asked: {type(error).__name__}") from error
 
@@ -152,3 +153,13 @@ class TwilioRest:
                 client.api.base_url = self._account.api
             self._known = client
         return self._known
+
+
+def _refused(error: Exception) -> TwilioError:
+    """What Twilio said, of which the library keeps the whole answer where a list was asked for."""
+    said, code = getattr(error, "msg", ""), getattr(error, "code", None)
+    if len(error.args) == 2 and isinstance(answer := object_from_json(getattr(error.args[1], "text", "")), dict):
+        said, code = answer.get("message", ""), answer.get("code")
+    for its_own in ("Unable to create record: ", "Unable to update record: "):
+        said = str(said or type(error).__name__).removeprefix(its_own)
+    return TwilioError(f"Twilio refused: {said}", code if isinstance(code, int) else None)

@@ -129,7 +129,7 @@ class PhoneDesk:
     def dial(self, connection: str, command: call_commands.CallDial) -> None:
         """Place a call for a runner."""
         agent = self._registry.agents.get(command.agent_id)
-        to = command.to if command.to.startswith(("sip:", "sips:")) else _FORMATTING.sub("", command.to)
+        to = dialable(command.to)
         carrier = next((each for each in self.carriers if each.serves(command.from_) and not each.missing()), None)
         if agent is None or agent.connection != connection:
             error = f"{command.agent_id} is not registered on this connection", "AGENT_NOT_REGISTERED"
@@ -157,6 +157,11 @@ class PhoneDesk:
         agent = self._registry.agents.get(agent_id)
         if agent is not None:
             self._tell(agent.connection, event)
+
+
+def dialable(address: str) -> str:
+    """A number without what people write between its digits; a SIP address as it is."""
+    return address if address.startswith(("sip:", "sips:")) else _FORMATTING.sub("", address)
 
 
 def configured(command: call_commands.CallDial) -> dict[str, Any]:

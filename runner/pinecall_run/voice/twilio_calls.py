@@ -27,7 +27,7 @@ from pinecall_run.transports.twilio_rest import (
     is_installed,
 )
 from pinecall_run.voice.failure import described
-from pinecall_run.voice.phone_desk import PhoneDesk, configured
+from pinecall_run.voice.phone_desk import PhoneDesk, configured, dialable
 from pinecall_run.voice.twilio_line import TwilioLine
 from pinecall_run.wire import call_commands, events, speech_events
 
@@ -182,8 +182,8 @@ class TwilioCalls:
         try:
             dial.call_sid = await self._ask(
                 lambda rest: rest.place(
-                    command.to,
-                    command.from_,
+                    dialable(command.to),
+                    dialable(command.from_),
                     answer_url=f"{self.public_url}{ANSWERED_PATH}/{dial.key}",
                     status_url=f"{self.public_url}{STATUS_PATH}/{dial.key}",
                     machine_detection=_DETECTION.get(own.get("machine_detection", ""), ""),
