@@ -17,6 +17,9 @@ ACCOUNT, TOKEN, ADDRESS = "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_API
 
 API = "https://api.twilio.com"
 
+VOICE_PATH, STATUS_PATH = "/twilio/voice", "/twilio/status"
+"""Where a voice server is asked what to do with a call to a number, and told how it ended."""
+
 REQUEST_SECONDS = 10.0
 
 RING_SECONDS = 25

@@ -19,6 +19,7 @@ from pinecall_run.transports.contract import Caller, NotAdmittedError, PhoneSess
 from pinecall_run.transports.twilio_rest import (
     ACCOUNT,
     MISSING,
+    STATUS_PATH,
     TOKEN,
     Account,
     TwilioError,
@@ -51,9 +52,7 @@ DIAL_SECONDS = 600.0
 
 FAILED = "failed"
 
-STREAM_PATH, ANSWERED_PATH, STATUS_PATH, ANNOUNCE_PATH = (
-    "/twilio/stream", "/twilio/answered", "/twilio/status", "/twilio/announce"
-)  # fmt: skip
+STREAM_PATH, ANSWERED_PATH, ANNOUNCE_PATH = "/twilio/stream", "/twilio/answered", "/twilio/announce"
 
 _DETECTION = {True: "Enable", "enable": "Enable", "message_end": "DetectMessageEnd"}
 """What ``machine_detection`` of a dial's ``config`` may be, and what Twilio calls it."""

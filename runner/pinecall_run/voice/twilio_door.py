@@ -14,19 +14,13 @@ from starlette.websockets import WebSocket
 from pinecall_run.transports import twiml
 from pinecall_run.transports.contract import NotAdmittedError
 from pinecall_run.transports.metronome import Metronome
+from pinecall_run.transports.twilio_rest import STATUS_PATH, VOICE_PATH
 from pinecall_run.transports.twilio_signature import is_signed
 from pinecall_run.voice.call_reception import MISSING
 from pinecall_run.voice.token_door import refusal
-from pinecall_run.voice.twilio_calls import (
-    ANNOUNCE_PATH,
-    ANSWERED_PATH,
-    STATUS_PATH,
-    TwilioCalls,
-)
+from pinecall_run.voice.twilio_calls import ANNOUNCE_PATH, ANSWERED_PATH, TwilioCalls
 
 _LOG = logging.getLogger("pinecall_run.voice")
-
-VOICE_PATH = "/twilio/voice"
 
 MAX_BODY = 16_384
 """Bytes of a form; Twilio's have about 1,000."""
