@@ -76,7 +76,7 @@ def token_of(document: str) -> str:
 
 def test_what_it_needs_is_said(world: World) -> None:
     desk = world.stage.hub.phone
-    assert "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN and PINECALL_PUBLIC_URL" in TwilioCalls(desk, {}, "").missing()
+    assert "TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and PINECALL_PUBLIC_URL" in TwilioCalls(desk, {}, "").missing()
     assert "TWILIO" not in TwilioCalls(desk, ENVIRON, "").missing()
     assert world.calls.missing() == ""
     assert world.calls.serves("+1555")

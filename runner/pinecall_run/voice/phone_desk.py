@@ -119,7 +119,7 @@ class PhoneDesk:
     def missing(self, ref: str) -> str:
         """What calls to and from an address lack here, in one sentence; empty where they are carried."""
         wanting = [carrier.missing() for carrier in self.carriers if carrier.serves(ref)]
-        return "" if "" in wanting else next(iter(wanting), "nothing here carries calls of this kind")
+        return "" if "" in wanting else next(iter(wanting), "this voice server does not carry calls of SIP addresses")
 
     def notes(self, ref: str) -> list[str]:
         """What does not work of calls to and from an address that are carried."""

@@ -109,7 +109,8 @@ class TwilioCalls:
         lacking = [] if self.account else [ACCOUNT, TOKEN]
         if urlsplit(self.public_url).scheme not in ("https", "http"):
             lacking.append("PINECALL_PUBLIC_URL")
-        return f"telephone calls need {' and '.join(lacking)} where the voice server runs" if lacking else ""
+        names = " and ".join(", ".join(lacking).rsplit(", ", 1))
+        return f"telephone calls need {names} where the voice server runs" if lacking else ""
 
     def notes(self) -> list[str]:
         """See :class:`Carrier`."""
