@@ -1,4 +1,4 @@
-"""Pipecat's serializer of Twilio's streams with voice detection, turns and replies, under the load of ``twilio_load.py``.
+"""Pipecat's serializer of Twilio's streams with voice detection, turns and replies, under the load of ``twilio_load``.
 
 Its own transport for them is FastAPI's; here its base classes stand on the sockets of ``websockets``, which take less.
 """
