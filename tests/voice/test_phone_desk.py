@@ -37,9 +37,8 @@ class Carrier:
     def dial(self, agent: Agent, command: call_commands.CallDial) -> None:
         self.dialed.append(command)
 
-    def cancel(self, call_id: str) -> bool:
+    def cancel(self, connection: str, call_id: str) -> None:
         self.cancelled.append(call_id)
-        return True
 
 
 def set_up(ringing: bool = False) -> tuple[Stage, Client, Carrier]:

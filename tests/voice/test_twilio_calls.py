@@ -121,15 +121,15 @@ async def test_a_call_is_placed_with_addresses_of_its_own(world: World) -> None:
 
 async def test_what_becomes_of_a_call_is_told_once(world: World) -> None:
     key = await world.dial()
-    assert world.calls.ended(key, "CA7", "busy")
-    assert world.client.take("call.ended")["reason"] == "busy"
-    assert not world.calls.ended(key, "CA7", "busy")
+    for _ in range(2):
+        world.calls.ended(key, "CA7", "busy")
+    assert [each["reason"] for each in world.client.named("call.ended")] == ["busy"]
 
 
 async def test_a_call_that_was_taken_and_never_heard_has_failed(world: World) -> None:
     key = await world.dial()
     world.calls.taken(key, "CA7", "")
-    assert world.calls.ended(key, "CA7", "completed")
+    world.calls.ended(key, "CA7", "completed")
     assert world.client.take("call.ended")["reason"] == "failed"
 
 
@@ -138,7 +138,8 @@ async def test_a_call_that_cannot_be_placed(world: World) -> None:
     key = await world.dial()
     error = world.client.take("call.error")
     assert (error["error"], error["code"]) == ("Twilio refused: no", "TWILIO_21211")
-    assert not world.calls.ended(key, "CA7", "failed")
+    world.calls.ended(key, "CA7", "failed")
+    assert not world.client.named("call.ended")
 
 
 async def test_a_call_whose_agent_left_is_not_taken(world: World) -> None:
@@ -150,9 +151,12 @@ async def test_a_call_whose_agent_left_is_not_taken(world: World) -> None:
 
 async def test_only_a_call_that_is_being_placed_is_taken_back(world: World) -> None:
     await world.dial()
-    assert not world.calls.cancel("CA1")
-    assert not world.calls.cancel("")
-    assert world.calls.cancel("CA7")
+    stranger = world.stage.connect("other")
+    for connection, call in ((world.client.id, "CA1"), (world.client.id, ""), (stranger.id, "CA7")):
+        world.calls.cancel(connection, call)
+    await settle()
+    assert len(world.rest.asked) == 1
+    world.calls.cancel(world.client.id, "CA7")
     await until(lambda: ("CA7",) in world.rest.asked)
 
 

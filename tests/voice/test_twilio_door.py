@@ -166,3 +166,15 @@ async def test_requests_of_no_form_are_refused() -> None:
         for fields in ({}, {"AccountSid": SID}, {"AccountSid": SID, "CallSid": ""}):
             assert (await post(address, "/twilio/voice", fields)).status == 403
         assert (await get(address, "/twilio/voice")).status == 405
+
+
+async def test_only_so_many_sockets_may_think_about_whose_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pinecall_run.voice.twilio_door.MAX_OPENING", 1)
+    async with door() as (address, runner):
+        answer = await post(address, "/twilio/voice", form())
+        token = stream_of(answer).nouns[0].attributes["value"]
+        async with connect(f"ws://{address}/twilio/stream") as silent:
+            await silent.ping()
+            assert await opened(address, token) == (1013, "too many streams begin at once")
+        assert await opened(address, token) is None
+        await runner.until("call.ended")

@@ -29,8 +29,8 @@ class Stream:
 
 def line(world: World) -> tuple[TwilioLine, Stream]:
     stream: Any = Stream()
-    world.agent.configuration["language"] = "fr"
-    return TwilioLine(world.calls, stream, "CA1", world.agent, PERSON), stream
+    it = TwilioLine(world.calls, stream, call_sid="CA1", agent_id="front", language="fr", person=PERSON)
+    return it, stream
 
 
 async def test_keys_are_played() -> None:

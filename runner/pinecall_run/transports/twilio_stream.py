@@ -34,12 +34,15 @@ CHECK_BEATS = 50
 MAX_IGNORED = 200
 """Messages that mean nothing, after which the socket is closed: each costs the others a little."""
 
+MAX_TONES = 3_000
+"""Chunks of keys that wait to be played: a minute."""
+
 OUTBOX = 2_000
 """Messages that Twilio has not read: more is 30 s of sound."""
 
 CLOSE_SECONDS = 1.0
 
-HANGUP, DISCONNECTED, FAILED = "hangup", "disconnected", "error"
+HANGUP, DISCONNECTED = "hangup", "disconnected"
 BROKEN = "the voice server failed"
 
 Verdict = tuple[int, str]
@@ -57,7 +60,7 @@ class StreamCall:
         self.forwarding = ""
         """Whom the call is being handed on to: then Twilio ends the stream."""
         self.over = asyncio.Event()
-        self.outbox: asyncio.Queue[str | None] = asyncio.Queue(OUTBOX)
+        self.outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX)
         self._loop = asyncio.get_running_loop()
         self._metronome = metronome
         self._ear = Ear()
@@ -82,7 +85,9 @@ class StreamCall:
             self._finish((NORMAL, reason))
 
     def press(self, digits: str) -> None:
-        """Play the tones of keys before anything else."""
+        """Play the tones of keys before anything else; more than a minute of them is left out."""
+        if len(self._tones) > MAX_TONES:
+            return
         chunker = Chunker()
         self._tones += chunker.feed(keys_as_sound(digits))
         rest = chunker.flush()
@@ -159,7 +164,7 @@ class StreamCall:
             if chunk is None:
                 break
 
-    def _put(self, message: str | None) -> None:
+    def _put(self, message: str) -> None:
         try:
             self.outbox.put_nowait(message)
         except asyncio.QueueFull:
@@ -252,10 +257,10 @@ async def _read(call: StreamCall, messages: AsyncIterator[dict[str, Any] | None]
             if not call.take(message):
                 return
         call.ignored += 1
-        call.verdict = TOO_BIG, GIANT
+        call.verdict = TOO_BIG, GIANT  # it is larger than any of Twilio's
 
 
 async def _write(socket: WebSocket, call: StreamCall) -> None:
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # Twilio is gone
-        while (message := await call.outbox.get()) is not None:
-            await socket.send_text(message)
+        while True:
+            await socket.send_text(await call.outbox.get())

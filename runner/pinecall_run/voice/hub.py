@@ -135,7 +135,7 @@ class Hub:
         session = self.conversations.get(call_id) if call_id else None
         if session is None:
             if isinstance(frame, commands.CallHangup):
-                self.phone.hang_up(frame.call_id)
+                self.phone.hang_up(connection, frame.call_id)
             return  # over, or never there: a client cannot know
         may_ask = isinstance(frame, commands.LlmToolResult) or self.conversations.owner(session.id) == connection
         if may_ask and not session.handle(frame):

@@ -49,8 +49,8 @@ class Carrier(Protocol):
     def dial(self, agent: Agent, command: call_commands.CallDial) -> None:
         """Place a call; what comes of it is told to the agent's runner."""
 
-    def cancel(self, call_id: str) -> bool:
-        """Take a call back that is being placed; ``False`` where it is none of its own."""
+    def cancel(self, connection: str, call_id: str) -> None:
+        """Take a call back that is being placed for a runner's agent; nothing where there is no such call."""
         ...
 
 
@@ -142,9 +142,10 @@ class PhoneDesk:
             return
         self._tell(connection, speech_events.CallError(agent_id=command.agent_id, error=error[0], code=error[1]))
 
-    def hang_up(self, call_id: str) -> bool:
-        """Take a call back that is being placed; ``False`` where there is none of this id."""
-        return any(carrier.cancel(call_id) for carrier in self.carriers)
+    def hang_up(self, connection: str, call_id: str) -> None:
+        """Take a call back that is being placed; nothing where a runner has none of this id."""
+        for carrier in self.carriers:
+            carrier.cancel(connection, call_id)
 
     # agents
 

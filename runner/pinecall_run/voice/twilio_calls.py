@@ -8,7 +8,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -156,8 +156,17 @@ class TwilioCalls:
         agent = self.desk.agent(awaited.agent_id)
         if agent is None:
             raise NotAdmittedError("the agent is not online")
-        line = TwilioLine(self, stream, start.call_sid, agent, str(awaited.caller.get("from_", "")))
-        caller = Caller("phone", asyncio.get_running_loop().time, line=line, reports_playing=True, **awaited.caller)
+        caller = Caller("phone", asyncio.get_running_loop().time, reports_playing=True, **awaited.caller)
+        spoken = {**agent.configured(*caller.channel), **caller.config}.get("language")
+        line = TwilioLine(
+            self,
+            stream,
+            call_sid=start.call_sid,
+            agent_id=agent.agent_id,
+            language=spoken if isinstance(spoken, str) else "",
+            person=caller.from_ if caller.direction == "inbound" else caller.to,
+        )
+        caller = replace(caller, line=line)
         session = self.desk.begin(agent, start.call_sid, stream, caller)
         if awaited.dial is not None:
             self._dials.pop(awaited.dial.key, None)
@@ -225,24 +234,23 @@ class TwilioCalls:
         }
         return self.connect(agent, call_sid, caller, dial=dial)
 
-    def ended(self, key: str, call_sid: str, status: str) -> bool:
-        """A call that we placed is over; ``False`` where it is none of ours. What was a conversation knows it by its
-        stream."""
+    def ended(self, key: str, call_sid: str, status: str) -> None:
+        """A call that we placed is over. What became a conversation knows it by its stream, and is none of these."""
         dial = self._dials.pop(key, None)
         if dial is None:
-            return False
+            return
         dial.is_decided = True
         reason = status if status in NEVER_BEGAN else FAILED
         over = events.CallEnded(agent_id=dial.agent_id, call_id=call_sid, session_id=call_sid, reason=reason)
         self.desk.tell(dial.agent_id, over)
-        return True
 
-    def cancel(self, call_id: str) -> bool:
+    def cancel(self, connection: str, call_id: str) -> None:
         """See :class:`Carrier`; ``canceled`` is told when Twilio says so."""
-        if not call_id or all(dial.call_sid != call_id or dial.is_decided for dial in self._dials.values()):
-            return False
-        self.start(self._cancel(call_id))
-        return True
+        for dial in self._dials.values():
+            agent = self.desk.agent(dial.agent_id)
+            is_theirs = agent is not None and agent.connection == connection
+            if is_theirs and not dial.is_decided and dial.call_sid == call_id:
+                self.start(self._cancel(call_id))
 
     async def _cancel(self, call_id: str) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -12,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.websockets import WebSocket
 
 from pinecall_run.transports import twiml
-from pinecall_run.transports.contract import NotAdmittedError
+from pinecall_run.transports.contract import NotAdmittedError, PhoneSession
 from pinecall_run.transports.metronome import Metronome
 from pinecall_run.transports.twilio_rest import STATUS_PATH, VOICE_PATH
 from pinecall_run.transports.twilio_signature import is_signed
@@ -20,12 +21,19 @@ from pinecall_run.voice.call_reception import MISSING
 from pinecall_run.voice.token_door import refusal
 from pinecall_run.voice.twilio_calls import ANNOUNCE_PATH, ANSWERED_PATH, TwilioCalls
 
+if TYPE_CHECKING:  # needs an extra, which typed conversations do without
+    from pinecall_run.transports.twilio_media import Start
+    from pinecall_run.transports.twilio_stream import StreamCall
+
 _LOG = logging.getLogger("pinecall_run.voice")
 
 MAX_BODY = 16_384
 """Bytes of a form; Twilio's have about 1,000."""
 
-INTERNAL_ERROR = 1011
+MAX_OPENING = 200
+"""Sockets that have not said yet whose stream they are."""
+
+INTERNAL_ERROR, TRY_AGAIN = 1011, 1013
 
 _OVER = frozenset(("completed", "busy", "no-answer", "failed", "canceled"))
 
@@ -37,6 +45,7 @@ class TwilioDoor:
         self._calls = calls
         self._desk = calls.desk
         self._metronome = Metronome()
+        self._opening: set[WebSocket] = set()
 
     def routes(self) -> list[BaseRoute]:
         """What is served."""
@@ -50,13 +59,27 @@ class TwilioDoor:
 
     async def serve_stream(self, socket: WebSocket) -> None:
         """A socket at ``/twilio/stream``."""
+        if len(self._opening) >= MAX_OPENING:
+            self._calls.refused["floods"] += 1
+            await socket.accept()
+            await socket.close(TRY_AGAIN, "too many streams begin at once")
+            return
         try:
             from pinecall_run.transports.twilio_stream import serve_stream
         except ModuleNotFoundError:  # numpy
             await socket.accept()
             await socket.close(INTERNAL_ERROR, MISSING)
             return
-        await serve_stream(socket, self._calls.admit, self._metronome, self._calls.refused)
+        self._opening.add(socket)
+
+        def admit(start: Start, stream: StreamCall) -> PhoneSession:
+            self._opening.discard(socket)
+            return self._calls.admit(start, stream)
+
+        try:
+            await serve_stream(socket, admit, self._metronome, self._calls.refused)
+        finally:
+            self._opening.discard(socket)
 
     # requests
 
@@ -118,8 +141,8 @@ class TwilioDoor:
         if isinstance(form, Response):
             return form
         status = form.get("CallStatus", "")
-        if status in _OVER and not self._calls.ended(request.path_params["key"], form["CallSid"], status):
-            self._calls.refused["late reports"] += 1  # of a conversation that is over, or a copy
+        if status in _OVER:
+            self._calls.ended(request.path_params["key"], form["CallSid"], status)
         return Response(status_code=204)
 
     async def _answered(self, request: Request) -> Response:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pinecall_run.protocol.registry import Agent
 from pinecall_run.transports import twiml
 from pinecall_run.transports.twilio_rest import TwilioError
 from pinecall_run.wire import events
@@ -15,15 +14,18 @@ if TYPE_CHECKING:  # they need this module, and an extra
 
 
 class TwilioLine:
-    """One call's line (see :class:`pinecall_run.transports.contract.PhoneLine`); ``from_`` is who is on it."""
+    """One call's line (see :class:`pinecall_run.transports.contract.PhoneLine`); ``person`` is the number of who is on
+    it."""
 
-    def __init__(self, calls: TwilioCalls, stream: StreamCall, call_sid: str, agent: Agent, from_: str) -> None:
+    def __init__(
+        self, calls: TwilioCalls, stream: StreamCall, *, call_sid: str, agent_id: str, language: str, person: str
+    ) -> None:
         self._calls = calls
         self._stream = stream
         self._call_sid = call_sid
-        self._agent_id = agent.agent_id
-        self._language = str(agent.configuration.get("language") or "")
-        self._from = from_
+        self._agent_id = agent_id
+        self._language = language
+        self._person = person
 
     def press(self, digits: str) -> None:
         """See the contract: Twilio takes no keys on a stream, so that they are played."""
@@ -34,7 +36,7 @@ class TwilioLine:
         self._calls.start(self._forward(to, message=message, announce=announce))
 
     async def _forward(self, to: str, *, message: str, announce: bool) -> None:
-        whisper = twiml.caller_announced(self._from, self._language) if announce else ""
+        whisper = twiml.caller_announced(self._person, self._language) if announce else ""
         self._stream.forwarding = to
         try:
             await self._calls.hand_on(self._call_sid, to, message=message, language=self._language, whisper=whisper)
