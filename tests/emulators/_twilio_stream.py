@@ -55,6 +55,8 @@ class Stream:
     clears: list[float] = field(default_factory=list)
     is_silent: bool = False
     """Sends no media at all, as for a caller whose line transmits nothing."""
+    is_stuck: bool = False
+    """Plays nothing of what it is sent, and keeps it."""
     close_code: int | None = None
     close_reason: str = ""
     on_tick: Callable[[], None] = lambda: None
@@ -132,7 +134,7 @@ class Stream:
     async def _play(self, now: float) -> None:
         """20 ms of what was buffered; marks go back when what was before them has been played."""
         frame = b""
-        while self._buffer and (isinstance(self._buffer[0], str) or len(frame) < FRAME):
+        while self._buffer and not self.is_stuck and (isinstance(self._buffer[0], str) or len(frame) < FRAME):
             first = self._buffer.popleft()
             if isinstance(first, str):
                 self.marks.append(first)

@@ -37,6 +37,21 @@ async def test_somebody_calls_asks_and_is_answered() -> None:
         assert (await calls.runner.until("call.ended"))["reason"] == "hangup"
 
 
+async def test_what_twilio_has_not_played_was_not_heard() -> None:
+    async with phones() as calls:
+        await calls.add()
+        line = await calls.call()
+        stream = await line.streaming()
+        stream.is_stuck = True
+        await calls.runner.until("bot.speaking")
+        await until(lambda: stream.buffered_seconds > 0.5)
+        assert not {"bot.word", "bot.finished"} & set(await calls.runner.so_far())
+        stream.is_stuck = False
+        assert (await calls.runner.until("bot.finished"))["duration_ms"] > 500
+        assert "bot.word" in [frame["event"] for frame in calls.runner.frames]
+        await line.hang_up()
+
+
 async def test_who_talks_over_the_agent_has_silence_within_a_chunk() -> None:
     async with phones() as calls:
         await calls.add()

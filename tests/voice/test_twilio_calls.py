@@ -173,10 +173,13 @@ async def test_what_goes_on_beside_the_calls_ends_with_the_server(
     async def fail() -> None:
         raise ValueError("my card is 4111")
 
+    world.calls.refused["tokens"] += 2
+    caplog.set_level("INFO")
     world.calls.start(fail())
     world.calls.start(asyncio.sleep(60))
     await settle()
     await world.calls.close()
     assert not world.calls._work
     assert "ValueError" in caplog.text
+    assert "refused at Twilio's door: 2 tokens" in caplog.text
     assert "4111" not in caplog.text

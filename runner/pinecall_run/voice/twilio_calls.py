@@ -295,7 +295,10 @@ class TwilioCalls:
         task.add_done_callback(self._work.discard)
 
     async def close(self) -> None:
-        """Wait for nothing more."""
+        """Wait for nothing more, and say what was turned away."""
+        if self.refused:
+            told = ", ".join(f"{count} {what}" for what, count in sorted(self.refused.items()))
+            _LOG.info("refused at Twilio's door: %s", told)
         for task in self._work:
             task.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)

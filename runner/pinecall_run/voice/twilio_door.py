@@ -14,7 +14,6 @@ from starlette.websockets import WebSocket
 
 from pinecall_run.transports import twiml
 from pinecall_run.transports.contract import NotAdmittedError, PhoneSession
-from pinecall_run.transports.metronome import Metronome
 from pinecall_run.transports.twilio_rest import STATUS_PATH, VOICE_PATH
 from pinecall_run.transports.twilio_signature import is_signed
 from pinecall_run.voice.call_reception import MISSING
@@ -22,6 +21,7 @@ from pinecall_run.voice.token_door import refusal
 from pinecall_run.voice.twilio_calls import ANNOUNCE_PATH, ANSWERED_PATH, TwilioCalls
 
 if TYPE_CHECKING:  # needs an extra, which typed conversations do without
+    from pinecall_run.transports.metronome import Metronome
     from pinecall_run.transports.twilio_media import Start
     from pinecall_run.transports.twilio_stream import StreamCall
 
@@ -44,7 +44,7 @@ class TwilioDoor:
     def __init__(self, calls: TwilioCalls) -> None:
         self._calls = calls
         self._desk = calls.desk
-        self._metronome = Metronome()
+        self._metronome: Metronome | None = None
         self._opening: set[WebSocket] = set()
 
     def routes(self) -> list[BaseRoute]:
@@ -65,11 +65,13 @@ class TwilioDoor:
             await socket.close(TRY_AGAIN, "too many streams begin at once")
             return
         try:
+            from pinecall_run.transports.metronome import Metronome
             from pinecall_run.transports.twilio_stream import serve_stream
         except ModuleNotFoundError:  # numpy
             await socket.accept()
             await socket.close(INTERNAL_ERROR, MISSING)
             return
+        metronome = self._metronome = self._metronome or Metronome()
         self._opening.add(socket)
 
         def admit(start: Start, stream: StreamCall) -> PhoneSession:
@@ -77,7 +79,7 @@ class TwilioDoor:
             return self._calls.admit(start, stream)
 
         try:
-            await serve_stream(socket, admit, self._metronome, self._calls.refused)
+            await serve_stream(socket, admit, metronome, self._calls.refused)
         finally:
             self._opening.discard(socket)
 
