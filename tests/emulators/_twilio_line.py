@@ -83,6 +83,7 @@ class Line:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
         await self.ended("completed" if self.status == "in-progress" else "no-answer")
+        await asyncio.gather(*self._reporting)
 
     async def streaming(self) -> Stream:
         """The stream, once there is one."""
