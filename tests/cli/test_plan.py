@@ -128,7 +128,9 @@ async def test_how_calls_listen_and_sound_is_told_key_by_key_wherever_the_projec
         plain.replace("[webrtc]", "[{type: webrtc, vad: {threshold: 0.4}}]")
         + "    recording: true\n    apology: Sorry.\n"
     )
-    more = more.replace("agents:", "server: {ice_servers: [{urls: 'stun:a.example'}]}\nagents:")
+    more = more.replace(
+        "agents:", "server: {ice_servers: [{urls: 'stun:a.example'}], public_url: 'https://a.example'}\nagents:"
+    )
     for name, text in (("old", plain), ("same", plain), ("new", more)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "pinecall.yaml").write_text(text)
@@ -137,6 +139,7 @@ async def test_how_calls_listen_and_sound_is_told_key_by_key_wherever_the_projec
     assert "nothing to do" in await plan(tmp_path / "same", "--against", old)
     assert (await plan(tmp_path / "new", "--against", old)).partition("\n")[2] == (
         "  server: ice_servers (restart)\n"
+        "  server: public_url (restart)\n"
         "  desk: recording, apology, folder of recordings (next call)\n"
         "  desk: webrtc: vad, apology, folder of recordings, hold_music (next call)\n"
     )

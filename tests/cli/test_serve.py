@@ -89,6 +89,16 @@ async def test_ice_servers_come_from_the_environment() -> None:
             assert json.load(answer) == {"iceServers": servers}
 
 
+async def test_the_public_address_comes_from_the_environment() -> None:
+    twilio = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t"}
+    async with _serving(PINECALL_PUBLIC_URL="https://voice.example", **twilio) as lines:
+        url = lines[0].split()[-1] + "/twilio/voice"
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            await asyncio.to_thread(urllib.request.urlopen, url, b"CallSid=CA1", 20)
+        with caught.value as error:
+            assert error.code == 403, "a signature is asked for, no setting"
+
+
 async def test_ice_servers_that_are_none_stop_it_without_being_shown() -> None:
     process = await asyncio.create_subprocess_exec(
         *command("serve", "--port", "0"),

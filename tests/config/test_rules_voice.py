@@ -89,9 +89,14 @@ TURN = "{urls: 'turn:a.example', username: acme, credential: '${HUSH}'}"
         ("{api_key: '${HUSH}'}", [("PCR102", 2, 1)]),
         ("{}", [("PCR102", 2, 1)]),
         ("{ice_servers: stun:a.example}", [("PCR103", 2, 23)]),
+        ("{public_url: 'https://a.example/phones'}", []),
+        ("{public_url: 'https://a.example', ice_servers: []}", []),
+        ("{url: wss://voice.example, public_url: 'https://a.example'}", [("PCR520", 2, 36)]),
+        ("{public_url: a.example}", [("PCR104", 2, 22)]),
+        ("{public_url: 'https://a.example/?a=b'}", [("PCR104", 2, 22)]),
     ],
 )
-def test_stun_and_turn(server: str, expected: list[tuple[str, int, int]]) -> None:
+def test_what_the_embedded_server_is_to_know(server: str, expected: list[tuple[str, int, int]]) -> None:
     text = agent_yaml().replace("agents:", f"server: {server}\nagents:")
     assert codes(text, {"HUSH": "hush"}) == expected
 

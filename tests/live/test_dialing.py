@@ -164,3 +164,14 @@ async def test_two_at_once_each_get_their_own(tmp_path: Path) -> None:
             < call.started {"call_id": "CA1", "to": "+15550000001", "direction": "outbound"}
         """)
         assert [(await ada).id, (await grace).id] == ["CA1", "CA2"]
+
+
+@virtual_time
+async def test_a_greeting_may_wait_for_the_other_side(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        dial = asyncio.create_task(server.runner.dial("desk", to=ADA, detect_turn_end=True))
+        await server.play("""
+            > call.dial {"agent_id": "desk", "to": "+15550000001", "from": "+15551234567", "detect_turn_end": true}
+            < call.started {"call_id": "CA1", "to": "+15550000001", "direction": "outbound"}
+        """)
+        assert (await dial).id == "CA1"

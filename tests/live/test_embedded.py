@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -66,3 +67,26 @@ async def test_the_child_is_told_of_stun_and_turn_servers(tmp_path: Path, monkey
             {"urls": ["stun:a.example"]},
             {"urls": ["turn:a.example", "turns:a.example"], "username": "acme", "credential": "hush"},
         ]
+
+
+@pytest.mark.parametrize(("public_url", "status"), [("https://voice.example", 403), ("", 503)])
+async def test_the_child_is_told_where_the_world_reaches_it(
+    public_url: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", "AC1")
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "t")
+    monkeypatch.delenv("PINECALL_PUBLIC_URL", raising=False)
+    async with server_of(Config(1, Server(public_url=public_url), {}), "mark", 0) as server:
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            await asyncio.to_thread(urllib.request.urlopen, f"{server.url}/twilio/voice", b"CallSid=CA1", 5)
+        with caught.value as error:
+            assert error.code == status
+
+
+async def test_the_child_uses_the_stun_servers_that_it_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PINECALL_ICE_SERVERS", raising=False)
+    config = Config(1, Server(ice_servers=(IceServer(("stun:127.0.0.1:9",)),)), {})
+    async with server_of(config, "mark", 0) as server:
+        answer = await asyncio.to_thread(urllib.request.urlopen, f"{server.url}/webrtc/ice-servers", None, 20)
+        with answer:
+            assert json.load(answer) == {"iceServers": [{"urls": ["stun:127.0.0.1:9"]}]}

@@ -119,6 +119,7 @@ BY_VERB: Mapping[str, list[list[str]]] = {
     "chat": [["chat", "gone"]],
     "say": [["say", "gone", "doors.py"], ["say", "gone", "silence.wav"]],
     "talk": [["talk", "gone"]],
+    "numbers": [["numbers"], ["numbers", "--apply"]],
     "run": [],  # only as programs, below
     "serve": [],
     "init": [["init", "new"], ["init", "."]],

@@ -31,6 +31,7 @@ _VERBS = {
     "chat": "type to an agent in the terminal",
     "say": "call an agent with a recording, and print what is said",
     "talk": "call an agent by microphone",
+    "numbers": "list Twilio's numbers, and point them at the voice server",
     "serve": "run the voice server alone",
     "init": "make a new project that runs",
 }

@@ -67,8 +67,9 @@ def _against_copy(checked: Checked, deployment: Deployment, other: Project) -> _
     had, wanted = before.config.server, deployment.config.server
     if (had.url, had.api_key) != (wanted.url, wanted.api_key):
         found.insert(0, Change("server", "address or key", "restart"))
-    if had.ice_servers != wanted.ice_servers:
-        found.insert(0, Change("server", "ice_servers", "restart"))
+    for key in ("public_url", "ice_servers"):
+        if getattr(had, key) != getattr(wanted, key):
+            found.insert(0, Change("server", key, "restart"))
     if before.config.journal != deployment.config.journal:
         found.insert(0, Change("journal", "file", "restart"))
     return _Plan(deployment.revision, other.shown(other.file), found, [])

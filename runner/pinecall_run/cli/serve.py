@@ -21,6 +21,9 @@ from pinecall_run.voice.serving import Listening, listen, serve, spare_the_colle
 ICE_SERVERS = "PINECALL_ICE_SERVERS"
 """The variable with STUN and TURN servers, as JSON. None are used that it does not name."""
 
+PUBLIC_URL = "PINECALL_PUBLIC_URL"
+"""The variable with the address at which the world reaches the server."""
+
 
 @click.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -32,10 +35,18 @@ ICE_SERVERS = "PINECALL_ICE_SERVERS"
     envvar="PINECALL_API_KEY",
     help="What runners must send [env: PINECALL_API_KEY]; else a fresh one.",
 )
+@click.option(
+    "--public-url",
+    envvar=PUBLIC_URL,
+    default="",
+    help=f"Where the world reaches this server, for vendors that call it [env: {PUBLIC_URL}].",
+)
 @click.option("--closed", is_flag=True, help="Ask for the key on this machine too.")
 @log_format_option
 @click.option("--child", is_flag=True, hidden=True)
-def command(host: str, port: int, key: str | None, closed: bool, log_format: Format, child: bool) -> None:
+def command(
+    host: str, port: int, key: str | None, public_url: str, closed: bool, log_format: Format, child: bool
+) -> None:
     """Run the voice server for runners elsewhere. Only this machine can reach it unless --host says more."""
     log = Log(log_format, to_stderr=child)  # a child's stdout is its parent's to read
     log_modules_to(log, None)
@@ -52,6 +63,7 @@ def command(host: str, port: int, key: str | None, closed: bool, log_format: For
         open_on_loopback=host in ("127.0.0.1", "::1", "localhost") and not closed,
         environ=os.environ,
         ice_servers=_ice_servers(),
+        public_url=public_url,
     )
     asyncio.run(_until_signal(settings, listening, lambda: _greet(listening, settings, log, is_fresh=is_fresh)))
 
@@ -87,8 +99,8 @@ async def _until_signal(settings: Settings, listening: Listening, on_ready: Call
 
 
 def _serve_as_child() -> None:
-    """The protocol with the parent: one JSON line in (key, ports, project), one out (url); an end of input, which
-    the parent's death brings too, means stop."""
+    """The protocol with the parent: one JSON line in (key, ports, project, ice_servers, public_url), one out (url); an
+    end of input, which the parent's death brings too, means stop."""
     order = json.loads(sys.stdin.readline() or "null")
     if order is None:
         return
@@ -102,7 +114,8 @@ def _serve_as_child() -> None:
         open_on_loopback=True,
         environ=os.environ,
         project=order["project"],
-        ice_servers=_ice_servers(),
+        ice_servers=order.get("ice_servers") or _ice_servers(),
+        public_url=order.get("public_url") or os.environ.get(PUBLIC_URL, ""),
     )
 
     def ready() -> None:

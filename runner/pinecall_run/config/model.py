@@ -46,11 +46,13 @@ class IceServer:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where the voice server is. ``url`` is ``None`` for the embedded one."""
+    """Where the voice server is. ``url`` is ``None`` for the embedded one; ``public_url`` is where the world reaches
+    that."""
 
     url: str | None = None
     api_key: str = ""
     ice_servers: tuple[IceServer, ...] = ()
+    public_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

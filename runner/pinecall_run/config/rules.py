@@ -93,7 +93,7 @@ def _server(written: str | Mapping[str, Any] | None) -> Server:
     if not isinstance(written, Mapping):
         return Server()
     ice_servers = tuple(_ice_server(each) for each in written.get("ice_servers", ()))
-    return Server(written.get("url"), written.get("api_key", ""), ice_servers)
+    return Server(written.get("url"), written.get("api_key", ""), ice_servers, written.get("public_url", ""))
 
 
 def _ice_server(written: Mapping[str, Any]) -> IceServer:

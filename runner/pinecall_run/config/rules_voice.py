@@ -119,11 +119,13 @@ def _check_elsewhere(subject: Subject, context: RuleContext) -> None:
 
 
 def check_server(config: Config, context: RuleContext) -> None:
-    """Whether the STUN and TURN servers are told to somebody, and say what TURN asks for."""
+    """Whether what is for the embedded server is told to it, and say what TURN asks for."""
     route: Route = ("server", "ice_servers")
-    if config.server.url is not None and config.server.ice_servers:
-        message = "`ice_servers` has no effect: a server elsewhere has its own"
-        context.warn_at_key("PCR520", message, route, "take it out; with null where an environment names the server")
+    for key in ("ice_servers", "public_url"):
+        if config.server.url is not None and getattr(config.server, key):
+            message = f"`{key}` has no effect: a server elsewhere has its own"
+            advice = "take it out; with null where an environment names the server"
+            context.warn_at_key("PCR520", message, ("server", key), advice)
     for index, server in enumerate(config.server.ice_servers):
         if any(url.startswith("turn") for url in server.urls):
             for key in ("username", "credential"):

@@ -51,6 +51,7 @@ class Dialer:
         greeting: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         config: Mapping[str, Any] | None = None,
+        detect_turn_end: bool = False,
         timeout: float = DIAL_SECONDS,
     ) -> Call:
         """Have an agent place a call, from its first number if none is given, and wait until somebody takes it.
@@ -74,6 +75,7 @@ class Dialer:
             greeting=UNSET if greeting is None else greeting,
             metadata=UNSET if metadata is None else dict(metadata),
             config=UNSET if config is None else dict(config),
+            detect_turn_end=detect_turn_end,
         )
         return await self.dial(command, timeout)
 

@@ -48,13 +48,21 @@ async def server_of(config: Config, project: str, port: int | None, log_format: 
     if config.server.url is not None:
         yield Server(config.server.url, config.server.api_key)
     else:
-        async with embedded_server(project, port, log_format, ice_servers=config.server.ice_servers) as server:
+        told = config.server
+        async with embedded_server(
+            project, port, log_format, ice_servers=told.ice_servers, public_url=told.public_url
+        ) as server:
             yield server
 
 
 @asynccontextmanager
 async def embedded_server(
-    project: str, port: int | None, log_format: str = "text", *, ice_servers: Sequence[IceServer] = ()
+    project: str,
+    port: int | None,
+    log_format: str = "text",
+    *,
+    ice_servers: Sequence[IceServer] = (),
+    public_url: str = "",
 ) -> AsyncIterator[Server]:
     """Start the server, and end it with the block. It ends by itself when this process dies in any way, because
     then its standard input ends.
@@ -78,7 +86,13 @@ async def embedded_server(
     assert child.stdin is not None
     try:
         key = secrets.token_urlsafe(24)
-        order = {"key": key, "ports": ports(port), "project": project, "ice_servers": _as_browsers_do(ice_servers)}
+        order = {
+            "key": key,
+            "ports": ports(port),
+            "project": project,
+            "ice_servers": _as_browsers_do(ice_servers),
+            "public_url": public_url,
+        }
         child.stdin.write(json.dumps(order).encode() + b"\n")
         yield Server(await _url(child), key)
     finally:

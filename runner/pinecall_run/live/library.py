@@ -202,6 +202,7 @@ class Runner:
         greeting: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         config: Mapping[str, Any] | None = None,
+        detect_turn_end: bool = False,
         timeout: float = DIAL_SECONDS,
     ) -> Call:
         """Have an agent call the number ``to``, and wait until somebody answers.
@@ -211,13 +212,21 @@ class Runner:
             greeting: said when somebody answers, in place of the agent's.
             metadata: what ``call.metadata`` will hold.
             config: keys of an agent, as the server knows them, for this call only.
+            detect_turn_end: whether the greeting waits until the other side has said something.
             timeout: seconds until it is given up. The server may go on ringing: the protocol cannot take a dial back.
 
         Raises:
             DialError: nobody answered, or the server does not place the call.
         """
         return await _entered(self._core).dialer.place(
-            agent, to, from_=from_, greeting=greeting, metadata=metadata, config=config, timeout=timeout
+            agent,
+            to,
+            from_=from_,
+            greeting=greeting,
+            metadata=metadata,
+            config=config,
+            detect_turn_end=detect_turn_end,
+            timeout=timeout,
         )
 
     # inner life

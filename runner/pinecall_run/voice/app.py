@@ -28,6 +28,8 @@ from pinecall_run.voice.http_door import HttpDoor
 from pinecall_run.voice.hub import Hub
 from pinecall_run.voice.token_door import TokenDoor
 from pinecall_run.voice.tokens import TokenMint
+from pinecall_run.voice.twilio_calls import STREAM_PATH, TwilioCalls
+from pinecall_run.voice.twilio_door import TwilioDoor
 from pinecall_run.voice.webrtc_door import WebRtcDoor
 
 _LOG = logging.getLogger("pinecall_run.voice")
@@ -49,6 +51,7 @@ class Settings:
         pace: how soon a runner that went silent is noticed.
         host: the IP address that is listened on, where the sound of calls arrives, too; ``0.0.0.0`` is each of this
             machine's. ``serve`` knows it.
+        public_url: where the world reaches this server, ``https://…``: what vendors are told to call, and sign.
         ice_servers: STUN and TURN servers for callers elsewhere, given to every browser that asks, in the form of
             RTCConfiguration's ``iceServers``.
     """
@@ -60,6 +63,7 @@ class Settings:
     tool_timeout: float = 30.0
     pace: Pace = PACE
     host: str = "127.0.0.1"
+    public_url: str = ""
     ice_servers: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
 
 
@@ -84,6 +88,10 @@ def create_app(settings: Settings) -> Starlette:
     door = HttpDoor(hub, policy, tokens, project=settings.project, version=version("pinecall-run"))
     calls = WebRtcDoor(hub.calls, tokens, host=settings.host, ice_servers=settings.ice_servers)
 
+    twilio = TwilioCalls(hub.phone, settings.environ, settings.public_url)
+    hub.phone.carriers.append(twilio)
+    phones = TwilioDoor(twilio)
+
     async def client(socket: WebSocket) -> None:
         await _guarded(serve_client(socket, hub))
 
@@ -92,6 +100,9 @@ def create_app(settings: Settings) -> Starlette:
 
     async def audio(socket: WebSocket) -> None:
         await _guarded(_serve_audio(socket, hub.calls))
+
+    async def stream(socket: WebSocket) -> None:
+        await _guarded(phones.serve_stream(socket))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -102,11 +113,12 @@ def create_app(settings: Settings) -> Starlette:
             sweeping.cancel()
             await hub.close()
             await calls.close()
+            await twilio.close()
             await close_providers()
 
-    sockets = {"/client": client, "/chat/ws": chat, "/audio/ws": audio}
+    sockets = {"/client": client, "/chat/ws": chat, "/audio/ws": audio, STREAM_PATH: stream}
     routes = [WebSocketRoute(path, serve) for path, serve in sockets.items()]
-    app = Starlette(routes=[*routes, *calls.routes(), *door.routes()], lifespan=lifespan)
+    app = Starlette(routes=[*routes, *calls.routes(), *phones.routes(), *door.routes()], lifespan=lifespan)
     app.state.hub = hub
     return app
 

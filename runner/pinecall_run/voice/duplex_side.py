@@ -127,6 +127,11 @@ class DuplexSide:
         """See :class:`Hears`."""
         self._running = asyncio.create_task(self._guarded(self._run))
 
+    def greet_later(self) -> None:
+        """See :class:`CallerHalf`. Such a model answers whoever speaks first, and a greeting after that answer would be
+        one too many: it greets at once."""
+        self.agent.greet()
+
     async def _run(self) -> None:
         if not await self._line.run():
             self._hang_up("error")

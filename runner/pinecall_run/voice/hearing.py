@@ -41,6 +41,9 @@ class CallerHalf(Protocol):
     def pulse(self, now: float) -> None:
         """Time passed."""
 
+    def greet_later(self) -> None:
+        """The agent is to greet when the caller has said something, or nothing for some seconds."""
+
     def take(self, input: inputs.Input) -> None:
         """Something happened."""
 

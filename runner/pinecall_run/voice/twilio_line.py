@@ -1,0 +1,49 @@
+"""What an agent's runner can have done with a telephone line that Twilio carries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pinecall_run.transports import twiml
+from pinecall_run.transports.twilio_rest import TwilioError
+from pinecall_run.wire import events
+
+if TYPE_CHECKING:  # they need this module, and an extra
+    from pinecall_run.transports.twilio_stream import StreamCall
+    from pinecall_run.voice.twilio_calls import TwilioCalls
+
+
+class TwilioLine:
+    """One call's line (see :class:`pinecall_run.transports.contract.PhoneLine`); ``person`` is the number of who is on
+    it."""
+
+    def __init__(
+        self, calls: TwilioCalls, stream: StreamCall, *, call_sid: str, agent_id: str, language: str, person: str
+    ) -> None:
+        self._calls = calls
+        self._stream = stream
+        self._call_sid = call_sid
+        self._agent_id = agent_id
+        self._language = language
+        self._person = person
+
+    def press(self, digits: str) -> None:
+        """See the contract: Twilio takes no keys on a stream, so that they are played."""
+        self._stream.press(digits)
+
+    def forward(self, to: str, *, message: str, announce: bool) -> None:
+        """See the contract."""
+        self._calls.start(self._forward(to, message=message, announce=announce))
+
+    async def _forward(self, to: str, *, message: str, announce: bool) -> None:
+        whisper = twiml.caller_announced(self._person, self._language) if announce else ""
+        self._stream.forwarding = to
+        try:
+            await self._calls.hand_on(self._call_sid, to, message=message, language=self._language, whisper=whisper)
+        except TwilioError as error:
+            self._stream.forwarding = ""
+            sentence = f"the call could not be forwarded: {error}"
+            # Without the agent's name: an error that has it is about its registration.
+            self._calls.desk.tell(self._agent_id, events.Error(code="FORWARD_FAILED", error=sentence))
+        else:
+            self._stream.forwarded()
