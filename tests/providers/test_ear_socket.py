@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -217,6 +218,30 @@ async def test_sound_that_nobody_takes_is_bounded_and_goes_out_when_somebody_doe
         first, last = (np.frombuffer(piece, "<i2")[0] for piece in (pieces[0], pieces[374]))
         assert (first, last, pieces[375:]) == (375, 749, []), "the oldest were dropped"
         assert (await vendor.until(376))[375:] == ["alive"]
+        await stream.close()
+
+
+async def test_sound_may_come_in_the_moment_when_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ear_socket, "SETTLE_SECONDS", 0.02)
+    failures: list[Exception] = []
+
+    async with acme() as vendor:
+        stream = await ear(vendor.url, silent_seconds=5.0, piece_seconds=0.02).open()
+
+        def hear() -> None:
+            try:
+                stream.hear(LOUD)
+            except RuntimeError as error:
+                failures.append(error)
+
+        waiting = asyncio.ensure_future(_next(stream.heard()))
+        await asyncio.sleep(0)
+        stream.finish()
+        assert stream._due is not None
+        asyncio.get_running_loop().call_at(stream._due + 1e-6, hear)
+        asyncio.get_running_loop().call_later(0.01, time.sleep, 0.02)  # so that both are due at once
+        assert await waiting == Transcript("", is_final=True)
+        assert not failures
         await stream.close()
 
 

@@ -233,7 +233,7 @@ class SocketStream:
 
     def _hurry(self) -> None:
         """Somebody may be waiting for a message already."""
-        if self._patience is not None:
+        if self._patience is not None and not self._patience.expired():
             self._patience.reschedule(self._deadline)
 
     async def close(self) -> None:
