@@ -284,11 +284,18 @@ class WhatsappResponse(AgentEvent, tag="whatsapp.response", kw_only=True):
 
 
 class WhatsappStatus(AgentEvent, tag="whatsapp.status", kw_only=True):
-    """How far a message got: ``sent``, ``delivered``, ``read``."""
+    """How far a message got: ``sent``, ``delivered``, ``read``, ``played``, ``failed``.
+
+    Extensions: ``session_id``; and of what failed Meta's ``code`` (0 where the failure is none of Meta's) and ``error``,
+    a sentence.
+    """
 
     status: str = ""
     recipient: str = ""
     message_id: str = ""
+    session_id: str | Maybe = UNSET
+    code: int | Maybe = UNSET
+    error: str | Maybe = UNSET
 
 
 class WhatsappEnded(AgentEvent, tag="whatsapp.session_ended", kw_only=True):
