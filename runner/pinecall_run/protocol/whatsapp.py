@@ -103,7 +103,7 @@ def _as_ended(event: speech_events.WhatsappEnded) -> events.Event:
     )
 
 
-def _of(event: Any) -> dict[str, str]:
+def _of(event: Any) -> dict[str, Any]:
     return {"agent_id": event.agent_id, "call_id": event.session_id, "session_id": event.session_id}
 
 

@@ -286,8 +286,8 @@ class WhatsappResponse(AgentEvent, tag="whatsapp.response", kw_only=True):
 class WhatsappStatus(AgentEvent, tag="whatsapp.status", kw_only=True):
     """How far a message got: ``sent``, ``delivered``, ``read``, ``played``, ``failed``.
 
-    Extensions: ``session_id``; and of what failed Meta's ``code`` (0 where the failure is none of Meta's) and ``error``,
-    a sentence.
+    Extensions: ``session_id``; and of what failed Meta's ``code`` (0 where the failure is none of Meta's), and a
+    sentence, ``error``.
     """
 
     status: str = ""
