@@ -29,6 +29,7 @@ from pinecall_run.voice.hub import Hub
 from pinecall_run.voice.token_door import TokenDoor
 from pinecall_run.voice.tokens import TokenMint
 from pinecall_run.voice.webrtc_door import WebRtcDoor
+from pinecall_run.voice.whatsapp_door import WhatsappDoor
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
@@ -83,6 +84,7 @@ def create_app(settings: Settings) -> Starlette:
     tokens = TokenDoor(hub, policy)
     door = HttpDoor(hub, policy, tokens, project=settings.project, version=version("pinecall-run"))
     calls = WebRtcDoor(hub.calls, tokens, host=settings.host, ice_servers=settings.ice_servers)
+    whatsapp = WhatsappDoor(hub.whatsapp)
 
     async def client(socket: WebSocket) -> None:
         await _guarded(serve_client(socket, hub))
@@ -106,7 +108,7 @@ def create_app(settings: Settings) -> Starlette:
 
     sockets = {"/client": client, "/chat/ws": chat, "/audio/ws": audio}
     routes = [WebSocketRoute(path, serve) for path, serve in sockets.items()]
-    app = Starlette(routes=[*routes, *calls.routes(), *door.routes()], lifespan=lifespan)
+    app = Starlette(routes=[*routes, *calls.routes(), *whatsapp.routes(), *door.routes()], lifespan=lifespan)
     app.state.hub = hub
     return app
 
