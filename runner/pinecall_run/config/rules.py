@@ -31,7 +31,7 @@ from pinecall_run.source.diagnostic import Diagnostic, Edit, Fix, Route
 from pinecall_run.source.document import Document
 from pinecall_run.source.suggest import closest
 
-_CREDENTIALS = ("access_token", "verify_token", "app_secret", "phone")
+_CREDENTIALS = ("access_token", "verify_token", "app_secret", "phone", "voice_notes", "template", "idle_minutes")
 _OVERRIDES = ("voice", "language", "stt", "greeting", "turn_detection", "vad")
 _WORDS = ("webrtc", "chat")
 """The channels that have no address."""
