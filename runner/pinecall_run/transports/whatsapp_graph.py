@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -133,7 +135,7 @@ class Graph:
 
     async def _asked(self, sender: Sender, method: str, url: str, **more: Any) -> Mapping[str, Any]:
         try:
-            answer = await self._opened().request(method, url, headers=_bearer(sender), **more)
+            answer = await (await self._opened()).request(method, url, headers=_bearer(sender), **more)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise _unreached(error) from error
         return _understood(answer, sender)
@@ -141,7 +143,8 @@ class Graph:
     async def _fetched(self, sender: Sender, url: str) -> bytes:
         data = bytearray()
         try:
-            async with self._opened().stream("GET", url, headers=_bearer(sender)) as answer:
+            client = await self._opened()
+            async with client.stream("GET", url, headers=_bearer(sender)) as answer:
                 if answer.status_code != httpx2.codes.OK:
                     await answer.aread()
                     _understood(answer, sender)
@@ -153,11 +156,19 @@ class Graph:
             raise _unreached(error) from error
         return bytes(data)
 
-    def _opened(self) -> httpx2.AsyncClient:
+    async def _opened(self) -> httpx2.AsyncClient:
         if self._client is None:
+            tls = await asyncio.to_thread(_tls)
+        if self._client is None:  # nobody else opened it meanwhile
             timeout = httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-            self._client = httpx2.AsyncClient(timeout=timeout, headers={"User-Agent": "pinecall-run"})
+            self._client = httpx2.AsyncClient(timeout=timeout, verify=tls, headers={"User-Agent": "pinecall-run"})
         return self._client
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Made once, and not where calls are served: to read the certificates takes long."""
+    return httpx2.create_ssl_context()
 
 
 def _bearer(sender: Sender) -> Mapping[str, str]:
