@@ -324,12 +324,26 @@ async def test_what_a_human_says_too_late_is_told_and_a_template_sent() -> None:
         assert not client.named("session.sent")
 
 
-@pytest.mark.parametrize("scope", [{}, {"session_id": "wa-gone"}, {"contact": ADA, "agent_id": "nobody"}])
+@pytest.mark.parametrize("scope", [{}, {"session_id": "wa-gone"}])
 async def test_nobody_to_say_it_to_is_an_error(scope: dict[str, str]) -> None:
     async with world() as it:
         client = connect(it)
-        client.send("session.send", **{"agent_id": "front", "text": "hello", **scope})
+        client.send("session.send", agent_id="front", text="hello", **scope)
         assert client.take("error")["code"] == "SESSION_NOT_FOUND"
+
+
+@pytest.mark.parametrize("event", ["session.pause", "session.resume", "session.send"])
+async def test_an_agent_that_is_not_there_is_an_error_and_one_that_has_conversations_is_not(event: str) -> None:
+    async with world() as it:
+        client, desk = connect(it), it.stage.connect()
+        desk.send(event, agent_id="nobody", contact=ADA, text="hello")
+        assert desk.take("error")["error"] == "there is no agent nobody here"
+        it.write("hello")
+        await it.meta.answer(ADA)
+        client.lose()
+        desk.send(event, agent_id="front", contact=ADA, text="hello")
+        await until(lambda: desk.frames)
+        assert not desk.named("error")
 
 
 async def test_a_hub_without_whatsapp_asks_for_no_extra() -> None:

@@ -30,7 +30,7 @@ from pinecall_run.protocol import outputs, whatsapp
 from pinecall_run.protocol.client import ClientPeer
 from pinecall_run.protocol.keepalive import PACE, Pace
 from pinecall_run.source.secrets import Secrets
-from pinecall_run.wire import events, speech_events
+from pinecall_run.wire import commands, events, speech_events
 from pinecall_run.wire.absent import UNSET
 from pinecall_run.wire.commands import AgentRemove
 
@@ -186,6 +186,10 @@ class Runner:
         while len(self.calls):
             self._call_ended.clear()
             await self._call_ended.wait()
+
+    def send(self, command: commands.Command) -> bool:
+        """Send a command that is no call's; whether it went out."""
+        return self._link.send(command)
 
     # reload
 

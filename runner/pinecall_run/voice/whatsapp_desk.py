@@ -199,6 +199,10 @@ class WhatsappDesk:
         self, command: call_commands.SessionScope, tell: Callable[[events.Event], object]
     ) -> events.Event | None:
         """Do what a human wants; ``tell`` tells them. What the agent's holder is to know, too, is given back."""
+        is_known = command.agent_id in self._hub.registry.agents
+        if not is_known and not any(talk.agent_id == command.agent_id for talk in self._talks.values()):
+            tell(events.Error(code="AGENT_NOT_FOUND", error=f"there is no agent {command.agent_id} here"))
+            return None
         session, contact = (value if isinstance(value, str) else "" for value in (command.session_id, command.contact))
         scope = (command.agent_id, session, contact)
         match command:
