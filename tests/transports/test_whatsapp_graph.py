@@ -46,6 +46,17 @@ async def test_a_message_is_shown_as_read_with_an_answer_being_written(meta: Wha
     assert meta.receipts[0]["typing_indicator"] == {"type": "text"}
 
 
+async def test_a_receipt_is_tried_once_and_for_a_moment(
+    meta: WhatsappServer, graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whatsapp_graph, "RECEIPT_SECONDS", 0.1)
+    for trouble in (Trouble("refuse", status=503), Trouble("hang")):
+        meta.trouble = trouble
+        with pytest.raises(GraphError):
+            await graph.mark_read(SENDER, "wamid.1")
+    assert len(meta.requests) == 2
+
+
 async def test_media_goes_up_and_comes_down(meta: WhatsappServer, graph: Graph) -> None:
     media = await graph.upload(SENDER, OGG, MIME_TYPE, "note.ogg")
     assert meta.media[media] == Upload(OGG, MIME_TYPE)

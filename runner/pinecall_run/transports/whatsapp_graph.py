@@ -21,7 +21,7 @@ VARIABLE = "WHATSAPP_GRAPH_URL"
 ADDRESS = "https://graph.facebook.com/v24.0"
 """With the version; :data:`VARIABLE` names another."""
 
-CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 20.0
+CONNECT_SECONDS, ANSWER_SECONDS, RECEIPT_SECONDS = 5.0, 20.0, 2.0
 PAUSES = (1.0, 4.0)
 """Before a message that was not taken is sent again. Meta asks for powers of four of whoever is too fast."""
 
@@ -68,20 +68,23 @@ class Graph:
             GraphError: it was not taken. Where no answer came in time, nobody knows: it is not sent a second time.
         """
         body = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": to, **content}
-        answer = await self._posted(sender, "messages", body)
+        answer = await self._tried(sender, "POST", f"{self._address}/{sender.number}/messages", json=body)
         try:
             return str(answer["messages"][0]["id"])
         except (KeyError, IndexError, TypeError):
             raise _garbage() from None
 
     async def mark_read(self, sender: Sender, message_id: str) -> None:
-        """Show that a message was read, and that an answer is being written.
+        """Show that a message was read, and that an answer is being written. It is tried once and for a moment: the
+        answer is more important.
 
         Raises:
             GraphError: it was not taken.
         """
-        body = {"messaging_product": "whatsapp", "status": "read", "message_id": message_id}
-        await self._posted(sender, "messages", {**body, "typing_indicator": {"type": "text"}})
+        receipt = {"messaging_product": "whatsapp", "status": "read", "message_id": message_id}
+        body = {**receipt, "typing_indicator": {"type": "text"}}
+        url = f"{self._address}/{sender.number}/messages"
+        await self._asked(sender, "POST", url, json=body, timeout=RECEIPT_SECONDS)
 
     async def upload(self, sender: Sender, data: bytes, mime_type: str, name: str) -> str:
         """Put a file where messages can name it; gives its id.
@@ -119,9 +122,6 @@ class Graph:
         if self._client is not None:
             client, self._client = self._client, None
             await client.aclose()
-
-    async def _posted(self, sender: Sender, edge: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        return await self._tried(sender, "POST", f"{self._address}/{sender.number}/{edge}", json=body)
 
     async def _tried(self, sender: Sender, method: str, url: str, **more: Any) -> Mapping[str, Any]:
         for pause in (*self._pauses, None):
