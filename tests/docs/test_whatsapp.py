@@ -9,7 +9,7 @@ from tests.rules._scan import ROOT
 
 from pinecall_run.cli.validate import command
 from pinecall_run.transports import voice_note, whatsapp_graph, whatsapp_webhook
-from pinecall_run.voice import whatsapp_desk, whatsapp_door, whatsapp_lines, whatsapp_postbox, whatsapp_talk
+from pinecall_run.voice import whatsapp_desk, whatsapp_door, whatsapp_numbers, whatsapp_postbox, whatsapp_talk
 
 PAGE = (ROOT / "docs/whatsapp.md").read_text(encoding="utf-8")
 
@@ -26,7 +26,7 @@ def test_the_numbers_of_the_page_are_the_servers() -> None:
         f"`{whatsapp_door.PATH}`": True,
         whatsapp_graph.ADDRESS: True,
         whatsapp_graph.VARIABLE: True,
-        f"`idle_minutes` | a conversation ends without a message for so long: {whatsapp_lines.IDLE_MINUTES}": True,
+        f"`idle_minutes` | a conversation ends without a message for so long: {whatsapp_numbers.IDLE_MINUTES}": True,
         f"more of one person than {whatsapp_talk.WAITING} that wait": True,
         f"{whatsapp_desk.REMEMBERED:,} deliveries are remembered": True,
         f"longer than {whatsapp_postbox.LONGEST:,} characters": True,

@@ -14,7 +14,7 @@ from tests.emulators.trouble import Trouble
 from tests.emulators.whatsapp_server import NUMBER, TOKEN, WhatsappServer, whatsapp_server
 
 from pinecall_run.transports.whatsapp_graph import Graph
-from pinecall_run.voice.whatsapp_lines import Line
+from pinecall_run.voice.whatsapp_numbers import Number
 from pinecall_run.voice.whatsapp_postbox import CLOSED, LONGEST, Postbox, pieces_of
 
 ADA = "34600111222"
@@ -22,11 +22,11 @@ DAY = 24 * 3600.0
 
 
 class Sending:
-    def __init__(self, meta: WhatsappServer, graph: Graph, **line: Any) -> None:
+    def __init__(self, meta: WhatsappServer, graph: Graph, **number: Any) -> None:
         self.meta = meta
         self.now = 1000.0
         self.failures: list[tuple[int, str]] = []
-        made = Line(NUMBER, TOKEN, "s", **line)
+        made = Number(NUMBER, TOKEN, "s", **number)
         fail = lambda *what: self.failures.append(what)  # noqa: E731
         self.box = Postbox(ADA, lambda: made, graph, clock=lambda: self.now, on_failure=fail)
         self.box.heard(self.now)
@@ -38,10 +38,10 @@ class Sending:
 
 
 @asynccontextmanager
-async def sending(**line: Any) -> AsyncIterator[Sending]:
+async def sending(**number: Any) -> AsyncIterator[Sending]:
     async with whatsapp_server() as meta:
         graph = Graph(meta.environ["WHATSAPP_GRAPH_URL"], pauses=())
-        yield Sending(meta, graph, **line)
+        yield Sending(meta, graph, **number)
         await graph.close()
 
 

@@ -16,7 +16,7 @@ from pinecall_run.protocol.server import ServerPeer
 from pinecall_run.providers.catalogue import OpenModel, open_model
 from pinecall_run.providers.contracts import ProviderError
 from pinecall_run.transports.contract import Admitted, NotAdmittedError, Outlet
-from pinecall_run.voice import whatsapp_lines
+from pinecall_run.voice import whatsapp_numbers
 from pinecall_run.voice.call_reception import SPOKEN, CallReception, audition
 from pinecall_run.voice.conversations import Conversations
 from pinecall_run.voice.failure import described
@@ -223,7 +223,7 @@ class Hub:
                 added.served = heard.can_talk
                 added.notes = list(heard.notes) or UNSET
             case Tell(_, events.ChannelAdded(agent_id=agent_id, type="whatsapp", ref=str(ref)) as added):
-                added.served, notes = whatsapp_lines.audition(self.registry.agents[agent_id], ref, self._environ)
+                added.served, notes = whatsapp_numbers.audition(self.registry.agents[agent_id], ref, self._environ)
                 added.notes = notes or UNSET
         return outcome
 

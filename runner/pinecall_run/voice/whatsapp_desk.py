@@ -15,7 +15,7 @@ from pinecall_run.transports.whatsapp_webhook import Message, Status
 from pinecall_run.voice.conversations import Opening
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.takeover import Takeover, digits
-from pinecall_run.voice.whatsapp_lines import TYPE, WINDOW_SECONDS, Line, all_lines, lines_of, reached
+from pinecall_run.voice.whatsapp_numbers import TYPE, WINDOW_SECONDS, Number, all_numbers, numbers_of, reached
 from pinecall_run.wire import call_commands, events, speech_events
 from pinecall_run.wire.absent import UNSET
 
@@ -68,12 +68,12 @@ class WhatsappDesk:
 
     def secrets(self) -> set[str]:
         """What webhooks may be signed with now. Conversations go on for a while without their runner."""
-        lines = [*all_lines(self._hub.registry), *(talk.line() for talk in self._talks.values())]
-        return {line.secret for line in lines if line.is_open}
+        numbers = [*all_numbers(self._hub.registry), *(talk.number() for talk in self._talks.values())]
+        return {number.secret for number in numbers if number.is_open}
 
     def verify_tokens(self) -> set[str]:
         """The words by which Meta may ask whether the webhook is ours."""
-        return {line.verify_token for line in all_lines(self._hub.registry) if line.verify_token}
+        return {number.verify_token for number in all_numbers(self._hub.registry) if number.verify_token}
 
     # from the door
 
@@ -81,16 +81,16 @@ class WhatsappDesk:
         """One message, or one status, of a webhook that ``secret`` signed."""
         talk = self._live((item.number, item.sender if isinstance(item, Message) else item.recipient))
         found = reached(self._hub.registry, item.number)
-        line = found[1] if found else talk.line() if talk else None
-        if line is None or self._is_closed:
+        number = found[1] if found else talk.number() if talk else None
+        if number is None or self._is_closed:
             return Outcome.AWAY if isinstance(item, Message) else Outcome.TAKEN
-        if line.secret != secret:
+        if number.secret != secret:
             return Outcome.FORGED
         if isinstance(item, Status):
             return self._report(item, talk, found[0].agent_id if found else "")
         return self._receive(item, talk, found)
 
-    def _receive(self, message: Message, talk: Talk | None, found: tuple[Agent, Line] | None) -> Outcome:
+    def _receive(self, message: Message, talk: Talk | None, found: tuple[Agent, Number] | None) -> Outcome:
         is_late = self._hub.clock() - message.sent_at > WINDOW_SECONDS
         if is_late or not self._seen.add(message.id):
             return Outcome.REPLAYED
@@ -132,15 +132,15 @@ class WhatsappDesk:
         talk = self._talks.get(key)
         return talk if talk is not None and not talk.session.is_ending else None
 
-    def _begin(self, message: Message, agent: Agent, line: Line) -> Talk:
+    def _begin(self, message: Message, agent: Agent, number: Number) -> Talk:
         from pinecall_run.voice.whatsapp_talk import Talk
 
         key = (message.number, message.sender)
         contact = Contact(message.sender, message.name)
         id = f"{PREFIX}{self._new_id()}"
-        talk = Talk(id, agent.agent_id, contact, self._current(line), office=self._opened())
+        talk = Talk(id, agent.agent_id, contact, self._current(number), office=self._opened())
         is_paused = lambda: self._takeover.is_paused(talk.agent_id, id, contact.phone)  # noqa: E731
-        opening = Opening(TYPE, line.number, _retelling(contact, line), is_paused, line.idle_seconds)
+        opening = Opening(TYPE, number.id, _retelling(contact, number), is_paused, number.idle_seconds)
         metadata = {PHONE: contact.phone, NAME: contact.name}
         talk.open(self._hub.conversations.begin(agent, id, talk, metadata, opening), is_paused)
         if (before := self._talks.get(key)) is not None:
@@ -151,13 +151,13 @@ class WhatsappDesk:
         task.add_done_callback(lambda task: self._forget(key, talk, task))
         return talk
 
-    def _current(self, line: Line) -> Callable[[], Line]:
-        """The line as it is registered now, or was last: tokens change while people talk."""
-        latest = line
+    def _current(self, number: Number) -> Callable[[], Number]:
+        """The number as it is registered now, or was last: tokens change while people talk."""
+        latest = number
 
-        def current() -> Line:
+        def current() -> Number:
             nonlocal latest
-            found = reached(self._hub.registry, line.number)
+            found = reached(self._hub.registry, number.id)
             latest = found[1] if found else latest
             return latest
 
@@ -227,17 +227,17 @@ class WhatsappDesk:
             talk.human_said(command.text, lambda: tell(sent))
             return
         agent = self._hub.registry.agents.get(command.agent_id)
-        line = next((line for line in lines_of(agent) if line.is_open), None) if agent else None
-        if line is None or not scope[2]:
+        number = next((number for number in numbers_of(agent) if number.is_open), None) if agent else None
+        if number is None or not scope[2]:
             sentence = "session.send needs the id of a conversation that goes on, or a contact and a channel to it"
             tell(events.Error(code="SESSION_NOT_FOUND", error=sentence))
             return
-        task = asyncio.create_task(self._send_late(command, line, digits(scope[2]), lambda: tell(sent)))
+        task = asyncio.create_task(self._send_late(command, number, digits(scope[2]), lambda: tell(sent)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _send_late(
-        self, command: call_commands.SessionSend, line: Line, to: str, on_sent: Callable[[], object]
+        self, command: call_commands.SessionSend, number: Number, to: str, on_sent: Callable[[], object]
     ) -> None:
         """To somebody whose conversation is over."""
         from pinecall_run.voice.whatsapp_postbox import Postbox
@@ -251,7 +251,7 @@ class WhatsappDesk:
             self._hub.tell_holder(command.agent_id, event)
 
         office = self._opened()
-        postbox = Postbox(to, self._current(line), office.graph, clock=office.clock, on_failure=failed)
+        postbox = Postbox(to, self._current(number), office.graph, clock=office.clock, on_failure=failed)
         if await postbox.say(command.text):
             on_sent()
             event = speech_events.WhatsappResponse(
@@ -266,10 +266,10 @@ class WhatsappDesk:
         yield from (talk for talk in live if contact and talk.contact.phone == digits(contact))
 
 
-def _retelling(contact: Contact, line: Line) -> Callable[[events.CallEvent], events.Event | None]:
+def _retelling(contact: Contact, number: Number) -> Callable[[events.CallEvent], events.Event | None]:
     def retell(event: events.CallEvent) -> events.Event | None:
         if isinstance(event, events.ChatEnded) and event.reason == "idle_timeout":
-            event.reason = "window_expired" if line.idle_seconds >= WINDOW_SECONDS else event.reason
+            event.reason = "window_expired" if number.idle_seconds >= WINDOW_SECONDS else event.reason
         return from_chat(event, contact)
 
     return retell

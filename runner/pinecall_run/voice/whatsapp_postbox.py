@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pinecall_run.transports.whatsapp_graph import WINDOW_CLOSED, Graph, GraphError, Sender
-from pinecall_run.voice.whatsapp_lines import WINDOW_SECONDS, Line
+from pinecall_run.voice.whatsapp_numbers import WINDOW_SECONDS, Number
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
@@ -24,20 +24,20 @@ TellFailure = Callable[[int, str], None]
 
 
 class Postbox:
-    """One person's, at one number. ``line`` is asked each time, because tokens change. ``heard_at`` is when the person
-    wrote last, in epoch seconds; ``None`` where that is not known, and Meta has to say whether the window is open."""
+    """One person's, at one number. ``number`` is asked each time, because tokens change. Until the person was heard here,
+    Meta has to say whether the window is open."""
 
     def __init__(
         self,
         to: str,
-        line: Callable[[], Line],
+        number: Callable[[], Number],
         graph: Graph,
         *,
         clock: Callable[[], float],
         on_failure: TellFailure,
     ) -> None:
         self._to = to
-        self._line = line
+        self._number = number
         self._graph = graph
         self._clock = clock
         self._on_failure = on_failure
@@ -79,7 +79,7 @@ class Postbox:
         """The window is closed: that is told, and a template sent, once until the person writes."""
         if not is_told:
             self._on_failure(WINDOW_CLOSED, CLOSED)
-        template = self._line().template
+        template = self._number().template
         if not template or self._has_reminded:
             return
         self._has_reminded = True
@@ -92,8 +92,8 @@ class Postbox:
 
     @property
     def _sender(self) -> Sender:
-        line = self._line()
-        return Sender(line.number, line.token)
+        number = self._number()
+        return Sender(number.id, number.token)
 
     def _is_closed(self) -> bool:
         return self._heard_at is not None and self._clock() - self._heard_at > WINDOW_SECONDS

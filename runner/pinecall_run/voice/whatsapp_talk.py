@@ -16,7 +16,7 @@ from pinecall_run.voice.chat_session import ChatSession
 from pinecall_run.voice.configured import greeting_in, raw
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.health import Health
-from pinecall_run.voice.whatsapp_lines import Line
+from pinecall_run.voice.whatsapp_numbers import Number
 from pinecall_run.voice.whatsapp_postbox import Postbox
 from pinecall_run.wire import events, speech_events
 
@@ -51,14 +51,16 @@ class Office:
 class Talk:
     """One person's conversation with one agent; to its session it is the :class:`Outlet`."""
 
-    def __init__(self, id: str, agent_id: str, contact: Contact, line: Callable[[], Line], *, office: Office) -> None:
+    def __init__(
+        self, id: str, agent_id: str, contact: Contact, number: Callable[[], Number], *, office: Office
+    ) -> None:
         self.id = id
         self.agent_id = agent_id
         self.contact = contact
-        self.line = line
+        self.number = number
         self._office = office
         self.postbox = Postbox(
-            contact.phone, line, office.graph, clock=office.clock, on_failure=lambda *what: self.failed(*what)
+            contact.phone, number, office.graph, clock=office.clock, on_failure=lambda *what: self.failed(*what)
         )
         self._inbox: asyncio.Queue[Message] = asyncio.Queue(WAITING)
         self._outbox: asyncio.Queue[Callable[[], Awaitable[object]] | None] = asyncio.Queue()
@@ -131,7 +133,7 @@ class Talk:
         if not text:
             return
         self._has_apologised = False
-        if is_asked and self._is_spoken_to and self.line().has_voice_notes:
+        if is_asked and self._is_spoken_to and self.number().has_voice_notes:
             self._put(lambda: self._say_aloud(text))
         else:
             self._put(lambda: self.postbox.say(text))
@@ -199,9 +201,9 @@ class Talk:
             from pinecall_run.voice.voice_notes import transcribe
         except ModuleNotFoundError:  # numpy, av; the channel's registration said so
             return UNHEARD
-        line = self.line()
+        number = self.number()
         try:
-            data = await self._office.graph.download(Sender(line.number, line.token), audio.id)
+            data = await self._office.graph.download(Sender(number.id, number.token), audio.id)
             note = await asyncio.to_thread(decode, data)
             ears, _ = open_ears(self.session.core.configuration, self._office.environ)
             return await transcribe(note, ears, _Witness(self.session), self._office.health) or UNHEARD

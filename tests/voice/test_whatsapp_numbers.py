@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pinecall_run.protocol.registry import Agent, Channel, Registry
-from pinecall_run.voice import whatsapp_lines
-from pinecall_run.voice.whatsapp_lines import DEAF, MISSING, Line, all_lines, audition, lines_of, reached
+from pinecall_run.voice import whatsapp_numbers
+from pinecall_run.voice.whatsapp_numbers import DEAF, MISSING, Number, all_numbers, audition, numbers_of, reached
 
 KEYS = {"access_token": "t0ken", "app_secret": "s3cret", "verify_token": "w0rd"}
 
@@ -24,27 +24,27 @@ def registry(*agents: Agent) -> Registry:
     return made
 
 
-def test_a_line_is_what_was_registered_and_shows_no_secret() -> None:
+def test_a_number_is_what_was_registered_and_shows_no_secret() -> None:
     made = agent(voice_notes=True, template={"name": "hi", "language": "es"}, idle_minutes=5)
-    (line,) = lines_of(made)
-    assert line == Line("106", "t0ken", "s3cret", "w0rd", {"name": "hi", "language": "es"}, True, 300.0)
-    assert not any(secret in repr(line) for secret in KEYS.values())
+    (number,) = numbers_of(made)
+    assert number == Number("106", "t0ken", "s3cret", "w0rd", {"name": "hi", "language": "es"}, True, 300.0)
+    assert not any(secret in repr(number) for secret in KEYS.values())
 
 
 def test_what_was_not_said_has_its_default() -> None:
-    (line,) = lines_of(agent(idle_minutes=None, template={"language": "es"}, voice_notes="yes"))
-    assert (line.idle_seconds, line.template, line.has_voice_notes) == (3600.0, {}, False)
-    assert next(lines_of(agent(idle_minutes=9999))).idle_seconds == 24 * 3600
+    (number,) = numbers_of(agent(idle_minutes=None, template={"language": "es"}, voice_notes="yes"))
+    assert (number.idle_seconds, number.template, number.has_voice_notes) == (3600.0, {}, False)
+    assert next(numbers_of(agent(idle_minutes=9999))).idle_seconds == 24 * 3600
 
 
 def test_a_number_reaches_who_has_it_if_it_can_be_trusted_and_answered() -> None:
     made = registry(agent("a", "1"), agent("b", "2"), agent("c", "3", app_secret=""))
     found = reached(made, "2")
     assert found is not None
-    assert (found[0].agent_id, found[1].number) == ("b", "2")
+    assert (found[0].agent_id, found[1].id) == ("b", "2")
     assert reached(made, "3") is None
     assert reached(made, "9") is None
-    assert [line.number for line in all_lines(made)] == ["1", "2", "3"]
+    assert [number.id for number in all_numbers(made)] == ["1", "2", "3"]
 
 
 def test_a_whole_number_is_served_without_a_word() -> None:
@@ -80,5 +80,5 @@ def test_nobody_who_speaks_is_said_only_where_notes_are_answered() -> None:
 
 @pytest.mark.parametrize(("package", "expected"), [("httpx2", (False, [MISSING])), ("av", (True, [DEAF]))])
 def test_a_package_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch, package: str, expected: Any) -> None:
-    monkeypatch.setattr(whatsapp_lines, "find_spec", lambda name: None if name == package else object())
+    monkeypatch.setattr(whatsapp_numbers, "find_spec", lambda name: None if name == package else object())
     assert audition(agent(), "106", {}) == expected

@@ -24,17 +24,17 @@ DEAF = "voice notes are announced, not heard: pip install 'pinecall-run[voice]',
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Number:
     """One number.
 
     Attributes:
-        number: Meta's id of it.
+        id: Meta's, of the number.
         token: opens the Graph API; ``secret`` signs the webhooks; ``verify_token`` is the word of the verification.
         template: ``name`` and ``language`` of what is sent when the window is closed; empty where nothing is.
         has_voice_notes: whether voice notes are answered by voice notes.
     """
 
-    number: str
+    id: str
     token: str = field(default="", repr=False)
     secret: str = field(default="", repr=False)
     verify_token: str = field(default="", repr=False)
@@ -48,17 +48,17 @@ class Line:
         return bool(self.token and self.secret)
 
 
-def lines_of(agent: Agent) -> Iterator[Line]:
+def numbers_of(agent: Agent) -> Iterator[Number]:
     """The numbers of an agent."""
-    for (kind, number), channel in agent.channels.items():
+    for (kind, id), channel in agent.channels.items():
         if kind == TYPE:
-            yield _line(number, channel.options)
+            yield _read(id, channel.options)
 
 
-def _line(number: str, options: Mapping[str, Any]) -> Line:
+def _read(id: str, options: Mapping[str, Any]) -> Number:
     minutes, template = options.get("idle_minutes"), options.get("template")
-    return Line(
-        number,
+    return Number(
+        id,
         token=str(options.get("access_token") or ""),
         secret=str(options.get("app_secret") or ""),
         verify_token=str(options.get("verify_token") or ""),
@@ -68,31 +68,31 @@ def _line(number: str, options: Mapping[str, Any]) -> Line:
     )
 
 
-def reached(registry: Registry, number: str) -> tuple[Agent, Line] | None:
+def reached(registry: Registry, id: str) -> tuple[Agent, Number] | None:
     """Who answers at a number."""
     for agent in registry.agents.values():
-        for line in lines_of(agent):
-            if line.number == number and line.is_open:
-                return agent, line
+        for number in numbers_of(agent):
+            if number.id == id and number.is_open:
+                return agent, number
     return None
 
 
-def all_lines(registry: Registry) -> Iterator[Line]:
+def all_numbers(registry: Registry) -> Iterator[Number]:
     """Every number that is registered."""
     for agent in registry.agents.values():
-        yield from lines_of(agent)
+        yield from numbers_of(agent)
 
 
-def audition(agent: Agent, number: str, environ: Mapping[str, str]) -> tuple[bool, list[str]]:
+def audition(agent: Agent, id: str, environ: Mapping[str, str]) -> tuple[bool, list[str]]:
     """Whether a number is served, and what is to be said of it beforehand."""
-    line = next(line for line in lines_of(agent) if line.number == number)
-    lacking = [name for name, value in (("access_token", line.token), ("app_secret", line.secret)) if not value]
+    number = next(number for number in numbers_of(agent) if number.id == id)
+    lacking = [name for name, value in (("access_token", number.token), ("app_secret", number.secret)) if not value]
     if find_spec("httpx2") is None:
         return False, [MISSING]
     if lacking:
         return False, [f"it is not served without {' and '.join(lacking)}"]
-    notes = [] if line.verify_token else ["meta cannot verify the webhook without verify_token"]
-    return True, [*notes, *_of_sound(agent.configured(TYPE, number), environ, speaks=line.has_voice_notes)]
+    notes = [] if number.verify_token else ["meta cannot verify the webhook without verify_token"]
+    return True, [*notes, *_of_sound(agent.configured(TYPE, id), environ, speaks=number.has_voice_notes)]
 
 
 def _of_sound(configuration: Mapping[str, Any], environ: Mapping[str, str], *, speaks: bool) -> Iterator[str]:
