@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,13 @@ PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:9/se
 def test_what_is_no_sound_is_refused(data: bytes) -> None:
     with pytest.raises(NotSoundError):
         decode(data)
+
+
+def test_a_list_of_other_files_opens_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("secret.wav").write_bytes(write_wav(tone(0.5)))
+    with pytest.raises(NotSoundError):
+        decode(b"ffconcat version 1.0\nfile 'secret.wav'\n")
 
 
 def test_a_note_without_end_is_heard_in_part(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,7 @@ def test_a_number_reaches_who_has_it_if_it_can_be_trusted_and_answered() -> None
 
 def test_a_whole_number_is_served_without_a_word() -> None:
     assert audition(agent(), "106", {}) == (True, [])
+    assert audition(agent(), " 106 ", {}) == (True, []), "as the registry has it"
 
 
 @pytest.mark.parametrize(

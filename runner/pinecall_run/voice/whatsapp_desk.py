@@ -29,7 +29,7 @@ _LOG = logging.getLogger("pinecall_run.voice")
 REMEMBERED = 100_000
 """Deliveries of which it is known that they were here."""
 
-CLOSING_SECONDS = 0.5
+CLOSING_SECONDS = 0.3
 """How long the last messages may take to be sent when the server stops."""
 
 WINDOW_CLOSED = 131047
@@ -148,7 +148,8 @@ class WhatsappDesk:
         self._talks[key] = talk
         task = asyncio.create_task(talk.run(), name=f"whatsapp {id}")
         self._tasks.add(task)
-        task.add_done_callback(lambda task: self._forget(key, talk, task))
+        task.add_done_callback(self._over)
+        task.add_done_callback(lambda _: self._forget(key, talk))
         return talk
 
     def _current(self, number: Number) -> Callable[[], Number]:
@@ -163,11 +164,13 @@ class WhatsappDesk:
 
         return current
 
-    def _forget(self, key: Key, talk: Talk, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
+    def _forget(self, key: Key, talk: Talk) -> None:
         self._takeover.resume(talk.agent_id, session=talk.id)
         if self._talks.get(key) is talk:
             del self._talks[key]
+
+    def _over(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOG.error("a conversation on WhatsApp broke: %s", described(error))
 
@@ -234,7 +237,7 @@ class WhatsappDesk:
             return
         task = asyncio.create_task(self._send_late(command, number, digits(scope[2]), lambda: tell(sent)))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._over)
 
     async def _send_late(
         self, command: call_commands.SessionSend, number: Number, to: str, on_sent: Callable[[], object]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from pinecall_run.protocol.registry import Agent, Registry
+from pinecall_run.protocol.registry import Agent, Registry, normal_ref
 from pinecall_run.providers.contracts import ProviderError
 from pinecall_run.voice.call_core import explained
 
@@ -84,8 +84,8 @@ def all_numbers(registry: Registry) -> Iterator[Number]:
 
 
 def audition(agent: Agent, id: str, environ: Mapping[str, str]) -> tuple[bool, list[str]]:
-    """Whether a number is served, and what is to be said of it beforehand."""
-    number = next(number for number in numbers_of(agent) if number.id == id)
+    """Whether a number, by its id as it was written, is served, and what is to be said of it beforehand."""
+    number = next(number for number in numbers_of(agent) if number.id == normal_ref(TYPE, id))
     lacking = [name for name, value in (("access_token", number.token), ("app_secret", number.secret)) if not value]
     if find_spec("httpx2") is None:
         return False, [MISSING]

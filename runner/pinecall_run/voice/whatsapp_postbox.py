@@ -24,8 +24,8 @@ TellFailure = Callable[[int, str], None]
 
 
 class Postbox:
-    """One person's, at one number. ``number`` is asked each time, because tokens change. Until the person was heard here,
-    Meta has to say whether the window is open."""
+    """One person's, at one number. ``number`` is asked each time, because tokens change. Until the person was heard
+    here, Meta has to say whether the window is open."""
 
     def __init__(
         self,
