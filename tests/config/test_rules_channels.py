@@ -74,6 +74,12 @@ SECRETS = 'access_token: "${T}", app_secret: "${S}"'
         ("greeting_in_chat: false\nchannels: [{type: chat, greeting: Hi.}]", [("PCR510", 6, 29)]),
         ("greeting_in_chat: true\nchannels: [{type: chat, greeting: Hi.}]", []),
         ("greeting_in_chat: ${GONE}\nchannels: [{type: chat, greeting: Hi.}]", [("PCR201", 5, 23)]),
+        (f"channels: [{{type: whatsapp, ref: 12345, voice: rime/cove, voice_notes: true, {SECRETS}}}]", []),
+        (
+            f"channels: [{{type: whatsapp, ref: 12345, template: {{name: still_there}}, idle_minutes: 5, {SECRETS}}}]",
+            [],
+        ),
+        ("channels: [{type: chat, voice_notes: true}]", [("PCR510", 5, 29)]),
         # what WhatsApp needs
         ("channels: ['whatsapp:12345']", [("PCR511", 5, 16), ("PCR512", 5, 16)]),
         ("channels: [{type: whatsapp, ref: 12345, app_secret: ''}]", [("PCR512", 5, 38)]),

@@ -242,3 +242,18 @@ async def test_a_lifespan_that_cannot_be_entered_is_raised_without_the_secret_th
     with pytest.raises(LifespanError, match=r"OSError at .*locked\.py:6: cannot log in with \*\*\*$"):
         async with Runner(root, url="ws://127.0.0.1:9", environ={"DB_PASSWORD": "hunter2secret"}):
             pass
+
+
+@virtual_time
+async def test_a_human_takes_over_says_something_and_gives_back(root: Path) -> None:
+    async with scripted_server(root, agent_id="desk") as server:
+        assert server.runner.pause("desk", contact="34600111222")
+        assert server.runner.send("desk", "This is Eva.", call="wa-1")
+        assert server.runner.resume("desk")
+        await server.play(
+            """
+            > session.pause {"agent_id": "desk", "contact": "34600111222"}
+            > session.send {"agent_id": "desk", "session_id": "wa-1", "text": "This is Eva."}
+            > session.resume {"agent_id": "desk"}
+            """
+        )

@@ -126,6 +126,31 @@ async def test_a_typed_message_is_told_once(root: Path) -> None:
         assert [type(notice) for notice in run.notices] == [notices.Said]
 
 
+async def test_a_conversation_on_whatsapp_is_a_typed_one_with_a_channel_and_a_person(root: Path) -> None:
+    async with voice_server() as server, running(root, server) as run:
+        about = {"agent_id": "desk", "session_id": "wa-1"}
+        await server.send("whatsapp.session_started", **about, contact_phone="34600111222", contact_name="Ada")
+        began = await run.told(notices.CallBegan)
+        assert (began.call, began.channel) == ("wa-1", "whatsapp")
+        (call,) = run.runner.calls
+        assert (call.from_, call.metadata) == ("34600111222", {"contact_phone": "34600111222", "contact_name": "Ada"})
+        await server.send("whatsapp.message", **about, text="hi", type="text")
+        assert (await run.told(notices.Said)).who == "person"
+        assert await result_of(server, "wa-1") == "old"
+        await server.send("whatsapp.response", **about, to="34600111222", text="hello")
+        assert (await run.told(notices.Said)).who == "agent"
+        await server.send("whatsapp.status", **about, status="read", recipient="34600111222")
+        await server.send("whatsapp.status", **about, status="failed", code=131047, error="the window is closed")
+        trouble = await run.told(notices.Trouble)
+        assert (trouble.text, trouble.call) == ("the window is closed", "wa-1")
+        await server.send("whatsapp.session_ended", **about, reason="idle_timeout", duration=2.5, messages=[])
+        over = await run.told(notices.CallOver)
+        assert (over.reason, over.seconds) == ("idle_timeout", 2.5)
+        assert not list(run.runner.calls)
+        await call_tool(server, "wa-2")
+        assert (await run.told(notices.CallBegan)).channel == "whatsapp"
+
+
 async def test_frames_that_nothing_comes_of_are_told(root: Path) -> None:
     async with voice_server() as server, running(root, server) as run:
         for name, about, reason in (

@@ -21,5 +21,13 @@ def test_only_the_stages_that_were_reached_are_told() -> None:
     assert told.stages == {"decided": 300.0, "heard": 0.0}
 
 
+def test_what_did_not_reach_a_person_is_trouble() -> None:
+    failed = speech_events.WhatsappStatus(agent_id="desk", status="failed", session_id="wa-1", error="too late")
+    assert notice_of(failed, Around()) == notices.Trouble("too late", "desk", "wa-1")
+    bare = speech_events.WhatsappStatus(agent_id="desk", status="failed")
+    assert notice_of(bare, Around()) == notices.Trouble("a message was not delivered", "desk")
+    assert notice_of(speech_events.WhatsappStatus(agent_id="desk", status="read"), Around()) is None
+
+
 def test_most_events_tell_nothing_by_themselves() -> None:
     assert notice_of(events.CallStarted(**CALL), Around()) is None

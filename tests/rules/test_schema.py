@@ -62,6 +62,7 @@ MIRRORS = [
             "type": "the kind of `ref`",
             **dict.fromkeys(("voice", "language", "stt", "greeting", "turn_detection", "vad"), OVERRIDES),
             **dict.fromkeys(("access_token", "verify_token", "app_secret", "phone"), CREDENTIALS),
+            **dict.fromkeys(("voice_notes", "template", "idle_minutes"), CREDENTIALS),
         },
         only_model={"overrides": "holds several keys", "credentials": "holds several keys"},
     ),
@@ -201,6 +202,9 @@ def test_the_wire_knows_each_option_of_a_channel() -> None:
         "stt": "gladia",
         "turn_detection": "silence",
         "vad": {"threshold": 0.4},
+        "voice_notes": True,
+        "template": {"name": "still_there", "language": "es"},
+        "idle_minutes": 5,
     }
     options = {key: given.get(key, "x") for key in _at(SCHEMA, "$defs/channel_options")["properties"]}
     agent = _agent({"prompt": "hello", "channels": [options]})

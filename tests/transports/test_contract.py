@@ -12,6 +12,7 @@ from pinecall_run.transports import chat, contract
 from pinecall_run.voice.chat_session import ChatSession
 from pinecall_run.voice.hub import Hub
 from pinecall_run.voice.terminal import TerminalOutlet
+from pinecall_run.voice.whatsapp_talk import Talk
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,7 @@ from pinecall_run.voice.terminal import TerminalOutlet
         (chat._Outlet, contract.Outlet),
         (TerminalOutlet, contract.Outlet),
         (Outlet, contract.Outlet),
+        (Talk, contract.Outlet),
         (ChatSession, contract.TextSession),
         (Hub, contract.Reception),
     ],

@@ -103,6 +103,7 @@ class Talk:
         *,
         tool_timeout: float = 5.0,
         metadata: Mapping[str, Any] | None = None,
+        is_paused: Callable[[], bool] = lambda: False,
     ) -> None:
         self.outlet, self.owner, self.model = Outlet(), Owner(), model
         self.models: dict[str | None, Model] = {}
@@ -117,7 +118,14 @@ class Talk:
             Health(lambda: self.now),
         )
         self.session = ChatSession(
-            "chat-1", "front", configuration or {}, model, self.outlet, around, metadata=metadata
+            "chat-1",
+            "front",
+            configuration or {},
+            model,
+            self.outlet,
+            around,
+            metadata=metadata,
+            is_paused=is_paused,
         )
 
     def _open_model(self, configuration: Mapping[str, Any]) -> Model | None:

@@ -13,6 +13,7 @@ from tests.voice._fakes import Model, Talk, settle, tool, until
 from pinecall_run.providers.contracts import ProviderError
 from pinecall_run.voice.chat_session import WAITING
 from pinecall_run.wire import commands, events
+from pinecall_run.wire.absent import UNSET
 
 TOOLS = [{"type": "function", "function": {"name": "look"}}]
 
@@ -360,6 +361,63 @@ async def test_of_a_runner_that_left_nothing_half_said_is_taken() -> None:
         await stream(talk, "m1", chunk=" more.", end="")
         await stream(talk, "m2", start="", chunk="Whole.", end="")
         assert [message["content"] for message in talk.history] == ["hi", "Whole."]
+
+
+# a human in the agent's place
+
+
+async def test_while_it_is_paused_what_is_said_is_kept_and_not_answered() -> None:
+    paused = [True]
+    async with Talk(Model(["Hello."]), is_paused=lambda: paused[0]) as talk:
+        await talk.say("anybody?")
+        talk.session.human_said("Yes, Eva.")
+        assert talk.outlet.log == [], "the door shows what a human says"
+        (response,) = talk.owner.named(events.ChatResponse)
+        assert (response.text, response.source) == ("Yes, Eva.", "human")
+        paused[0] = False
+        await talk.say("good")
+        assert [message["content"] for message in talk.history] == ["anybody?", "Yes, Eva.", "good", "Hello."]
+        assert talk.owner.last(events.ChatResponse).source is UNSET
+
+
+async def test_a_client_that_answers_by_itself_is_not_asked_while_it_is_paused() -> None:
+    async with Talk(None, is_paused=lambda: True) as talk:
+        await talk.say("anybody?")
+        assert not talk.owner.named(events.TurnEnd)
+
+
+async def test_an_answer_that_is_ready_when_a_human_has_taken_over_is_nobodys() -> None:
+    paused, gate = [False], asyncio.Event()
+    async with Talk(Model(["Hel", gate, "lo."], ["Bye."]), is_paused=lambda: paused[0]) as talk:
+        await talk.say("hi")
+        paused[0] = True
+        gate.set()
+        await settle()
+        assert ("done", "Hello.") not in talk.outlet.log
+        assert [message["content"] for message in talk.history] == ["hi"]
+        paused[0] = False
+        await talk.say("bye")
+        assert talk.outlet.log[-1] == ("done", "Bye.")
+
+
+async def test_a_door_where_messages_can_wait_loses_none() -> None:
+    gate = asyncio.Event()
+    async with Talk(Model([gate, "0"], *([str(number)] for number in range(1, WAITING + 3)))) as talk:
+        posting = asyncio.create_task(_post_all(talk, WAITING + 3))
+        await settle()
+        assert not posting.done()
+        gate.set()
+        await posting
+        await settle(500)
+        assert len([entry for entry in talk.outlet.log if entry[0] == "done"]) == WAITING + 3
+        assert not [entry for entry in talk.outlet.log if entry[0] == "error"]
+        assert not talk.session.is_ending
+    assert talk.session.is_ending
+
+
+async def _post_all(talk: Talk, count: int) -> None:
+    for number in range(count):
+        await talk.session.post_in_turn(str(number))
 
 
 # the end

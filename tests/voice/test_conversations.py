@@ -9,11 +9,11 @@ import pytest
 from tests.voice._fakes import Outlet, settle
 from tests.voice._stage import LOOKING
 
-from pinecall_run.protocol.registry import Agent
+from pinecall_run.protocol.registry import Agent, Channel
 from pinecall_run.providers.contracts import ProviderError
 from pinecall_run.transports.contract import NotAdmittedError
 from pinecall_run.voice import conversations
-from pinecall_run.voice.conversations import IDLE_SECONDS, Conversations
+from pinecall_run.voice.conversations import IDLE_SECONDS, Conversations, Opening
 from pinecall_run.wire import events
 
 
@@ -131,6 +131,32 @@ async def test_forgotten_ones_are_swept_away_and_live_ones_are_not() -> None:
     assert ("ended", "idle_timeout") not in live.log
     await room.all.close()
     assert live.log[-1] == ("ended", "server_stopped")
+
+
+async def test_an_opening_says_how_long_it_may_be_silent_and_how_it_is_told() -> None:
+    room = Room()
+    outlet, names = Outlet(), []
+
+    def retell(event: events.CallEvent) -> events.Event | None:
+        names.append(type(event).__name__)
+        return None if isinstance(event, events.ChatMessage) else event
+
+    key = ("whatsapp", "106")
+    options = {"language": "es", "access_token": "t0ken", "app_secret": "s3cret"}
+    agent = Agent("front", "connection", {"llm": LOOKING}, {key: Channel("whatsapp", "106", options)})
+    opening = Opening(*key, retell, idle_seconds=60.0)
+    session = room.all.begin(agent, "wa-1", outlet, {}, opening)
+    assert session.core.configuration == {"llm": LOOKING, "language": "es"}
+    session.post("hello")
+    await settle()
+    assert names == ["ChatStarted", "ChatMessage", "ChatResponse"]
+    assert [told for _, _, told in room.told] == ["ChatStarted", "ChatResponse"]
+    room.now += 61
+    room.all.sweep()
+    await settle()
+    assert outlet.log[-1] == ("ended", "idle_timeout")
+    assert not room.all._openings
+    assert not room.all.tell("wa-1", events.ChatStarted(agent_id="front", call_id="wa-1"))
 
 
 async def test_closing_does_not_wait_for_a_model_that_will_not_let_go(monkeypatch: pytest.MonkeyPatch) -> None:

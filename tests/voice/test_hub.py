@@ -65,7 +65,7 @@ async def test_a_frame_that_makes_us_fail_is_answered_and_the_connection_lives(
     assert "4111" not in caplog.text
 
 
-@pytest.mark.parametrize("event", ["agent.update.all", "session.pause", "memory.ops", "", "connected"])
+@pytest.mark.parametrize("event", ["agent.update.all", "line.create", "memory.ops", "", "connected"])
 async def test_unknown_frames_are_ignored(event: str) -> None:
     client = Stage().connect()
     before = list(client.frames)

@@ -75,11 +75,11 @@ class PromptSource:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One way in, with what it overrides of its agent and, for WhatsApp, its credentials."""
+    """One way in, with what it overrides of its agent and, for WhatsApp, its credentials and what else is its own."""
 
     ref: ChannelRef
     overrides: Options = field(default_factory=dict)
-    credentials: Mapping[str, str] = field(default_factory=dict)
+    credentials: Options = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

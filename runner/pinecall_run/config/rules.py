@@ -33,7 +33,7 @@ from pinecall_run.source.document import Document
 from pinecall_run.source.suggest import closest
 from pinecall_run.vendors.facts import Stage
 
-_CREDENTIALS = ("access_token", "verify_token", "app_secret", "phone")
+_CREDENTIALS = ("access_token", "verify_token", "app_secret", "phone", "voice_notes", "template", "idle_minutes")
 _OVERRIDES = ("voice", "language", "stt", "greeting", "turn_detection", "vad")
 _WORDS = ("webrtc", "chat")
 """The channels that have no address."""

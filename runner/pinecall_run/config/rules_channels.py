@@ -14,7 +14,7 @@ _BROWSER = frozenset(("webrtc", "chat"))
 _NOT_WHATSAPP = (frozenset(("phone", "sip", "webrtc", "chat")), ": it is for WhatsApp")
 _WITHOUT_EFFECT: dict[str, tuple[frozenset[str], str]] = {
     "ref": (frozenset(("webrtc", "chat")), ", which has no address"),
-    "voice": (frozenset(("chat", "whatsapp")), ", where nothing is spoken"),
+    "voice": (frozenset(("chat", "whatsapp")), ", where nothing is spoken"),  # but where voice notes are answered
     "stt": (frozenset(("chat",)), ", where nothing is heard"),  # WhatsApp's voice notes are
     "turn_detection": (frozenset(("chat", "whatsapp")), ", where a message is a turn"),
     "vad": (frozenset(("chat", "whatsapp")), ", where a message is a turn"),
@@ -22,6 +22,9 @@ _WITHOUT_EFFECT: dict[str, tuple[frozenset[str], str]] = {
     "verify_token": _NOT_WHATSAPP,
     "app_secret": _NOT_WHATSAPP,
     "phone": _NOT_WHATSAPP,
+    "voice_notes": _NOT_WHATSAPP,
+    "template": _NOT_WHATSAPP,
+    "idle_minutes": _NOT_WHATSAPP,
 }
 """Key of a channel to the kinds on which it does nothing, and why."""
 
@@ -54,7 +57,7 @@ def _check_keys(subject: Subject, context: RuleContext) -> None:
         kind = placed.channel.ref.kind
         for key in placed.options:
             kinds, reason = _WITHOUT_EFFECT.get(key, (frozenset(), ""))
-            if kind in kinds:
+            if kind in kinds and not (key == "voice" and placed.options.get("voice_notes")):
                 message = f"`{key}` has no effect on {_ARTICLES[kind]} channel{reason}"
                 context.warn_at_key("PCR510", message, (*placed.route, key), f"take `{key}` out")
         if kind == "chat" and "greeting" in placed.options:

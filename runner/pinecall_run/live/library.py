@@ -30,6 +30,8 @@ from pinecall_run.live.settling import Settling
 from pinecall_run.source.diagnostic import Severity
 from pinecall_run.source.render import report
 from pinecall_run.tools.call import Call
+from pinecall_run.wire import call_commands
+from pinecall_run.wire.absent import UNSET
 
 _LOG = logging.getLogger("pinecall_run")
 
@@ -229,6 +231,22 @@ class Runner:
             timeout=timeout,
         )
 
+    # a human in an agent's place, on WhatsApp
+
+    def pause(self, agent: str, *, call: str | None = None, contact: str | None = None) -> bool:
+        """Have an agent's model say nothing until :meth:`resume`: in the conversation of an id, in those with a person
+        of a number, or with neither in all. Whether that went out: it does not where there is no connection."""
+        return _entered(self._core).send(call_commands.SessionPause(**_scope(agent, call, contact)))
+
+    def resume(self, agent: str, *, call: str | None = None, contact: str | None = None) -> bool:
+        """Have the model answer again. With neither it answers wherever it was paused; else name what was paused."""
+        return _entered(self._core).send(call_commands.SessionResume(**_scope(agent, call, contact)))
+
+    def send(self, agent: str, text: str, *, call: str | None = None, contact: str | None = None) -> bool:
+        """Say something as a human: in a conversation, or to somebody whose conversation is over. The model knows of it
+        as of an answer of its own."""
+        return _entered(self._core).send(call_commands.SessionSend(text=text, **_scope(agent, call, contact)))
+
     # inner life
 
     def load(self) -> tuple[Checked, Deployment | None]:
@@ -316,6 +334,14 @@ def _entered(what: T | None) -> T:
     if what is None:
         raise RuntimeError("the runner does not run yet: `async with` enters it")
     return what
+
+
+def _scope(agent: str, call: str | None, contact: str | None) -> dict[str, Any]:
+    return {
+        "agent_id": agent,
+        "session_id": UNSET if call is None else call,
+        "contact": UNSET if contact is None else contact,
+    }
 
 
 def _findings(checked: Checked) -> str:

@@ -26,12 +26,12 @@ from pinecall_run.live.screening import RINGING
 from pinecall_run.live.stalls import StallWatch
 from pinecall_run.live.telling import Around, notice_of
 from pinecall_run.live.user_functions import UserFunctions
-from pinecall_run.protocol import outputs
+from pinecall_run.protocol import outputs, whatsapp
 from pinecall_run.protocol.client import ClientPeer
 from pinecall_run.protocol.keepalive import PACE, Pace
 from pinecall_run.source.secrets import Secrets
 from pinecall_run.tools.usage import usage_in
-from pinecall_run.wire import events, speech_events
+from pinecall_run.wire import commands, events, speech_events
 from pinecall_run.wire.absent import UNSET
 from pinecall_run.wire.commands import AgentRemove
 
@@ -188,6 +188,10 @@ class Runner:
             self._call_ended.clear()
             await self._call_ended.wait()
 
+    def send(self, command: commands.Command) -> bool:
+        """Send a command that is no call's; whether it went out."""
+        return self._link.send(command)
+
     # reload
 
     def reload_soon(self) -> None:
@@ -263,6 +267,7 @@ class Runner:
         if type(event) is events.LlmToolCall:  # nearly all there is where much goes on, and nobody else's concern
             self._on_tool_call(event)
             return
+        event = whatsapp.as_chat(event)
         handler = _EVENTS.get(type(event))
         known = self.calls.get(event.call_id) if isinstance(event, events.CallEvent) else None
         if handler is not None:
@@ -292,7 +297,9 @@ class Runner:
         return live
 
     def _on_chat_started(self, event: events.ChatStarted) -> None:
-        self._call(event, "chat", metadata=_given(event.metadata, {}), from_="chat", to=event.agent_id)
+        metadata = _given(event.metadata, {})
+        channel = _typed_on(event.call_id)
+        self._call(event, channel, metadata=metadata, from_=metadata.get(whatsapp.PHONE) or channel, to=event.agent_id)
 
     def _on_call_started(self, event: events.CallStarted) -> None:
         self._call(
@@ -315,7 +322,7 @@ class Runner:
     def _on_tool_call(self, event: events.LlmToolCall) -> None:
         live = self.calls.again(event.call_id)
         if live is None:
-            live = self._call(event, "chat" if event.call_id.startswith("chat-") else UNKNOWN)
+            live = self._call(event, _typed_on(event.call_id, otherwise=UNKNOWN))
         if live is not None:
             self._dispatcher.dispatch(live, event)
         else:
@@ -354,6 +361,13 @@ async def _within(seconds: float, work: Awaitable[object]) -> None:
 
 def _given(value: Any, otherwise: Any) -> Any:
     return otherwise if value is UNSET or value is None else value
+
+
+def _typed_on(call_id: str, *, otherwise: str = "chat") -> str:
+    """The channel of a typed conversation, as its id tells."""
+    if call_id.startswith(whatsapp.PREFIX):
+        return "whatsapp"
+    return "chat" if call_id.startswith("chat-") else otherwise
 
 
 _OF_NO_CALL = (

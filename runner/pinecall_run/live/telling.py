@@ -34,7 +34,7 @@ def _typed(who: str) -> Callable[[Any, Around], Notice]:
 
 def _spoken(who: str) -> Callable[[Any, Around], Notice | None]:
     def tell(event: Any, around: Around) -> Notice | None:
-        if around.channel in ("", "chat") or not event.text:  # a typed message has frames of its own
+        if around.channel in ("", "chat", "whatsapp") or not event.text:  # a typed message has frames of its own
             return None
         return notices.Said(event.agent_id, event.call_id, who, event.text, around.revision)
 
@@ -56,6 +56,14 @@ def _model(event: events.LlmError, around: Around) -> Notice:
     return notices.Trouble(event.error, event.agent_id, event.call_id, around.revision)
 
 
+def _delivery(event: speech_events.WhatsappStatus, around: Around) -> Notice | None:
+    if event.status != "failed":
+        return None
+    call_id = event.session_id if isinstance(event.session_id, str) else ""
+    sentence = event.error if isinstance(event.error, str) else "a message was not delivered"
+    return notices.Trouble(sentence, event.agent_id, call_id)
+
+
 def _error(event: events.Error, around: Around) -> Notice:
     return notices.Trouble(event.sentence, event.agent_id or "")
 
@@ -74,6 +82,7 @@ _NOTICES: Mapping[type[Event], Callable[[Any, Around], Notice | None]] = {
     speech_events.TurnMetrics: _turn,
     speech_events.ProviderFailed: _failed,
     events.LlmError: _model,
+    speech_events.WhatsappStatus: _delivery,
     events.Error: _error,
     events.ChannelAdded: _channel,
 }

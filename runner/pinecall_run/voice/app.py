@@ -31,6 +31,7 @@ from pinecall_run.voice.tokens import TokenMint
 from pinecall_run.voice.twilio_calls import STREAM_PATH, TwilioCalls
 from pinecall_run.voice.twilio_door import TwilioDoor
 from pinecall_run.voice.webrtc_door import WebRtcDoor
+from pinecall_run.voice.whatsapp_door import WhatsappDoor
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
@@ -87,6 +88,7 @@ def create_app(settings: Settings) -> Starlette:
     tokens = TokenDoor(hub, policy)
     door = HttpDoor(hub, policy, tokens, project=settings.project, version=version("pinecall-run"))
     calls = WebRtcDoor(hub.calls, tokens, host=settings.host, ice_servers=settings.ice_servers)
+    whatsapp = WhatsappDoor(hub.whatsapp)
 
     twilio = TwilioCalls(hub.phone, settings.environ, settings.public_url)
     hub.phone.carriers.append(twilio)
@@ -118,7 +120,8 @@ def create_app(settings: Settings) -> Starlette:
 
     sockets = {"/client": client, "/chat/ws": chat, "/audio/ws": audio, STREAM_PATH: stream}
     routes = [WebSocketRoute(path, serve) for path, serve in sockets.items()]
-    app = Starlette(routes=[*routes, *calls.routes(), *phones.routes(), *door.routes()], lifespan=lifespan)
+    doors = [*calls.routes(), *phones.routes(), *whatsapp.routes(), *door.routes()]
+    app = Starlette(routes=[*routes, *doors], lifespan=lifespan)
     app.state.hub = hub
     return app
 

@@ -32,7 +32,8 @@ class _Reply:
 
 
 class ChatSession:
-    """One conversation with one agent, pinned to the configuration that it began with."""
+    """One conversation with one agent, pinned to the configuration that it began with. While it ``is_paused`` a human
+    answers: what the person says is kept for the model, which says nothing."""
 
     def __init__(
         self,
@@ -44,12 +45,14 @@ class ChatSession:
         around: Surroundings,
         *,
         metadata: Mapping[str, Any] | None = None,
+        is_paused: Callable[[], bool] = lambda: False,
     ) -> None:
         self.id = call_id
         self.agent_id = agent_id
         self._core = CallCore(call_id, agent_id, configuration, model, around, metadata=metadata)
         self._outlet = outlet
         self._around = around
+        self._is_paused = is_paused
         self._inbox: asyncio.Queue[str] = asyncio.Queue(WAITING)
         self._latest = ""
         self._partial: list[str] = []
@@ -66,6 +69,16 @@ class ChatSession:
         """What the model is shown of it."""
         return self._core.conversation
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing that is posted will be answered."""
+        return self._ended.is_set()
+
+    @property
+    def core(self) -> CallCore:
+        """What it shares with every call."""
+        return self._core
+
     # from the door
 
     def post(self, text: str) -> None:
@@ -75,6 +88,17 @@ class ChatSession:
             self._inbox.put_nowait(text)
         except asyncio.QueueFull:
             self._outlet.error(f"{WAITING} messages are waiting for an answer; wait for one")
+
+    async def post_in_turn(self, text: str) -> None:
+        """As :meth:`post`, for a door where messages can wait: returns once there is room for it."""
+        self.heard_at = self._around.clock()
+        await self._inbox.put(text)
+
+    def human_said(self, text: str) -> None:
+        """A human answered in the agent's place; the door shows it by itself."""
+        self.heard_at = self._around.clock()
+        self.conversation.agent_said(text)
+        self._tell(events.ChatResponse, text=text, message_id=self._around.new_id(), source="human")
 
     def set_context(self, key: str, value: Any) -> None:
         """What the person's page shows, for the model."""
@@ -141,6 +165,8 @@ class ChatSession:
             self._latest = self._around.new_id()
             self.conversation.user_said(text)
             self._tell(events.ChatMessage, text=text, message_id=self._latest)
+            if self._is_paused():
+                continue
             if self._core.model is None:
                 self._ask_client(text)
             else:
@@ -162,15 +188,20 @@ class ChatSession:
             _LOG.error("an answer of %s failed: %s", self.agent_id, described(error))
             self._fail(f"the voice server failed with {type(error).__name__}")
         else:
-            self.conversation.agent_said(text)
-            self._outlet.done(text)
-            if text:
-                self._tell(events.ChatResponse, text=text, message_id=self._around.new_id())
+            self._answered(text)
         self.conversation.answer_is_over()
         self._partial.clear()
         for waiting in self._deferred:
             self._show(waiting)
         self._deferred.clear()
+
+    def _answered(self, text: str) -> None:
+        if self._is_paused():  # a human took over while it was made
+            return
+        self.conversation.agent_said(text)
+        self._outlet.done(text)
+        if text:
+            self._tell(events.ChatResponse, text=text, message_id=self._around.new_id())
 
     def _fail(self, sentence: str) -> None:
         self.conversation.agent_said("".join(self._partial))

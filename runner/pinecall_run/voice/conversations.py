@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pinecall_run.protocol.registry import Agent
@@ -34,6 +35,24 @@ IDLE_SECONDS = 1800.0
 
 DEFAULT_MODEL = "openai:gpt-4.1-mini"
 """Answers for a client that sends a prompt and no model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a typed conversation comes about.
+
+    Attributes:
+        type, ref: the channel that it came in by.
+        retell: what its runner is told in place of an event; ``None`` where that is nothing.
+        is_paused: whether a human answers.
+        idle_seconds: without a message for so long it ends.
+    """
+
+    type: str = "chat"
+    ref: str = ""
+    retell: Callable[[events.CallEvent], events.Event | None] = lambda event: event
+    is_paused: Callable[[], bool] = lambda: False
+    idle_seconds: float = IDLE_SECONDS
 
 
 class Session(Protocol):
@@ -70,6 +89,9 @@ class Session(Protocol):
         """Serve it to its end."""
 
 
+CHAT = Opening()
+
+
 class Conversations:
     """The live sessions, each with the task that runs it and the connection that it belongs to.
 
@@ -78,7 +100,7 @@ class Conversations:
 
     def __init__(
         self,
-        tell: Callable[[str, events.CallEvent], bool],
+        tell: Callable[[str, events.Event], bool],
         environ: Mapping[str, str],
         new_id: Callable[[], str],
         clock: Callable[[], float],
@@ -93,6 +115,7 @@ class Conversations:
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._owners: dict[str, str] = {}
+        self._openings: dict[str, Opening] = {}
         self._orphans: dict[str, None] = {}
         """Sessions whose connection is gone, in their order."""
 
@@ -132,20 +155,38 @@ class Conversations:
             raise failed[0]
         return Models(models, self._health) if models else None
 
-    def begin(self, agent: Agent, call_id: str, outlet: Outlet, metadata: Mapping[str, Any]) -> ChatSession:
+    def begin(
+        self, agent: Agent, call_id: str, outlet: Outlet, metadata: Mapping[str, Any], opening: Opening = CHAT
+    ) -> ChatSession:
         """A new session, told to the agent's owner, which begins to speak on the next turn of the event loop.
 
         Raises:
             NotAdmittedError: there is no room, the id is taken, or the model cannot be opened.
         """
         self._check_room(call_id)
-        configuration = agent.configured("chat")
+        channel = agent.configured(opening.type, opening.ref)
+        configuration = {key: value for key, value in channel.items() if key not in commands.ONLY_ADDED}
         model = self._model_or_refuse(configuration)
         if model is None and any(map(is_duplex, parse_models(configuration.get("llm")))):
             raise NotAdmittedError("the agent's model hears and speaks: it takes calls, and no typed conversations")
-        session = ChatSession(call_id, agent.agent_id, configuration, model, outlet, self._around, metadata=metadata)
+        session = ChatSession(
+            call_id,
+            agent.agent_id,
+            configuration,
+            model,
+            outlet,
+            self._around,
+            metadata=metadata,
+            is_paused=opening.is_paused,
+        )
+        self._openings[call_id] = opening
         self._start(session, agent)
         return session
+
+    @property
+    def health(self) -> Health:
+        """Of the vendors, for all conversations."""
+        return self._health
 
     def begin_spoken(
         self, agent: Agent, call_id: str, outlet: AudioOutlet, *, caller: Caller, equipment: Equipment
@@ -216,7 +257,7 @@ class Conversations:
     def sweep(self) -> None:
         """End sessions that were forgotten."""
         for session in self._sessions.values():
-            if self._around.clock() - session.heard_at > IDLE_SECONDS:
+            if self._around.clock() - session.heard_at > self._openings.get(session.id, CHAT).idle_seconds:
                 session.end("idle_timeout")
 
     async def close(self) -> None:
@@ -226,13 +267,19 @@ class Conversations:
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=CLOSING_SECONDS)
 
-    def _tell_owner(self, event: events.CallEvent) -> bool:
-        owner = self._owners.get(event.call_id)
+    def tell(self, call_id: str, event: events.Event) -> bool:
+        """Send an event to the runner that a session belongs to; ``False`` when there is none."""
+        owner = self._owners.get(call_id)
         return owner is not None and self._tell(owner, event)
+
+    def _tell_owner(self, event: events.CallEvent) -> bool:
+        told = self._openings.get(event.call_id, CHAT).retell(event)
+        return told is None or self.tell(event.call_id, told)
 
     def _forget(self, call_id: str, task: asyncio.Task[None]) -> None:
         self._sessions.pop(call_id, None)
         self._owners.pop(call_id, None)
+        self._openings.pop(call_id, None)
         self._orphans.pop(call_id, None)
         self._tasks.pop(call_id, None)
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -16,18 +16,20 @@ from pinecall_run.protocol.server import ServerPeer
 from pinecall_run.providers.catalogue import OpenModel, open_model
 from pinecall_run.providers.contracts import ProviderError
 from pinecall_run.transports.contract import Admitted, NotAdmittedError, Outlet
+from pinecall_run.voice import whatsapp_numbers
 from pinecall_run.voice.call_reception import SPOKEN, CallReception, audition
 from pinecall_run.voice.conversations import Conversations
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.phone_desk import PHONE, PhoneDesk
 from pinecall_run.voice.terminal import TerminalOutlet
 from pinecall_run.voice.tokens import BadTokenError, TokenMint
+from pinecall_run.voice.whatsapp_desk import WhatsappDesk
 from pinecall_run.wire import call_commands, commands, events, speech_events
 from pinecall_run.wire.absent import UNSET
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
-SERVED = SPOKEN | {"chat", PHONE}
+SERVED = SPOKEN | {"chat", "whatsapp", PHONE}
 """Channel types that have a transport in this server; a telephone's also needs somebody who carries its calls."""
 
 DISPLACED, GOING_AWAY = 4001, 1001
@@ -60,6 +62,7 @@ class Hub:
         self.conversations = Conversations(self._tell, environ, new_id, clock, tool_timeout, open_model)
         self.calls = CallReception(self, environ, new_id)
         self.phone = PhoneDesk(self.registry, self.calls, self._tell)
+        self.whatsapp = WhatsappDesk(self, environ, new_id)
         self.tokens = tokens
         self.clock = clock
         self._accepts_key = accepts_key
@@ -237,6 +240,9 @@ class Hub:
                     self.calls.warm_up()
                 added.served = heard.can_talk
                 added.notes = [*heard.notes, *(self.phone.notes(ref) if type == PHONE else ())] or UNSET
+            case Tell(_, events.ChannelAdded(agent_id=agent_id, type="whatsapp", ref=str(ref)) as added):
+                added.served, notes = whatsapp_numbers.audition(self.registry.agents[agent_id], ref, self._environ)
+                added.notes = notes or UNSET
         return outcome
 
     def _on_channel_configure(self, connection: str, command: commands.ChannelConfigure) -> None:
@@ -285,9 +291,22 @@ class Hub:
             terminals[command.session_id] = terminal
         terminal.post(command.text)
 
+    def tell_holder(self, agent_id: str, event: events.Event) -> bool:
+        """Send an event to the runner that holds an agent; ``False`` when nobody does."""
+        agent = self.registry.agents.get(agent_id)
+        return agent is not None and self._tell(agent.connection, event)
+
+    def _on_takeover(self, connection: str, command: call_commands.SessionScope) -> None:
+        """A human takes over, or gives back; whoever has the server's key may, from any connection."""
+        told = self.whatsapp.take_over(command, lambda event: self._tell(connection, event))
+        agent = self.registry.agents.get(command.agent_id)
+        if told is not None and agent is not None and agent.connection != connection:
+            self._tell(agent.connection, told)
+
     async def close(self) -> None:
         """End every conversation, say so to everybody, and close every connection."""
         await self.conversations.close()
+        await self.whatsapp.close()
         await self.calls.close()
         for connection in list(self._connections):
             self._shut(connection, GOING_AWAY, "server stopped")
@@ -311,4 +330,7 @@ _COMMANDS: dict[type[commands.Command], Callable[[Hub, str, Any], None]] = {
     call_commands.CallAccept: Hub._on_decision,
     call_commands.CallReject: Hub._on_decision,
     call_commands.DevConfig: Hub._on_callers,
+    call_commands.SessionPause: Hub._on_takeover,
+    call_commands.SessionResume: Hub._on_takeover,
+    call_commands.SessionSend: Hub._on_takeover,
 }

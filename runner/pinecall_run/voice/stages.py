@@ -45,20 +45,41 @@ def open_stages(configuration: Mapping[str, Any], environ: Mapping[str, str]) ->
     Raises:
         ProviderError: nobody can hear, or nobody can speak.
     """
-    language = str(configuration.get("language") or "")
-    ears, deaf = _opened(parse_stt(configuration.get("stt"), language), lambda spec: open_stt(spec, environ), language)
-    voices, mute = _opened(
-        parse_voice(configuration.get("voice"), language), lambda spec: open_tts(spec, environ), language
-    )
-    hears, speaks = ears[0][0].provider, voices[0][0].provider
+    ears, deaf = open_ears(configuration, environ)
+    voices, mute = open_voices(configuration, environ)
+    hears, speaks = ears[0].provider, voices[0].provider
     notes = [*_notes("stt", deaf, hears), *_notes("voice", mute, speaks)]
     offline = _OFFLINE.get((hears == "local", speaks == "local"))
     notes += [offline] if offline else []
-    return Stages(
-        [Ear(spec.provider, stt, getattr(stt, "model", ""), spec) for spec, stt in ears],
-        [Voice(spec.provider, tts, getattr(tts, "model", ""), repr(spec)) for spec, tts in voices],
-        notes,
-    )
+    return Stages(ears, voices, notes)
+
+
+def open_ears(
+    configuration: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[list[Ear], Sequence[ProviderError]]:
+    """Who hears, and why others do not.
+
+    Raises:
+        ProviderError: nobody can.
+    """
+    language = str(configuration.get("language") or "")
+    wanted = parse_stt(configuration.get("stt"), language)
+    ears, deaf = _opened(wanted, lambda spec: open_stt(spec, environ), language)
+    return [Ear(spec.provider, stt, getattr(stt, "model", ""), spec) for spec, stt in ears], deaf
+
+
+def open_voices(
+    configuration: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[list[Voice], Sequence[ProviderError]]:
+    """Who speaks, and why others do not.
+
+    Raises:
+        ProviderError: nobody can.
+    """
+    language = str(configuration.get("language") or "")
+    wanted = parse_voice(configuration.get("voice"), language)
+    voices, mute = _opened(wanted, lambda spec: open_tts(spec, environ), language)
+    return [Voice(spec.provider, tts, getattr(tts, "model", ""), repr(spec)) for spec, tts in voices], mute
 
 
 def _opened(

@@ -88,12 +88,18 @@ class AgentRemove(Command, tag="agent.remove", kw_only=True):
     agent_id: str
 
 
-ONLY_ADDED = ("access_token", "verify_token", "app_secret", "phone", "ringing")
+ONLY_ADDED = (
+    "access_token", "verify_token", "app_secret", "phone", "ringing", "voice_notes", "template", "idle_minutes"
+)  # fmt: skip
 """What only ``channel.add`` says of a channel."""
 
 
 class ChannelAdd(Configuration, tag="channel.add", kw_only=True):
-    """Opens a way to reach an agent. Repeating it updates the channel."""
+    """Opens a way to reach an agent. Repeating it updates the channel.
+
+    Extensions, for WhatsApp: ``voiceNotes`` has voice notes answered by voice notes, ``template`` (``name``,
+    ``language``) is sent where the 24-hour window is closed, ``idleMinutes`` ends a conversation.
+    """
 
     agent_id: str
     type: str
@@ -103,6 +109,9 @@ class ChannelAdd(Configuration, tag="channel.add", kw_only=True):
     verify_token: str | Maybe = field(default=UNSET, name="verifyToken")
     app_secret: str | Maybe = field(default=UNSET, name="appSecret")
     phone: str | Maybe = UNSET
+    voice_notes: bool | Maybe = field(default=UNSET, name="voiceNotes")
+    template: dict[str, str] | Maybe = UNSET
+    idle_minutes: int | Maybe = field(default=UNSET, name="idleMinutes")
 
 
 class ChannelConfigure(Configuration, tag="channel.configure", kw_only=True):

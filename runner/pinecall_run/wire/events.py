@@ -231,10 +231,11 @@ class ChatMessage(CallEvent, tag="chat.message", kw_only=True):
 
 
 class ChatResponse(CallEvent, tag="chat.response", kw_only=True):
-    """What the agent answered."""
+    """What the agent answered, or a human in its place: then ``source`` is ``human`` (extension)."""
 
     text: str
     message_id: str = ""
+    source: str | Maybe = UNSET
 
 
 class ChatEnded(CallEvent, tag="llm.chat.ended", kw_only=True):

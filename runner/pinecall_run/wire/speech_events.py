@@ -254,7 +254,7 @@ class SessionSent(SessionScopeEvent, tag="session.sent", kw_only=True):
     """What a human said was delivered."""
 
 
-class WhatsappStarted(AgentEvent, tag="whatsapp.session_started", kw_only=True):
+class WhatsappStarted(AgentEvent, tag="whatsapp.session_started", kw_only=True, omit_defaults=False):
     """A conversation on WhatsApp began; its id is ``wa-…``."""
 
     session_id: str
@@ -262,7 +262,7 @@ class WhatsappStarted(AgentEvent, tag="whatsapp.session_started", kw_only=True):
     contact_name: str = ""
 
 
-class WhatsappMessage(AgentEvent, tag="whatsapp.message", kw_only=True):
+class WhatsappMessage(AgentEvent, tag="whatsapp.message", kw_only=True, omit_defaults=False):
     """Somebody wrote, or sent what became ``text``."""
 
     session_id: str
@@ -274,7 +274,7 @@ class WhatsappMessage(AgentEvent, tag="whatsapp.message", kw_only=True):
     paused: bool = False
 
 
-class WhatsappResponse(AgentEvent, tag="whatsapp.response", kw_only=True):
+class WhatsappResponse(AgentEvent, tag="whatsapp.response", kw_only=True, omit_defaults=False):
     """What the agent, or a human (``source``), answered."""
 
     session_id: str
@@ -283,15 +283,22 @@ class WhatsappResponse(AgentEvent, tag="whatsapp.response", kw_only=True):
     source: str | Maybe = UNSET
 
 
-class WhatsappStatus(AgentEvent, tag="whatsapp.status", kw_only=True):
-    """How far a message got: ``sent``, ``delivered``, ``read``."""
+class WhatsappStatus(AgentEvent, tag="whatsapp.status", kw_only=True, omit_defaults=False):
+    """How far a message got: ``sent``, ``delivered``, ``read``, ``played``, ``failed``.
+
+    Extensions: ``session_id``; and of what failed Meta's ``code`` (0 where the failure is none of Meta's), and a
+    sentence, ``error``.
+    """
 
     status: str = ""
     recipient: str = ""
     message_id: str = ""
+    session_id: str | Maybe = UNSET
+    code: int | Maybe = UNSET
+    error: str | Maybe = UNSET
 
 
-class WhatsappEnded(AgentEvent, tag="whatsapp.session_ended", kw_only=True):
+class WhatsappEnded(AgentEvent, tag="whatsapp.session_ended", kw_only=True, omit_defaults=False):
     """A conversation on WhatsApp is over."""
 
     session_id: str
