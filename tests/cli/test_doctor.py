@@ -82,11 +82,19 @@ async def test_each_vendor_is_called_once_and_its_price_is_told_before(project: 
 @pytest.mark.parametrize(
     ("answer", "key", "said"),
     [
-        (says("ok"), "another", "OpenAI refused the key  (desk, night)\n        help: check OPENAI_API_KEY where"),
-        (fails(404), KEY, "the endpoint has no model `gpt-4.1-mini`  (desk, night)\n        help: check `model`"),
-        (fails(429), KEY, "OpenAI's rate limit or quota is reached  (desk, night)\n        help: try again later"),
-        (fails(500), KEY, "the model's endpoint answered 500 (server_error)  (desk, night)\n"),
-        (replace(says("x"), cut_after=0), KEY, "the model's endpoint cannot be reached  (desk, night)\n        help:"),
+        (
+            says("ok"),
+            "another",
+            "OpenAI refused the key: invalid_api_key, invalid_request_error  (desk, night)\n",
+        ),
+        (fails(404), KEY, "OpenAI has no model `gpt-4.1-mini`  (desk, night)\n        help: check `model`"),
+        (
+            fails(429),
+            KEY,
+            "OpenAI is asked too much at once: invalid_request_error  (desk, night)\n",
+        ),
+        (fails(500), KEY, "OpenAI answered 500: server_error  (desk, night)\n"),
+        (replace(says("x"), cut_after=0), KEY, "OpenAI broke the connection off  (desk, night)\n        help:"),
     ],
 )
 async def test_what_is_wrong_is_told_with_what_to_do(project: Path, answer: Answer, key: str, said: str) -> None:
@@ -107,8 +115,8 @@ async def test_json_has_the_same(project: Path) -> None:
         "is_ok": False,
         "seconds": None,
         "kind": "rate_limit",
-        "error": "OpenAI's rate limit or quota is reached",
-        "hint": "try again later, or raise the limit",
+        "error": "OpenAI is asked too much at once: invalid_request_error",
+        "hint": "try again later",
     }
 
 

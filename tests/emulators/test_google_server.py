@@ -42,12 +42,13 @@ async def responses(
 ) -> list[types.GenerateContentResponse]:
     """The events of one answer, as the library understands them."""
     settings = {"verify": NO_CERTIFICATES}
-    options = types.HttpOptions(
-        base_url=server.base_url, timeout=int(seconds * 1000), client_args=settings, async_client_args=settings
-    )
-    library = genai.Client(api_key=config.pop("api_key", server.key), http_options=options)
-    async with library.aio:
-        return await streamed(library, contents, model, **config)
+    async with httpx2.AsyncClient(**settings) as http:  # where aiohttp is installed the library takes that, else
+        options = types.HttpOptions(
+            base_url=server.base_url, timeout=int(seconds * 1000), client_args=settings, httpx_async_client=http
+        )
+        library = genai.Client(api_key=config.pop("api_key", server.key), http_options=options)
+        async with library.aio:
+            return await streamed(library, contents, model, **config)
 
 
 async def streamed(
@@ -92,9 +93,11 @@ async def test_the_environment_leads_the_library_here(monkeypatch: pytest.Monkey
     async with google_server([says("Hello.")]) as server:
         for name, value in server.environ.items():
             monkeypatch.setenv(name, value)
-        async with genai.Client().aio as library:
-            stream = await library.models.generate_content_stream(model=MODEL, contents="Hello?")
-            assert told([event async for event in stream]) == "Hello."
+        async with httpx2.AsyncClient() as http:
+            options = types.HttpOptions(httpx_async_client=http)
+            async with genai.Client(http_options=options).aio as library:
+                stream = await library.models.generate_content_stream(model=MODEL, contents="Hello?")
+                assert told([event async for event in stream]) == "Hello."
 
 
 async def test_a_round_with_tools_goes_back_and_forth_with_its_signature() -> None:

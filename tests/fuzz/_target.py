@@ -140,7 +140,8 @@ def probe(folder: Path, kind: str, data: bytes) -> set[str]:
 
 
 def _check_findings(checked: Checked) -> list[Diagnostic]:
-    assert (checked.config is None) == has_errors(checked.diagnostics)
+    everywhere = [finding for finding in checked.diagnostics if "(in the environment" not in finding.message]
+    assert (checked.config is None) == has_errors(everywhere)
     lines = checked.lines
     for finding in checked.diagnostics:
         assert finding.code in CODES

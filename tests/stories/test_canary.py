@@ -115,6 +115,7 @@ BY_VERB: Mapping[str, list[list[str]]] = {
     "plan": [*(["plan", "--format", shape] for shape in ("text", "markdown", "json")), ["plan", "--against", "."]],
     "schema": [["schema"], ["schema", "--project"]],
     "render": [["render"], ["render", "gone"]],
+    "doctor": [["doctor"]],
     "providers": [["providers"], ["providers", "openai"], ["providers", "--format", "json"]],
     "chat": [["chat", "gone"]],
     "say": [["say", "gone", "doors.py"], ["say", "gone", "silence.wav"]],
