@@ -66,7 +66,10 @@ async def main() -> None:
     stop, ready = asyncio.Event(), asyncio.Event()
     spare_the_collector()
     serving = asyncio.create_task(serve(Settings(KEY, open_on_loopback=True), listening, stop, ready.set))
+    serving.add_done_callback(lambda _: ready.set())  # one that could not begin says why, below
     await ready.wait()
+    if serving.done():
+        await serving
     _tell(address=listening.url.removeprefix("http://"))
     watching = asyncio.create_task(_watch(errors.lines))
     await asyncio.to_thread(sys.stdin.read)

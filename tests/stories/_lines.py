@@ -26,6 +26,7 @@ from tests.stories._stage import copy_project
 from pinecall_run.audio.chunk import CHUNK_SAMPLES, CHUNK_SECONDS, RATE, SILENCE, Samples
 from pinecall_run.providers import speech_catalogue
 from pinecall_run.providers.contracts import Heard, SpeechSpec, SpeechToText, Transcript
+from pinecall_run.providers.opening import close_providers
 from pinecall_run.testing.stage import Stage, running
 from pinecall_run.transports.contract import AudioSession, Caller
 from pinecall_run.voice import detector
@@ -250,6 +251,7 @@ async def house(folder: Path, change: Callable[[str], str] = str, **more: Any) -
                 yield House(stage, project)
             finally:
                 await stage.hub.close()
+                await close_providers()
 
 
 async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
