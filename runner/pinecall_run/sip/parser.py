@@ -135,7 +135,7 @@ def _head(head: bytes) -> tuple[str, Headers]:
     start, *lines = _LINE.split(text)
     if len(lines) > MOST_FIELDS or any(len(line) > MOST_FIELD_CHARACTERS for line in lines):
         raise BadMessageError("there are too many header fields, or one is too long", 513)
-    if "\0" in text or "\r" in text:
+    if "\0" in text or any("\r" in line for line in lines):
         raise BadMessageError("there is a control character in the header fields")
     return start, Headers(tuple(_field(line) for line in lines))
 
@@ -167,7 +167,7 @@ def _checked(message: Request | Response) -> None:
     read_cseq(message.headers.get("CSeq"))
     if not message.call_id:
         raise GrammarError("there is no Call-ID")
-    if not message.headers.all("Via"):
+    if not message.headers.values("Via"):
         raise GrammarError("there is no Via")
     if message.headers.get("Contact") != "*":
         _every(message.headers, "Contact", read_name_addr)
@@ -176,9 +176,10 @@ def _checked(message: Request | Response) -> None:
     for name, most in (("Max-Forwards", 255), ("Expires", 2**32 - 1), ("Content-Length", 2**31)):
         if message.headers.all(name):
             number(message.headers.get(name), most)
-    if isinstance(message, Request):
-        if (uri := read_uri(message.uri)).is_sip and uri.headers:
-            raise GrammarError("the target holds header fields")
+    for name in ("Require", "Supported", "Allow", "Accept"):
+        message.headers.values(name)
+    if isinstance(message, Request) and (uri := read_uri(message.uri)).is_sip and uri.headers:
+        raise GrammarError("the target holds header fields")
 
 
 def _every(headers: Headers, name: str, read: Callable[[str], object]) -> None:
