@@ -42,7 +42,9 @@ class Admission:
     def __init__(self, core: Core) -> None:
         self._core = core
         settings = core.settings
-        self._gatekeeper = Gatekeeper(settings.realm, settings.users, core.chance) if settings.users else None
+        self._gatekeeper = None
+        if settings.users:
+            self._gatekeeper = Gatekeeper(settings.realm, settings.users, core.chance, settings.algorithms)
 
     def look(self, request: Request, now: float, *, is_trusted: bool) -> Admitted | Reply:
         """What to do with a request. Whoever is not trusted learns nothing but that a password is wanted."""

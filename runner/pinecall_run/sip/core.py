@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pinecall_run.sip.agenda import Agenda
 from pinecall_run.sip.client_transactions import TIMING, ClientTransaction, Ground, OnResponse, Timing
 from pinecall_run.sip.dialog import DialogKey
-from pinecall_run.sip.digest import Answers, Chance
+from pinecall_run.sip.digest import ALGORITHMS, Answers, Chance
 from pinecall_run.sip.message import COOKIE, Field, Headers, Request, Response
 from pinecall_run.sip.outputs import Output, Send
 from pinecall_run.sip.peer import Peer
@@ -31,6 +31,7 @@ class Settings:
         host: the address that others reach it by.
         ports: those that it listens on, as others see them, by transport: ``udp``, ``tcp``, ``tls``.
         realm: what its passwords are for. ``users``: passwords by name; without any, nobody is asked for one.
+        algorithms: of the challenges, in order. Telephones that look at the first one only may want MD5 there.
         product: what it is called in User-Agent and Server.
         most_calls: how many there may be at once; more are answered with 503.
         session_seconds: after how long without a sign of life a call is given up, where the other side knows session
@@ -41,6 +42,7 @@ class Settings:
     ports: Mapping[str, int]
     realm: str = "pinecall"
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
+    algorithms: Sequence[str] = ALGORITHMS
     product: str = "pinecall-run"
     most_calls: int = 1_000
     session_seconds: int = 1_800

@@ -116,8 +116,11 @@ class Gatekeeper:
     """Asks for passwords and checks the answers. Nothing is kept of who does not know one: a nonce says itself when it
     was made, signed. Only the count of one that was answered rightly is remembered, so that no answer is good twice."""
 
-    def __init__(self, realm: str, users: Mapping[str, str], chance: Chance) -> None:
+    def __init__(
+        self, realm: str, users: Mapping[str, str], chance: Chance, algorithms: Sequence[str] = ALGORITHMS
+    ) -> None:
         self._realm = realm
+        self._algorithms = algorithms
         self._users = users
         self._chance = chance
         self._secret = chance(32)
@@ -131,7 +134,7 @@ class Gatekeeper:
         stale = ", stale=true" if is_stale else ""
         return [
             f'Digest realm={quote(self._realm)}, nonce="{nonce}", algorithm={algorithm}, qop="auth"{stale}'
-            for algorithm in ALGORITHMS
+            for algorithm in self._algorithms
         ]
 
     def check(self, text: str, method: str, now: float) -> tuple[Verdict, str]:
@@ -152,7 +155,8 @@ class Gatekeeper:
     def _is_right(self, values: Mapping[str, str], method: str) -> bool:
         password = self._users.get(values.get("username", ""))
         algorithm = (values.get("algorithm") or "MD5").upper()
-        if values.get("realm") != self._realm or algorithm not in _HASHES or values.get("qop", "auth") != "auth":
+        is_asked = values.get("realm") == self._realm and algorithm in self._algorithms
+        if not is_asked or values.get("qop", "auth") != "auth":
             return False
         # Computed for names that nobody has, too, so that the time that it takes tells nothing.
         expected = _response({**values, "algorithm": algorithm}, password or self._secret.hex(), method)
