@@ -121,8 +121,10 @@ class Call:
         server.acknowledged()
         if self._is_bye_due:
             self._bye_when_possible(now)
-        elif is_offer:
-            self._answered(request, now)
+        else:
+            if is_offer:
+                self._answered(request, now)
+            self.changes.go(now)
 
     def sound(self) -> None:
         """Tell what the sound is, if it is something new."""

@@ -51,9 +51,10 @@ class Changes:
         """Sound should go another way; as soon as that can be asked for."""
         self._call.negotiation.wish = wish
         self._is_due = True
-        self._go(now)
+        self.go(now)
 
-    def _go(self, now: float) -> None:
+    def go(self, now: float) -> None:
+        """Ask for what is due, if this is a time for it."""
         call = self._call
         if not self._is_due or self._exchange is not None or call.has_open_offer or call.is_over:
             return
@@ -65,7 +66,7 @@ class Changes:
         """A sign of life: by UPDATE where that is understood, for it needs no description."""
         if "UPDATE" not in self._call.remote_methods:
             self._is_due = True
-            self._go(now)
+            self.go(now)
         elif self._exchange is None:
             self._exchange = self._call.ask("UPDATE", self._refreshed, now=now, fields=self.timer.asked())
 
@@ -107,7 +108,7 @@ class Changes:
 
     def _again(self, now: float) -> None:
         self._is_due = True
-        self._go(now)
+        self.go(now)
 
     def _settle(self, response: Response, now: float) -> None:
         call = self._call
@@ -116,7 +117,7 @@ class Changes:
         elif response.is_success and not call.is_over:
             call.note(response)
             self.timer.agree(response, now)
-        self._go(now)
+        self.go(now)
 
     # theirs
 

@@ -43,6 +43,7 @@ class Negotiation:
         """Those of the last description, of either side: their number and order stay (RFC 3264, 8)."""
         self._at = 0
         self._key: Crypto | None = None
+        self._offered = Direction.SENDRECV
 
     def answer(self, body: bytes) -> bytes:
         """Our answer to an offer; ``media`` is then what was agreed on.
@@ -69,9 +70,9 @@ class Negotiation:
         """An offer of ours: all that we can do, in a session that goes on as it was."""
         codecs = self._local.codecs
         self._types = _formats.numbered(codecs, self._types)
+        self._offered = self.wish
         protocol, attributes = self._protection()
-        rates = [8_000]
-        lines = _formats.attributes(codecs, self._types, rates)
+        lines = _formats.attributes(codecs, self._types, [8_000])
         lines += [("ptime", str(self._local.ptime)), (str(self.wish), ""), *attributes]
         if self.media is not None and self.media.is_rtcp_mux:
             lines.append(("rtcp-mux", ""))
@@ -100,7 +101,7 @@ class Negotiation:
         theirs = self._their_key(section)
         if theirs and self._key:
             media = replace(media, send_key=self._key, receive_key=theirs)
-        self.media = replace(media, direction=self.wish.within(section.direction.reversed()))
+        self.media = replace(media, direction=self._offered.within(section.direction.reversed()))
         return self.media
 
     def _chosen(self, offer: Description) -> tuple[int, Codec, int]:

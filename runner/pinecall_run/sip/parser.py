@@ -173,7 +173,7 @@ def _checked(message: Request | Response) -> None:
         _every(message.headers, "Contact", read_name_addr)
     for name in ("Route", "Record-Route"):
         _every(message.headers, name, read_name_addr)
-    for name, most in (("Max-Forwards", 255), ("Expires", 2**32 - 1), ("Content-Length", 2**31)):
+    for name, most in (("Max-Forwards", 255), ("Content-Length", 2**31)):
         if message.headers.all(name):
             number(message.headers.get(name), most)
     for name in ("Require", "Supported", "Allow", "Accept"):
