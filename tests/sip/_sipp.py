@@ -93,7 +93,7 @@ async def driver(on_output: Callable[[Driver, Any], None], **given: Any) -> Asyn
 
 
 async def sipp(folder: Path, *arguments: str, seconds: int = 25) -> None:
-    """Run sipp in a folder of the test until all its calls went as its scenario says; fails with what it says if not."""
+    """Run sipp in a folder of the test until its calls went as its scenario says; fails with what it says if not."""
     command = [
         "sipp",
         "-i",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,10 +19,13 @@ from pinecall_run.sip.uri import NameAddr, Uri, read_host, read_name_addr, read_
         ("SIP:ana:pw@EXAMPLE.com:5070", Uri("sip", "ana:pw", "example.com", 5070)),
         ("sips:1.2.3.4", Uri("sips", "", "1.2.3.4")),
         ("sip:[2001:db8::1]:5060", Uri("sip", "", "[2001:db8::1]", 5060)),
-        ("sip:a;b=c%40d@h;lr;Transport=tcp?Subject=x", Uri("sip", "a;b=c%40d", "h", None, {"lr": None, "transport": "tcp"}, "Subject=x")),
+        (
+            "sip:a;b=c%40d@h;lr;Transport=tcp?Subject=x",
+            Uri("sip", "a;b=c%40d", "h", None, {"lr": None, "transport": "tcp"}, "Subject=x"),
+        ),
         ("tel:+1-555;phone-context=x", Uri("tel", "+1-555;phone-context=x", "")),
     ],
-)  # fmt: skip
+)
 def test_addresses(text: str, uri: Uri) -> None:
     assert read_uri(text) == uri
     assert read_uri(str(uri)) == uri
@@ -35,9 +40,27 @@ def test_the_name_in_an_address() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "sip", "sip:", "sip:@h", "sip:a b@h", " sip:a@h", "sip:a@h:0x1", "sip:a@h:99999", "sip:a@", "sip:a@h;=1",
-     "sip:a@b@h", "<sip:a@h>", "sip:a@h?", "1:a", "sip:a@h;x=\r\n", "sip:%zz@h", "sip:a@-", "sip:" + "a" * 3000],
-)  # fmt: skip
+    [
+        "",
+        "sip",
+        "sip:",
+        "sip:@h",
+        "sip:a b@h",
+        " sip:a@h",
+        "sip:a@h:0x1",
+        "sip:a@h:99999",
+        "sip:a@",
+        "sip:a@h;=1",
+        "sip:a@b@h",
+        "<sip:a@h>",
+        "sip:a@h?",
+        "1:a",
+        "sip:a@h;x=\r\n",
+        "sip:%zz@h",
+        "sip:a@-",
+        "sip:" + "a" * 3000,
+    ],
+)
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(GrammarError):
         read_uri(text)
@@ -73,8 +96,18 @@ def test_names_with_addresses(text: str, display: str, uri: str, tag: str) -> No
 
 @pytest.mark.parametrize(
     "text",
-    ["", "Bell, A <sip:a@h>", '"a" sip:a@h', "<sip:a@h>x", "< sip:a@h >", "sip:a@h?x=1", '"a"b <sip:a@h>', "<sip:a@h>;=", "a"],
-)  # fmt: skip
+    [
+        "",
+        "Bell, A <sip:a@h>",
+        '"a" sip:a@h',
+        "<sip:a@h>x",
+        "< sip:a@h >",
+        "sip:a@h?x=1",
+        '"a"b <sip:a@h>',
+        "<sip:a@h>;=",
+        "a",
+    ],
+)
 def test_what_is_no_name_with_an_address(text: str) -> None:
     with pytest.raises(GrammarError):
         read_name_addr(text)
@@ -94,7 +127,5 @@ def test_whatever_names_are_they_come_back(user: str, display: str) -> None:
 @given(st.text())
 def test_no_text_breaks_it(text: str) -> None:
     for read in (read_uri, read_name_addr, read_host, lambda text: read_uri(f"sip:{text}")):
-        try:
+        with contextlib.suppress(GrammarError):
             read(text)
-        except GrammarError:
-            pass

@@ -116,7 +116,6 @@ def calling(request: Request, response: Response, peer: Peer) -> Dialog:
 
 
 def _target(message: Request | Response) -> Uri | None:
-    if not message.headers.all("Contact") or message.headers.get("Contact") == "*":
+    if message.headers.get("Contact") == "*":
         return None
-    uri = message.contacts[0].uri
-    return uri if uri.is_sip else None
+    return next((contact.uri for contact in message.contacts if contact.uri.is_sip), None)

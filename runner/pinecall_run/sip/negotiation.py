@@ -98,8 +98,10 @@ class Negotiation:
         events = _formats.offered_events(section, codec.clock_rate)
         if events:
             media = replace(media, dtmf_sends=events[0], dtmf_receives=self._types[_formats.EVENTS])
-        theirs = self._their_key(section)
-        if theirs and self._key:
+        if is_secure:
+            theirs = self._their_key(section)
+            if theirs is None or self._key is None or theirs.suite != self._key.suite:
+                raise NotAcceptableError("the answer has no key for the suite of the offer")
             media = replace(media, send_key=self._key, receive_key=theirs)
         self.media = replace(media, direction=self._offered.within(section.direction.reversed()))
         return self.media

@@ -53,11 +53,11 @@ class OutboundCall(Call):
     """A call of ours, from its INVITE on."""
 
     def __init__(self, core: Core, name: str, dial: Dial, *, now: float) -> None:
+        self._peer = dial.peer or peer_of(dial.to)
         super().__init__(core, name, Answers(dial.account, core.chance) if dial.account else None)
         self.is_caller = True
         self.negotiation = Negotiation(dial.audio, core.chance)
         self._dial = dial
-        self._peer = dial.peer or peer_of(dial.to)
         self._from = dial.from_.with_tag(core.token())
         self._call_id = f"{core.token()}@{core.settings.host}"
         self._offer = self.negotiation.offer()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass, field
 
@@ -13,7 +12,7 @@ SUITES = ("AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32")
 KEY_BYTES = 30
 """A key of 16 bytes and a salt of 14 (RFC 4568, 6.2)."""
 
-_CRYPTO = re.compile(r"([0-9]{1,9})\s+(\S+)\s+inline:([A-Za-z0-9+/=]+)((?:\|[^\s|;]+)*)((?:\s+\S+)*)")
+_CRYPTO = re.compile(r"([0-9]{1,9})\s+(\S+)\s+inline:([A-Za-z0-9+/]{40})((?:\|[^\s|;]+)*)((?:\s+\S+)*)")
 _LIFETIME = re.compile(r"\|(?:2\^[0-9]{1,2}|[0-9]{1,15})")
 
 
@@ -37,8 +36,4 @@ def read_crypto(text: str) -> Crypto | None:
         return None
     if found[4] and not _LIFETIME.fullmatch(found[4]):
         return None
-    try:
-        key = base64.b64decode(found[3], validate=True)
-    except binascii.Error:
-        return None
-    return Crypto(int(found[1]), found[2], key) if len(key) == KEY_BYTES else None
+    return Crypto(int(found[1]), found[2], base64.b64decode(found[3]))
