@@ -29,7 +29,7 @@ _KNOWN = (
     "Warning WWW-Authenticate"
 )
 _NAMES = {name.lower(): name for name in _KNOWN.split()} | _COMPACT
-_VIA = re.compile(rf"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9.!%*_+~-]+)\s+({HOST.pattern})(?:\s*:\s*([0-9]+))?")
+_VIA = re.compile(rf"SIP\s*/\s*[0-9]\.[0-9]\s*/\s*([A-Za-z0-9.!%*_+~-]+)\s+({HOST.pattern})(?:\s*:\s*([0-9]+))?")
 
 REASONS = {
     100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 202: "Accepted", 302: "Moved Temporarily",
