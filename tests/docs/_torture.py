@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-SOUND = "v=0\no=- 1 1 IN IP4 192.0.2.5\ns=-\nc=IN IP4 192.0.2.5\nt=0 0\nm=audio 4000 RTP/AVP 0 12\nm=video 4002 RTP/AVP 31\n"
+SOUND = (
+    "v=0\no=- 1 1 IN IP4 192.0.2.5\ns=-\nc=IN IP4 192.0.2.5\nt=0 0\n"
+    "m=audio 4000 RTP/AVP 0 12\nm=video 4002 RTP/AVP 31\n"
+)
 VIA = "Via: SIP/2.0/UDP ua.example.com;branch=z9hG4bK{name}"
 
 
@@ -112,7 +115,8 @@ MESSAGES = {
         "mpart01",
         "MESSAGE sip:bob@example.com SIP/2.0",
         'Content-Type: multipart/mixed;boundary="b1"',
-        body="--b1\nContent-Type: text/plain\n\nHello\n--b1\nContent-Type: application/octet-stream\n\n\x01\x7f\n--b1--",
+        body="--b1\nContent-Type: text/plain\n\nHello\n"
+        "--b1\nContent-Type: application/octet-stream\n\n\x01\x7f\n--b1--",
     ),
     "unreason": request("unreason", "SIP/2.0 200 = 2**3 * 5**2 но сто девяносто девять", number="CSeq: 1 INVITE"),
     "noreason": request("noreason", "SIP/2.0 100 ", number="CSeq: 1 INVITE"),
@@ -145,7 +149,7 @@ MESSAGES = {
     "mismatch02": request("mismatch02", "NEWMETHOD sip:bob@example.com SIP/2.0", number="CSeq: 8 INVITE"),
     "bigcode": request("bigcode", "SIP/2.0 4294967301 better not break the receiver", number="CSeq: 8 INVITE"),
     "badbranch": options("badbranch", via="Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK"),
-    "insuf": b"INVITE sip:bob@example.com SIP/2.0\r\nCSeq: 1 INVITE\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKi\r\nl: 0\r\n\r\n",
+    "insuf": b"INVITE sip:bob@example.com SIP/2.0\r\nCSeq: 1 INVITE\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKi\r\n\r\n",
     "unkscm": options("unkscm", uri="nobodyKnowsThisScheme:totallyopaquecontent"),
     "novelsc": options("novelsc", uri="soap.beep://192.0.2.103:3002"),
     "unksm2": register(

@@ -9,7 +9,6 @@ from tests.docs._torture import MESSAGES
 from tests.rules._scan import ROOT
 from tests.sip._script import PEER, Line, up
 
-from pinecall_run.sip.message import Response
 from pinecall_run.sip.outputs import Ended, EndReason, Ignored, IncomingCall, Send
 from pinecall_run.sip.parser import read_datagram
 
@@ -27,11 +26,7 @@ def outcome(line: Line, data: bytes) -> str:
     if not outputs or isinstance(outputs[0], Ignored):
         return "ignored"
     assert isinstance(outputs[0], Send)
-    response = read_datagram(
-        re.sub(rb"CSeq: [0-9]{11,}", b"CSeq: 1", outputs[0].data.replace(b'To: "Mr. J', b"To: Mr"))
-    )
-    assert isinstance(response, Response)
-    return str(response.status)
+    return outputs[0].data.split(b" ")[1].decode()
 
 
 def test_the_table_has_each_message_of_the_rfc_once_in_its_order() -> None:
