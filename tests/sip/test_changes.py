@@ -127,6 +127,12 @@ def test_both_at_once() -> None:
     assert line >> line.taken(body=TO_US) << "ACK" << MediaChanged
 
 
+def test_hung_up_while_it_waits_to_try_again() -> None:
+    line = up()
+    line >> turn(Direction.SENDONLY) << "INVITE" >> line.response(491) << "ACK"
+    assert line >> line.hang_up << Ended << "BYE" >> line.response(200) >> after(40)
+
+
 def test_whoever_placed_the_call_waits_longer() -> None:
     from tests.sip.test_outbound import dial
 

@@ -80,6 +80,13 @@ def test_a_bye_before_it_said_yes_is_only_that() -> None:
     assert line >> line.request("BYE") << 200 << Ended(line.call, EndReason.HANGUP)
 
 
+def test_an_answer_after_the_end_is_nothing() -> None:
+    line = up()
+    line >> forward << "REFER"
+    refer = line.sent
+    assert line >> line.hang_up << Ended << "BYE" >> line.response(603, request=refer)
+
+
 def test_nothing_is_heard() -> None:
     line = up()
     line >> forward << "REFER" >> line.response(202)

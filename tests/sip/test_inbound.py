@@ -33,9 +33,14 @@ def test_a_call_is_rung_answered_and_ended_by_the_caller() -> None:
 
 def test_the_call_says_who_wants_whom() -> None:
     line = Line()
-    line >> line.invite(uri="sip:%2B1555@192.0.2.1;x=1").replace("From: <", 'From: "Ana, \\"A\\"" <') << 100
+    (
+        line
+        >> line.invite("X-Order: 7", uri="sip:%2B1555@192.0.2.1;x=1").replace("From: <", 'From: "Ana, \\"A\\"" <')
+        << 100
+    )
     found = line.seen.pop()
     assert (found.uri.name, found.from_.display, found.from_.uri.name) == ("+1555", 'Ana, "A"', "ana")
+    assert found.headers.get("X-Order") == "7"
     assert (found.peer, found.call_id, found.username) == (PEER, line.call_id, "")
 
 
@@ -203,6 +208,12 @@ def test_hanging_up_waits_for_the_ack() -> None:
     line >> line.hang_up << Ended(line.call, EndReason.ENDED)
     assert line >> line.ack() << "BYE" >> line.response(200)
     assert len(line.agent) == 0
+
+
+def test_a_bye_instead_of_the_ack() -> None:
+    line = Line()
+    line >> line.invite() << 100 << IncomingCall >> line.answer << 200 << Answered
+    assert line >> line.request("BYE") << 200 << Ended(line.call, EndReason.HANGUP) >> after(40)
 
 
 def test_hanging_up_before_answering_refuses() -> None:

@@ -9,7 +9,7 @@ from tests.sip._script import AUDIO, OFFER, Line, after
 
 from pinecall_run.sip.digest import Account
 from pinecall_run.sip.outbound import Dial
-from pinecall_run.sip.outputs import Answered, Ended, EndReason, Ignored, Ringing
+from pinecall_run.sip.outputs import Answered, Ended, EndReason, Ignored, Refused, Ringing
 from pinecall_run.sip.peer import Peer
 from pinecall_run.sip.uri import NameAddr, read_uri
 
@@ -254,6 +254,31 @@ def test_of_two_that_answer_the_first_has_the_call() -> None:
     assert line >> line.response(200)
     assert line >> line.hang_up << Ended << "BYE"
     assert line.sent.to.tag == "two"
+
+
+def test_one_that_another_was_preferred_to_cannot_end_the_call() -> None:
+    line = Line()
+    line >> dial() << "INVITE"
+    invite = line.sent
+    line >> line.response(180, tag="one") << Ringing >> line.taken(tag="two", request=invite) << "ACK" << Answered
+    line.their_tag = "one"
+    assert line >> line.request("BYE") << 481 << Refused
+    line.their_tag = "two"
+    assert line >> line.request("BYE") << 200 << Ended
+
+
+def test_taken_back_before_the_password_was_asked_for() -> None:
+    line = Line()
+    line >> dial(account=Account("ana", "secret")) << "INVITE"
+    invite = line.sent
+    line >> line.hang_up << Ended(line.call, EndReason.CANCELED)
+    assert line >> line.response(401, f"WWW-Authenticate: {CHALLENGE}", request=invite) << "ACK"
+    assert len(line.agent) == 0
+
+
+def test_sound_before_the_answer_that_cannot_be_had() -> None:
+    line = Line()
+    assert line >> dial() << "INVITE" >> line.response(183, body="nonsense") << Ringing(line.call, 183, None)
 
 
 def test_longer_between_signs_of_life_if_the_other_side_wants() -> None:

@@ -75,6 +75,8 @@ def test_ways_to_write_the_same(data: bytes) -> None:
         (changed("From: <", "From: <<"), 400, True),
         (changed("Call-ID: c1@198.51.100.7\r\n", ""), 400, False),
         (changed("Via: ", "Via: x"), 400, False),
+        (changed("Via: ", "X: "), 400, False),
+        (changed("Max-Forwards: 70", "\r\n".join(["X: " + "a" * 8000] * 5)), 513, False),
         (changed("Max-Forwards: 70", "no field"), 400, False),
         (changed("Max-Forwards: 70", "X: \0"), 400, False),
         (changed("Max-Forwards: 70", "X: a\rb"), 400, False),
@@ -111,6 +113,11 @@ def feed(data: bytes, *cuts: int) -> list[Any]:
 def test_a_stream_is_cut_into_messages_wherever_it_breaks(cuts: list[int]) -> None:
     one = read_datagram(INVITE)
     assert feed(INVITE + b"\r\n\r\n" + INVITE, *cuts) == [one, None, one]
+
+
+def test_a_response_in_a_stream() -> None:
+    data = INVITE.replace(b"INVITE sip:desk@192.0.2.1 SIP/2.0", b"SIP/2.0 200 OK", 1)
+    assert feed(data) == [read_datagram(data)]
 
 
 def test_a_line_break_before_a_message_is_left_out() -> None:

@@ -83,5 +83,8 @@ def test_what_went_over_a_lost_transport_fails() -> None:
     for peer in peers:
         made = request(branch=f"z9hG4bK{peer.port}")
         all_.begin(made, peer, lambda response, now: told.append(response.status)).start(0.0)
+    for peer in peers:
+        server = all_.open(request(branch=f"z9hG4bKs{peer.port}"), peer)
+        server.respond(respond(server.request, 486, tag="t"), 0.0)
     all_.lost(peers[0], 0.0)
-    assert (told, len(all_)) == ([503], 1)
+    assert (told, len(all_)) == ([503], 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pinecall_run.sip.media import CODECS, Codec
+from pinecall_run.sip.media import Codec
 from pinecall_run.sip.sdp import Attribute, Section
 
 EVENTS = "telephone-event"
@@ -84,8 +84,3 @@ def _is_named(codec: Codec, payload_type: int, maps: Mapping[int, tuple[str, int
     if payload_type in maps:
         return maps[payload_type] == (codec.name, codec.clock_rate, codec.channels)
     return codec.is_static and codec.payload_type == payload_type
-
-
-def codec_named(name: str) -> Codec | None:
-    """A codec by its name, whatever its case."""
-    return next((codec for codec in CODECS if codec.name == name.upper()), None)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pinecall_run.sip import bodies
 from pinecall_run.sip.core import METHODS, Core
 from pinecall_run.sip.digest import Gatekeeper, Verdict
-from pinecall_run.sip.grammar import GrammarError
 from pinecall_run.sip.message import Field, Request
 from pinecall_run.sip.negotiation import CONTENT_TYPE
 from pinecall_run.sip.session_timer import LEAST_SECONDS, OPTION, is_too_small
@@ -49,12 +48,7 @@ class Admission:
     def look(self, request: Request, now: float, *, is_trusted: bool) -> Admitted | Reply:
         """What to do with a request. Whoever is not trusted learns nothing but that a password is wanted."""
         admitted = Admitted() if is_trusted else self._identify(request, now)
-        if isinstance(admitted, Reply):
-            return admitted
-        try:
-            return self._refusal(request) or admitted
-        except GrammarError:
-            return Reply(400)
+        return admitted if isinstance(admitted, Reply) else self._refusal(request) or admitted
 
     def _identify(self, request: Request, now: float) -> Admitted | Reply:
         if self._gatekeeper is None:

@@ -51,7 +51,7 @@ class UserAgent:
                 self._refuse(error, peer)
 
     def lost(self, peer: Peer, now: float) -> None:
-        """A connection is closed, or something could not be sent."""
+        """A connection is closed, by whomever, or something could not be sent."""
         self._readers.pop(peer, None)
         self._core.transactions.lost(peer, now)
 
@@ -239,4 +239,5 @@ def _incoming(name: str, request: Request, peer: Peer, look: Admitted) -> Incomi
         to=request.to,
         peer=peer,
         username=look.username,
+        headers=request.headers,
     )

@@ -98,14 +98,12 @@ class Call:
 
     # how it is answered and how it ends
 
-    def accept(
-        self, server: ServerTransaction, body: bytes, *, is_offer: bool, now: float, fields: Iterable[Field] = ()
-    ) -> None:
+    def accept(self, server: ServerTransaction, body: bytes, *, is_offer: bool, now: float) -> None:
         """Answer an INVITE or an UPDATE with 200, and wait for the ACK of an INVITE."""
         request = server.request
         routes = [("Record-Route", value) for value in request.headers.all("Record-Route")]
         given = [*routes, self.core.contact(server.peer.transport), *self.core.abilities()]
-        given += [*self.changes.timer.answer(request, now), *fields, *([SOUND] if body else [])]
+        given += [*self.changes.timer.answer(request, now), *([SOUND] if body else [])]
         self.note(request)
         if server.is_invite:
             number = request.cseq[0]
@@ -152,6 +150,10 @@ class Call:
     def forget(self) -> None:
         """Nothing of it is needed any more."""
         self.core.calls.pop(self.name, None)
+        self.part()
+
+    def part(self) -> None:
+        """The dialogs that there were so far belong to it no more."""
         for key in [key for key, call in self.core.dialogs.items() if call is self]:
             del self.core.dialogs[key]
 
@@ -180,6 +182,9 @@ class Call:
     def end_by_them(self, server: ServerTransaction, now: float) -> None:
         """They hung up."""
         self.reply(server, 200, now)
+        for answered, _ in self._unacknowledged.values():  # the ACK was lost, and is of no use any more
+            answered.acknowledged()
+        self._unacknowledged.clear()
         self.forwarding.left(now)
         self.close(EndReason.HANGUP)
         self.forget()

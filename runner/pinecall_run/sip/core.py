@@ -134,6 +134,10 @@ class Exchange:
         self.transaction: ClientTransaction
         self._attempt(now)
 
+    def give_up(self) -> None:
+        """No attempt is to follow this one."""
+        self._answers = None
+
     def _attempt(self, now: float) -> None:
         request = self._make()
         if self._answers is not None:

@@ -119,6 +119,7 @@ class OutboundCall(Call):
         if self.is_up or self.is_over:  # by another one of those that a proxy asked at once, or too late (13.2.2.4)
             self._leave(dialog, now)
             return
+        self.part()
         self._know(dialog)
         self.is_up = True
         self.note(response)
@@ -173,6 +174,7 @@ class OutboundCall(Call):
 
     def _cancel(self, reason: EndReason, now: float) -> None:
         self._limit.cancel()
+        self._exchange.give_up()
         self.close(reason)
         # Before anything came back there may be nobody who knows what to cancel (9.1).
         if self._is_proceeding:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pinecall_run.sip.media import Media
+from pinecall_run.sip.message import Headers
 from pinecall_run.sip.peer import Peer
 from pinecall_run.sip.uri import NameAddr, Uri
 
@@ -56,6 +57,7 @@ class IncomingCall:
         uri: whom they want: the request's target.
         peer: where it came from.
         username: who has shown a password; empty for a peer that is trusted without.
+        headers: all that the INVITE says.
     """
 
     call: str
@@ -65,6 +67,7 @@ class IncomingCall:
     to: NameAddr
     peer: Peer
     username: str
+    headers: Headers
 
 
 @dataclass(frozen=True, slots=True)
