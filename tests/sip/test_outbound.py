@@ -180,6 +180,21 @@ def test_it_rings_too_long() -> None:
     assert line >> after(20) << Ended(line.call, EndReason.NO_ANSWER) << "CANCEL"
 
 
+def test_nobody_is_heard_of_in_all_that_time() -> None:
+    line = Line()
+    assert line >> dial(ring_seconds=0.4) << "INVITE" >> after(0.4) << Ended(line.call, EndReason.FAILED)
+
+
+def test_after_a_password_the_new_request_needs_a_sign_of_life_of_its_own() -> None:
+    line = Line()
+    line >> dial(account=Account("ana", "secret")) << "INVITE" >> line.response(100, tag="")
+    line >> line.response(401, f"WWW-Authenticate: {CHALLENGE}") << "ACK" << "INVITE"
+    invite = line.sent
+    line >> line.hang_up << Ended
+    assert line >> line.response(180, request=invite) << "CANCEL"
+    assert line.sent.cseq == (2, "CANCEL")
+
+
 def test_sound_before_the_answer() -> None:
     line = Line()
     line >> dial() << "INVITE" >> line.response(183, body=OFFER)

@@ -19,6 +19,7 @@ from pinecall_run.sip.outputs import EndReason, Ringing
 from pinecall_run.sip.peer import Peer, peer_of
 from pinecall_run.sip.uri import NameAddr, Uri
 
+# Any other is a failure, a redirection too: whom we call is not for others to say.
 _REASONS = {
     486: EndReason.BUSY,
     600: EndReason.BUSY,
@@ -64,7 +65,7 @@ class OutboundCall(Call):
         self._sequence = 0
         self._is_proceeding = False
         self._is_cancelled = False
-        self._limit = core.agenda.add(now + dial.ring_seconds, lambda at: self._cancel(EndReason.NO_ANSWER, at))
+        self._limit = core.agenda.add(now + dial.ring_seconds, self._rang_out)
         self._exchange = self._invite(now)
 
     def hang_up(self, now: float, reason: EndReason = EndReason.ENDED, status: int = 0) -> None:
@@ -79,6 +80,7 @@ class OutboundCall(Call):
 
     def _request(self) -> Request:
         self._sequence += 1
+        self._is_proceeding = False
         named = [("From", str(self._from)), ("To", str(NameAddr(self._dial.to.bare()))), ("Call-ID", self._call_id)]
         named += [("CSeq", f"{self._sequence} INVITE"), ("Max-Forwards", "70")]
         named += [self.core.contact(self._peer.transport), *self.core.abilities(), *self.changes.timer.asked()]
@@ -171,6 +173,9 @@ class OutboundCall(Call):
         return False
 
     # giving up
+
+    def _rang_out(self, now: float) -> None:
+        self._cancel(EndReason.NO_ANSWER if self._is_proceeding else EndReason.FAILED, now)
 
     def _cancel(self, reason: EndReason, now: float) -> None:
         self._limit.cancel()
