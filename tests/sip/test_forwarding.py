@@ -93,6 +93,13 @@ def test_nothing_is_heard() -> None:
     assert line >> after(59) >> after(1) << ForwardFailed(line.call, 408) >> line.hang_up << Ended << "BYE"
 
 
+def test_a_word_of_progress_begins_the_wait_anew() -> None:
+    line = up()
+    line >> forward << "REFER" >> line.response(202) >> after(50)
+    line >> notify(line, "180 Ringing") << 200 << ForwardProgress
+    assert line >> after(50) >> after(10) << ForwardFailed(line.call, 408)
+
+
 def test_once_at_a_time_and_only_while_it_is_up() -> None:
     line = up()
     assert line >> forward << "REFER" >> forward

@@ -183,6 +183,9 @@ def test_what_we_do_not_wish_is_not_offered_or_answered() -> None:
         ("", 30_001, False),
         ("a=rtcp:30009\r\n", 30_009, False),
         ("a=rtcp:x\r\n", 30_001, False),
+        ("a=rtcp:65535\r\n", 65_535, False),
+        ("a=rtcp:65536\r\n", 30_001, False),
+        ("a=rtcp:0\r\n", 30_001, False),
         ("a=rtcp-mux\r\n", 30_000, True),
     ],
 )

@@ -162,7 +162,7 @@ def test_a_cancel_that_nobody_answers_is_given_up() -> None:
     line >> dial() << "INVITE" >> line.response(180) << Ringing >> line.hang_up << Ended << "CANCEL"
     while (deadline := line.agent.deadline()) is not None:
         line.agent.tick(deadline)
-    assert len(line.agent) == 0
+    assert (len(line.agent), len(line.agent._core.transactions)) == (0, 0)
 
 
 def test_taken_in_the_moment_of_taking_it_back() -> None:

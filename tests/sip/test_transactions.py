@@ -88,3 +88,5 @@ def test_what_went_over_a_lost_transport_fails() -> None:
         server.respond(respond(server.request, 486, tag="t"), 0.0)
     all_.lost(peers[0], 0.0)
     assert (told, len(all_)) == ([503], 2)
+    assert all_.repeated(request(branch="z9hG4bKs2"), 0.0)
+    assert not all_.repeated(request(branch="z9hG4bKs1"), 0.0)

@@ -29,7 +29,7 @@ def offered_events(section: Section, clock_rate: int) -> tuple[int, int] | None:
         for payload_type, (name, rate, _) in _maps(section).items()
         if name == EVENTS.upper() and payload_type in _numbers(section)
     )
-    return min(named, key=lambda found: (found[1] != clock_rate, found[0]), default=None)
+    return min(named, key=lambda found: found[1] != clock_rate, default=None)
 
 
 def packet_time(section: Section) -> int:

@@ -11,8 +11,8 @@ from pinecall_run.sip.negotiation import CONTENT_TYPE
 
 MOST_PARTS = 16
 
-_SIGNAL = re.compile(rb"^\s*Signal\s*=\s*([0-9*#A-Da-d])\s*$", re.MULTILINE)
-_DURATION = re.compile(rb"^\s*Duration\s*=\s*([0-9]{1,5})\s*$", re.MULTILINE)
+_SIGNAL = re.compile(rb"^[ \t]*Signal[ \t]*=[ \t]*([0-9*#A-Da-d])[ \t\r]*$", re.MULTILINE)
+_DURATION = re.compile(rb"^[ \t]*Duration[ \t]*=[ \t]*([0-9]{1,5})[ \t\r]*$", re.MULTILINE)
 _DIGIT = re.compile(rb"\s*([0-9*#A-Da-d])\s*")
 _STATUS = re.compile(rb"SIP/2\.0 ([1-6][0-9]{2})", re.IGNORECASE)
 

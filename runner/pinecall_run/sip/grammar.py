@@ -15,6 +15,7 @@ MOST_PARAMETERS = 64
 _VALUE = re.compile(r"[^\s;,\"<>=]+|\[[0-9A-Fa-f:.]+\]")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_SHIELDING = re.compile(r'["<>]')
 _NUMBER = re.compile(r"[0-9]{1,10}")
 
 
@@ -40,6 +41,8 @@ def split(text: str, separator: str) -> list[str]:
     Raises:
         GrammarError: a quote or a bracket is not closed.
     """
+    if not _SHIELDING.search(text):
+        return [part.strip() for part in text.split(separator)]
     parts, start = [], 0
     for at, mark in _bare(text):
         if mark == separator:

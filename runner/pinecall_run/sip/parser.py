@@ -12,11 +12,14 @@ from pinecall_run.sip.uri import read_name_addr, read_uri
 
 MOST_BYTES, MOST_HEAD_BYTES = 65_535, 32_768
 MOST_FIELDS, MOST_FIELD_CHARACTERS = 256, 8_192
+MOST_ELEMENTS = 100
+"""In a list of hops, routes or contacts: a request may travel over 70 hops."""
 
 _REQUEST = re.compile(r"(\S+) (\S+) SIP/([0-9]+\.[0-9]+)", re.IGNORECASE)
 _RESPONSE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2}) (.*)", re.IGNORECASE)
-_FOLD = re.compile(r"[ \t]*\r?\n[ \t]+")
+_FOLD = re.compile(r"\r?\n[ \t]+")
 _LINE = re.compile(r"\r?\n")
+_START = re.compile(rb"[!-~]+ ")
 _END = re.compile(rb"\r?\n\r?\n")
 _COPIED = ("From", "To", "Call-ID", "CSeq")
 _ONCE = ("From", "To", "Call-ID", "CSeq", "Content-Length", "Max-Forwards", "Expires", "Content-Type")
@@ -129,6 +132,8 @@ def _read(head: bytes, body: bytes) -> Request | Response:
 
 
 def _head(head: bytes) -> tuple[str, Headers]:
+    if _START.match(head) is None:  # noise is told from SIP before anything is made of it
+        raise BadMessageError("the first line is none of SIP's")
     if len(head) > MOST_HEAD_BYTES:
         raise BadMessageError("the header fields are too long", 513)
     text = _FOLD.sub(" ", head.decode("utf-8", "surrogateescape"))
@@ -183,7 +188,10 @@ def _checked(message: Request | Response) -> None:
 
 
 def _every(headers: Headers, name: str, read: Callable[[str], object]) -> None:
-    for value in headers.values(name):
+    values = headers.values(name)
+    if len(values) > MOST_ELEMENTS:
+        raise GrammarError(f"there are too many elements in {name}")
+    for value in values:
         read(value)
 
 
