@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.sip._script import OFFER, Line, after, up
 
+from pinecall_run.sip.digest import Account
 from pinecall_run.sip.media import PCMU
 from pinecall_run.sip.outputs import Answered, ChangeRefused, Ended, EndReason, IncomingCall, MediaChanged
 from pinecall_run.sip.sdp import Direction
@@ -71,7 +72,7 @@ def test_what_cannot_be_done_leaves_all_as_it_was() -> None:
 def test_a_re_invite_without_an_offer_asks_for_ours() -> None:
     line = up()
     line >> line.invite(body="") << 200
-    assert b"m=audio 40000 RTP/AVP 0 8 101" in line.sent.body
+    assert b"m=audio 40000 RTP/AVP 8 0 101" in line.sent.body  # what is spoken comes first
     assert line >> line.request("UPDATE", body=OFFER, number=50) << 491  # our offer is open
     line.number = 2
     assert line >> line.ack(HELD) << MediaChanged
@@ -125,6 +126,17 @@ def test_both_at_once() -> None:
     assert line >> line.response(491, request=ours) << "ACK" >> after(2.0) << "INVITE"
     assert line.sent.cseq[0] == ours.cseq[0] + 1
     assert line >> line.taken(body=TO_US) << "ACK" << MediaChanged
+
+
+def test_hung_up_before_the_password_for_a_change_was_asked_for() -> None:
+    from tests.sip.test_outbound import CHALLENGE, dial
+
+    line = Line()
+    line >> dial(account=Account("ana", "secret")) << "INVITE" >> line.taken() << "ACK" << Answered
+    line >> turn(Direction.SENDONLY) << "INVITE"
+    change = line.sent
+    line >> line.hang_up << Ended << "BYE"
+    assert line >> line.response(401, f"WWW-Authenticate: {CHALLENGE}", request=change) << "ACK"
 
 
 def test_hung_up_while_it_waits_to_try_again() -> None:
@@ -218,6 +230,13 @@ def test_we_give_signs_of_life_by_re_invite_where_update_is_not_understood() -> 
     line = timed("Supported: timer", "Session-Expires: 120;refresher=uas", "Allow: INVITE")
     line >> after(60) << "INVITE"
     assert line >> line.taken("Session-Expires: 120;refresher=uac") << "ACK" >> after(60) << "INVITE"
+
+
+def test_a_sign_of_life_that_is_refused_is_tried_in_the_other_way() -> None:
+    line = timed("Supported: timer", "Session-Expires: 120;refresher=uas", "Allow: INVITE, UPDATE")
+    line >> after(60) << "UPDATE" >> line.response(500) >> after(10) << "INVITE"
+    assert line >> line.response(500) << "ACK" << ChangeRefused(line.call, 500) >> after(10) << "INVITE"
+    assert line >> line.taken("Session-Expires: 120;refresher=uac", "Allow: UPDATE") << "ACK" >> after(60) << "UPDATE"
 
 
 def test_whoever_knows_timers_is_asked_for_signs_of_life() -> None:

@@ -87,6 +87,18 @@ def test_what_the_other_side_agrees_to(value: str, deadline: float | None) -> No
     assert bench.agenda.deadline() == deadline
 
 
+def test_after_a_refusal_there_is_another_try() -> None:
+    bench = Bench()
+    bench.timer.retry(0.0)
+    assert bench.agenda.deadline() is None
+    bench.timer.agree(Response(Headers((("Session-Expires", "300;refresher=uac"),)), b"", 200), 0.0)
+    bench.timer.retry(150.0)
+    assert bench.agenda.deadline() == 160.0
+    bench.timer.agree(Response(Headers((("Session-Expires", "300;refresher=uas"),)), b"", 200), 0.0)
+    bench.timer.retry(150.0)
+    assert bench.agenda.deadline() == 268.0
+
+
 def test_what_we_ask_for_goes_on_as_agreed() -> None:
     bench = Bench()
     assert bench.timer.asked()[0] == ("Session-Expires", "1800")

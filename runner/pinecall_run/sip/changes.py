@@ -42,6 +42,8 @@ class Changes:
         """The call is over."""
         self.timer.stop()
         self._is_due = False
+        if self._exchange is not None:
+            self._exchange.give_up()
         if self._retry is not None:
             self._retry.cancel()
 
@@ -75,6 +77,8 @@ class Changes:
             self._exchange = None
             if response.is_success:
                 self._call.dialog.refresh(response)
+            else:  # the next one is a re-INVITE
+                self._call.remote_methods -= {"UPDATE"}
             self._settle(response, now)
 
     def _heard(self, response: Response, now: float) -> None:
@@ -114,7 +118,9 @@ class Changes:
         call = self._call
         if response.status in _GONE:
             call.hang_up(now, EndReason.LOST, response.status)
-        elif response.is_success and not call.is_over:
+        elif not response.is_success:
+            self.timer.retry(now)
+        elif not call.is_over:
             call.note(response)
             self.timer.agree(response, now)
         self.go(now)

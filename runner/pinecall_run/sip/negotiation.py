@@ -57,7 +57,8 @@ class Negotiation:
         theirs = self._their_key(section)
         events = _formats.offered_events(section, codec.clock_rate)
         self._sections, self._at = offer.sections, at
-        self._types |= {codec.name: payload_type} | ({_formats.EVENTS: events[0]} if events else {})
+        named = {codec.name: payload_type} | ({_formats.EVENTS: events[0]} if events else {})
+        self._types = {name: kept for name, kept in self._types.items() if kept not in named.values()} | named
         ours = self._our_key(theirs) if theirs else None
         media = _media(section, codec, payload_type, receives=payload_type)
         media = replace(media, direction=self.wish.within(section.direction.reversed()))
@@ -67,8 +68,8 @@ class Negotiation:
         return self._write(self._answered(section, codec, self.media))
 
     def offer(self) -> bytes:
-        """An offer of ours: all that we can do, in a session that goes on as it was."""
-        codecs = self._local.codecs
+        """An offer of ours: all that we can do, in a session that goes on as it was. What is spoken now comes first."""
+        codecs = sorted(self._local.codecs, key=lambda codec: self.media is None or codec is not self.media.codec)
         self._types = _formats.numbered(codecs, self._types)
         self._offered = self.wish
         protocol, attributes = self._protection()

@@ -12,6 +12,8 @@ from pinecall_run.sip.message import Field, Request, Response
 LEAST_SECONDS = 90
 """RFC 4028, 5. Less is answered with 422."""
 
+RETRY_SECONDS = 10.0
+
 OPTION = "timer"
 """The name of this extension in Supported and Require."""
 
@@ -95,6 +97,12 @@ class SessionTimer:
             self.stop()
         else:
             self._run(max(agreed.seconds, LEAST_SECONDS), now, is_ours=agreed.refresher != "uas")
+
+    def retry(self, now: float) -> None:
+        """A sign of ours was refused: there is time for others before the other side gives the call up."""
+        if self._entry is not None and self._is_ours:
+            self._entry.cancel()
+            self._entry = self._agenda.add(now + RETRY_SECONDS, self._refresh)
 
     def stop(self) -> None:
         """Nothing is expected any more."""
