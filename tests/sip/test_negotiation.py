@@ -234,6 +234,13 @@ def test_answers_that_are_none(answer: str) -> None:
         negotiation.accept((HEAD + answer).encode())
 
 
+def test_an_answer_without_an_address() -> None:
+    negotiation = Negotiation(ALL, Dice())
+    negotiation.offer()
+    with pytest.raises(NotAcceptableError):
+        negotiation.accept(b"v=0\r\nm=audio 1 RTP/AVP 0\r\n")
+
+
 @given(st.permutations(CODECS), st.permutations(CODECS), st.sampled_from(Direction), st.sampled_from(Encryption))
 def test_two_of_ours_agree(all_codecs: list[Codec], some: list[Codec], wish: Direction, encryption: Encryption) -> None:
     some = some[:2]

@@ -23,6 +23,10 @@ from pinecall_run.sip.uri import Uri, read_uri
 class UserAgent:
     """All calls and registrations of one place in the network.
 
+    A driver hands over what arrives (:meth:`receive`, :meth:`lost`), says what is to be done, then carries out what
+    :meth:`drain` gives, in order, and arms one timer for :meth:`deadline`, at which it calls :meth:`tick`. It does the
+    last two after every other call. ``now`` is any clock that does not go back.
+
     ``chance`` gives so many bytes that nobody can guess. A call is named by the text that :class:`IncomingCall` or
     :meth:`dial` gave; what is asked of one that is over, or that does not fit where it is, does nothing.
     """

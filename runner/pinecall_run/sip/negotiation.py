@@ -87,9 +87,9 @@ class Negotiation:
             NotAcceptableError: it refuses the stream, or answers what was not offered.
         """
         answer = _read(body)
-        if self._at >= len(answer.sections) or not answer.sections[self._at].port:
+        section = answer.sections[self._at] if self._at < len(answer.sections) else None
+        if section is None or not section.port or not section.host:
             raise NotAcceptableError("the answer refuses the stream of sound")
-        section = answer.sections[self._at]
         found = _formats.offered_codecs(section, self._local.codecs)
         is_secure = self._protection()[0] in _SECURE
         if not found or (section.protocol in _SECURE) is not is_secure:
