@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.sip._script import PEER, Line, after, up
+from tests.sip._script import AUDIO, PEER, Line, after, up
 
 from pinecall_run.sip.grammar import GrammarError
 from pinecall_run.sip.outbound import Dial
@@ -76,6 +76,19 @@ def test_there_must_be_a_way() -> None:
         line.agent.register(Registrar(tel), 0.0)
     assert line.agent.drain() == []
     assert (line.agent.deadline(), len(line.agent)) == (None, 0)
+
+
+def test_nothing_can_be_smuggled_into_a_message() -> None:
+    line = Line()
+    line >> line.invite() << 100 << IncomingCall
+    for given in ({"fields": [("X", "a\r\nY: b")]}, {"status": 200}, {"status": 700}):
+        with pytest.raises(ValueError, match=r"a (refusal|header field) has"):
+            line.agent.reject(line.call, line.now, **given)  # type: ignore[arg-type]
+    uri = read_uri("sip:ana@h")
+    with pytest.raises(ValueError, match="a header field has"):
+        Dial(uri, NameAddr(uri, "Ana\r\nX: y"), AUDIO)
+    assert line >> (lambda line: line.agent.reject(line.call, line.now, fields=[("X-Y", "y")])) << 486 << Ended
+    assert line.sent.headers.get("X-Y") == "y"
 
 
 def test_nothing_is_left_of_a_call_after_its_time() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pinecall_run.sip.grammar import GrammarError
-from pinecall_run.sip.message import Headers, Request, full_name, read_cseq, read_via, respond
+from pinecall_run.sip.message import Headers, Request, check_fields, full_name, read_cseq, read_via, respond
 
 HEADERS = Headers(
     (
@@ -59,6 +59,13 @@ def test_a_field_cannot_smuggle_another() -> None:
     for value in ("a\r\nX: b", "a\nb", "a\rb"):
         with pytest.raises(ValueError, match="line break"):
             bytes(REQUEST.with_fields([("X", value)]))
+
+
+def test_fields_from_outside_are_looked_at() -> None:
+    check_fields([("X-Order", "7"), ("P-Asserted-Identity", "<sip:a@h>")])
+    for field in (("X", "a\r\nb"), ("X", "a\nb"), ("X Y", "a"), ("", "a"), ("X:", "a")):
+        with pytest.raises(ValueError, match="a header field has"):
+            check_fields([field])
 
 
 def test_hops() -> None:

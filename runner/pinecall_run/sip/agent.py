@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pinecall_run.sip.admission import Admission, Admitted, Reply
 from pinecall_run.sip.call import Call
@@ -10,7 +10,7 @@ from pinecall_run.sip.core import Core, Settings
 from pinecall_run.sip.digest import Chance
 from pinecall_run.sip.inbound import InboundCall
 from pinecall_run.sip.media import LocalAudio
-from pinecall_run.sip.message import Field, Request, Response, respond
+from pinecall_run.sip.message import Field, Request, Response, check_fields, respond
 from pinecall_run.sip.outbound import Dial, OutboundCall
 from pinecall_run.sip.outputs import Close, EndReason, Ignored, IncomingCall, Output, Refused
 from pinecall_run.sip.parser import BadMessageError, StreamReader, read_datagram
@@ -71,8 +71,15 @@ class UserAgent:
         if isinstance(found := self._core.calls.get(call), InboundCall):
             found.answer(audio, now)
 
-    def reject(self, call: str, now: float, *, status: int = 486, fields: Iterable[Field] = ()) -> None:
-        """Do not take a call: 486 we are busy, 603 we do not want to, 404 nobody has this name, 480 nobody is there."""
+    def reject(self, call: str, now: float, *, status: int = 486, fields: Sequence[Field] = ()) -> None:
+        """Do not take a call: 486 we are busy, 603 we do not want to, 404 nobody has this name, 480 nobody is there.
+
+        Raises:
+            ValueError: a field is none, or the status is no refusal.
+        """
+        check_fields(fields)
+        if not 400 <= status < 700:
+            raise ValueError("a refusal has a status from 400 to 699")
         if isinstance(found := self._core.calls.get(call), InboundCall):
             found.refuse(status, EndReason.REJECTED, now, fields)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pinecall_run.sip import bodies
-from pinecall_run.sip.agenda import Entry
 from pinecall_run.sip.core import Exchange
 from pinecall_run.sip.message import Response
 from pinecall_run.sip.negotiation import CONTENT_TYPE, NotAcceptableError
@@ -30,7 +29,6 @@ class Changes:
         self._is_due = False
         self._agreed = Direction.SENDRECV
         """What we wished when the last change of ours was taken."""
-        self._retry: Entry | None = None
         self.timer = SessionTimer(
             call.core.agenda,
             seconds=call.core.settings.session_seconds,
@@ -44,8 +42,6 @@ class Changes:
         self._is_due = False
         if self._exchange is not None:
             self._exchange.give_up()
-        if self._retry is not None:
-            self._retry.cancel()
 
     # ours
 
@@ -93,7 +89,7 @@ class Changes:
         elif response.status == 491 and not call.is_over:
             # RFC 3261, 14.1: whoever placed the call waits longer, so that the two do not meet again.
             pause = 2.1 + 1.9 * call.core.fraction() if call.is_caller else 2.0 * call.core.fraction()
-            self._retry = call.core.agenda.add(now + pause, self._again)
+            call.core.agenda.add(now + pause, self._again)
             return
         elif response.status not in _GONE and not call.is_over:
             call.negotiation.wish = self._agreed

@@ -13,7 +13,7 @@ from pinecall_run.sip.dialog import DialogKey
 from pinecall_run.sip.digest import ALGORITHMS, Answers, Chance
 from pinecall_run.sip.message import COOKIE, Field, Headers, Request, Response
 from pinecall_run.sip.outputs import Output, Send
-from pinecall_run.sip.peer import Peer
+from pinecall_run.sip.peer import PORTS, Peer
 from pinecall_run.sip.transactions import Transactions
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Core:
 
     def _place(self, transport: str) -> str:
         host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
-        return f"{host}:{self.settings.ports.get(transport, 5061 if transport == 'tls' else 5060)}"
+        return f"{host}:{self.settings.ports.get(transport, PORTS[transport])}"
 
 
 def _over(transport: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from pinecall_run.sip.grammar import HOST, GrammarError, Parameters, listed, number, read_parameters, split
+from pinecall_run.sip.grammar import HOST, TOKEN, GrammarError, Parameters, listed, number, read_parameters, split
 from pinecall_run.sip.uri import NameAddr, read_name_addr
 
 COOKIE = "z9hG4bK"
@@ -29,6 +29,7 @@ _KNOWN = (
     "Warning WWW-Authenticate"
 )
 _NAMES = {name.lower(): name for name in _KNOWN.split()} | _COMPACT
+_BREAK = re.compile(r"[\r\n]")
 _VIA = re.compile(rf"SIP\s*/\s*[0-9]\.[0-9]\s*/\s*([A-Za-z0-9.!%*_+~-]+)\s+({HOST.pattern})(?:\s*:\s*([0-9]+))?")
 
 REASONS = {
@@ -186,6 +187,17 @@ def respond(
     return Response(Headers((*copied, *fields)), body, status, REASONS.get(status, "Other"))
 
 
+def check_fields(fields: Iterable[Field]) -> None:
+    """Look at fields from outside of this room before anything is made with them.
+
+    Raises:
+        ValueError: one is no header field, or would be more than one.
+    """
+    for name, value in fields:
+        if TOKEN.fullmatch(name) is None or _BREAK.search(value):
+            raise ValueError("a header field has a name that is a token, and a value without line breaks")
+
+
 def read_cseq(text: str) -> tuple[int, str]:
     """A number below 2**31 and a method.
 
@@ -213,6 +225,6 @@ def read_via(text: str) -> Via:
 def _write(start: str, headers: Headers, body: bytes) -> bytes:
     fields = [f"{name}: {value}" for name, value in headers.items if name != "Content-Length"]
     lines = [start, *fields, f"Content-Length: {len(body)}"]
-    if any("\r" in line or "\n" in line for line in lines):
+    if any(map(_BREAK.search, lines)):
         raise ValueError("a line of a message may not hold a line break")
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body

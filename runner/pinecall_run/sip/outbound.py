@@ -13,7 +13,7 @@ from pinecall_run.sip.dialog import Dialog, calling
 from pinecall_run.sip.digest import Account, Answers
 from pinecall_run.sip.grammar import GrammarError, number
 from pinecall_run.sip.media import LocalAudio, Media
-from pinecall_run.sip.message import Field, Headers, Request, Response
+from pinecall_run.sip.message import Field, Headers, Request, Response, check_fields
 from pinecall_run.sip.negotiation import Negotiation, NotAcceptableError
 from pinecall_run.sip.outputs import EndReason, Ringing
 from pinecall_run.sip.peer import Peer, peer_of
@@ -39,6 +39,9 @@ class Dial:
         account: who we are if we are asked.
         ring_seconds: how long it may ring.
         fields: further header fields of the INVITE.
+
+    Raises:
+        ValueError: a field is none, or there is a line break in a name.
     """
 
     to: Uri
@@ -48,6 +51,9 @@ class Dial:
     account: Account | None = None
     ring_seconds: float = 30.0
     fields: tuple[Field, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_fields([*self.fields, ("From", str(self.from_)), ("To", str(self.to))])
 
 
 class OutboundCall(Call):

@@ -59,8 +59,6 @@ def received(request: Request, peer: Peer) -> Request:
         noted = f";received={_literal(peer.host)};rport={peer.port}"
     elif via.host.strip("[]") != peer.host:
         noted = f";received={_literal(peer.host)}"
-    if not noted:
-        return request
     first, *others = request.headers.values("Via")
     head = ";".join(part for part in first.split(";") if part.strip().partition("=")[0].strip() not in _NOTED)
     vias = [("Via", head + noted), *(("Via", value) for value in others)]
