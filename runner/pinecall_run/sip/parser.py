@@ -60,6 +60,8 @@ class StreamReader:
 
     def __init__(self) -> None:
         self._data = bytearray()
+        self._head: tuple[Request | Response, int, int] | None = None
+        """Read already while its body is still to come."""
 
     def feed(self, data: bytes) -> Iterator[Request | Response | None]:
         """The messages that are complete; ``None`` for a ping, to be answered by a line break (RFC 5626, 4.4.1).
@@ -69,7 +71,7 @@ class StreamReader:
         """
         self._data += data
         while self._data:
-            if self._data.startswith(b"\r\n"):
+            if self._head is None and self._data.startswith(b"\r\n"):
                 if self._data.startswith(b"\r\n\r\n"):
                     yield None
                     del self._data[:4]
@@ -84,8 +86,21 @@ class StreamReader:
             yield message
 
     def _message(self) -> Request | Response | None:
+        self._head = self._head or self._next_head()
+        if self._head is None:
+            return None
+        message, start, end = self._head
+        if len(self._data) < end:
+            return None
+        body = bytes(self._data[start:end])
+        del self._data[:end]
+        self._head = None
+        return _with_body(message, body)
+
+    def _next_head(self) -> tuple[Request | Response, int, int] | None:
+        """A message without its body, and where that begins and ends."""
         end = _END.search(self._data)
-        if end is None or end.start() > MOST_HEAD_BYTES:
+        if end is None:
             if len(self._data) > MOST_HEAD_BYTES:
                 raise BadMessageError("the header fields are too long", 513)
             return None
@@ -95,11 +110,7 @@ class StreamReader:
             raise _bad("over a stream a message says its length", message)
         if length > MOST_BYTES:
             raise _bad("the body is too long", message, 513)
-        if len(self._data) < end.end() + length:
-            return None
-        body = bytes(self._data[end.end() : end.end() + length])
-        del self._data[: end.end() + length]
-        return _with_body(message, body)
+        return message, end.end(), end.end() + length
 
 
 def _parted(data: bytes) -> tuple[bytes, bytes]:
