@@ -62,6 +62,11 @@ def test_a_registrar_that_wants_longer() -> None:
     assert line.sent.headers.get("Expires") == "300"
 
 
+def test_a_registrar_that_wants_what_it_has_is_not_asked_at_once_again() -> None:
+    line = Line()
+    assert line >> register(seconds=60) << "REGISTER" >> line.response(423, "Min-Expires: 60") << RegistrationFailed
+
+
 def test_a_failure_is_told_and_tried_again_later_and_later() -> None:
     line = Line()
     line >> register() << "REGISTER"
