@@ -11,6 +11,7 @@ import pytest
 from pinecall_run.protocol.registry import INHERITED_SECONDS, Close, Outcome, Registry, Tell, normal_ref
 from pinecall_run.wire import commands as c
 from pinecall_run.wire.absent import UNSET
+from pinecall_run.wire.call_commands import DevConfig
 from pinecall_run.wire.codec import encode
 
 
@@ -382,3 +383,27 @@ def test_a_number_and_a_whatsapp_id_of_the_same_digits_are_two_channels() -> Non
     assert made.agents["a"].configured("whatsapp", "15551234567") == {"voice": "v"}
     list(made.remove_channel("c1", c.ChannelRemove(agent_id="a", ref="15551234567", type="whatsapp")))
     assert list(made.agents["a"].channels) == [("phone", "+15551234567")]
+
+
+# callers who develop
+
+
+def test_agents_for_development_share_numbers_and_get_their_callers() -> None:
+    made = registry(("c1", "desk"), ("c2", "dev-desk"), ("c3", "dev-other"))
+    for connection, agent_id in (("c1", "desk"), ("c2", "dev-desk")):
+        add(made, connection, agent_id, "phone", "+15551234567")
+    refused = seen(made.add_channel("c3", c.ChannelAdd(agent_id="dev-other", type="phone", ref="+15551234567")))
+    assert refused[0][1]["code"] == "PHONE_IN_USE", "one for each number"
+
+    def answers(caller: str) -> str | None:
+        agent = made.answering("phone", "+1 555 123 4567", caller)
+        return agent.agent_id if agent else None
+
+    assert answers("+15550001111") == "desk"
+    made.route_callers("c2", DevConfig(callers=["+1 (555) 000-1111"]))
+    made.route_callers("c1", DevConfig(callers=["+15559999999"]))
+    assert (answers("+15550001111"), answers("+15559999999"), answers("")) == ("dev-desk", "desk", "desk")
+    list(made.remove_channel("c1", c.ChannelRemove(agent_id="desk", ref="+15551234567")))
+    assert (answers("+15550001111"), answers("+15559999999")) == ("dev-desk", None)
+    made.gone("c2", 0.0)
+    assert answers("+15550001111") is None

@@ -23,9 +23,9 @@ PATIENCE = 5.0
 
 
 @asynccontextmanager
-async def server(key: str = KEY, **settings: Any) -> AsyncIterator[str]:
+async def server(key: str = KEY, *, port: int = 0, **settings: Any) -> AsyncIterator[str]:
     """A running server's address, without its scheme."""
-    listening = listen("127.0.0.1", [0])
+    listening = listen("127.0.0.1", [port])
     stop, ready = asyncio.Event(), asyncio.Event()
     serving = asyncio.create_task(
         serve(Settings(key, **{"open_on_loopback": True, **settings}), listening, stop, ready.set)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pinecall_run.wire import commands, events
+from pinecall_run.wire import call_commands, commands, events
 from pinecall_run.wire.absent import UNSET, UnsetType
 
 ALIVE_SECONDS = 45.0
@@ -20,6 +20,9 @@ ANSWERED_SECONDS = 1.0
 
 INHERITED_SECONDS = 10.0
 """How long a successor has to bring the channels that it takes over with an agent; the others are closed then."""
+
+DEV = "dev-"
+"""How the ids of agents for development begin: they share numbers, and get the calls of who develops."""
 
 Key = tuple[str, str]
 """A channel's type and its address in the one form of :func:`normal_ref`."""
@@ -90,6 +93,8 @@ class Registry:
     """By agent: the connections that wait for it, the first one first, each with what it asked for last."""
     _inherited: dict[tuple[str, Key], float] = field(default_factory=dict)
     """Channels that a successor has not brought yet, with the time at which they are closed; the earliest first."""
+    _callers: dict[str, frozenset[str]] = field(default_factory=dict)
+    """By connection: the numbers whose calls its ``dev-`` agents get."""
     _heard: dict[str, float] = field(default_factory=dict)
     _probed: dict[str, float] = field(default_factory=dict)
 
@@ -102,6 +107,7 @@ class Registry:
         """A connection is closed: its agents go to those that stand by for them."""
         self._heard.pop(connection, None)
         self._probed.pop(connection, None)
+        self._callers.pop(connection, None)
         for agent_id in list(self._standing):
             self._stand_down(connection, agent_id)
         lost = [agent for agent in self.agents.values() if agent.connection == connection]
@@ -179,6 +185,18 @@ class Registry:
             ),
         )
 
+    def route_callers(self, connection: str, command: call_commands.DevConfig) -> None:
+        """Calls from these numbers go to the connection's ``dev-`` agents, where they share the number."""
+        self._callers[connection] = frozenset(normal_ref("phone", number) for number in command.callers)
+
+    def answering(self, channel_type: str, ref: str, caller: str) -> Agent | None:
+        """Who answers a call to an address."""
+        key = (channel_type, normal_ref(channel_type, ref))
+        dev = self.agents.get(self._claims.get(_claimed(DEV, key), ""))
+        if dev is not None and normal_ref(channel_type, caller) in self._callers.get(dev.connection, ()):
+            return dev
+        return self.agents.get(self._claims.get(key, ""))
+
     def configure_channel(self, connection: str, command: commands.ChannelConfigure) -> Iterator[Outcome]:
         """Change what a channel overrides."""
         agent = self._own(connection, command.agent_id)
@@ -249,19 +267,26 @@ class Registry:
 
     def _claim(self, agent: Agent, key: Key) -> bool:
         """Take an address; one that another agent of this very connection inherited, and has not brought, is free."""
-        holder = self.agents[self._claims.setdefault(key, agent.agent_id)]
+        claim = _claimed(agent.agent_id, key)
+        holder = self.agents[self._claims.setdefault(claim, agent.agent_id)]
         if holder is agent:
             return True
         if holder.connection != agent.connection or (holder.agent_id, key) not in self._inherited:
             return False
         self._close_channel(holder, key)
-        self._claims[key] = agent.agent_id
+        self._claims[claim] = agent.agent_id
         return True
 
     def _close_channel(self, agent: Agent, key: Key) -> None:
         del agent.channels[key]
-        self._claims.pop(key, None)
+        self._claims.pop(_claimed(agent.agent_id, key), None)
         self._inherited.pop((agent.agent_id, key), None)
+
+
+def _claimed(agent_id: str, key: Key) -> Key:
+    """Under what an agent claims an address: those for development share them with the others."""
+    channel_type, address = key
+    return (channel_type, f"{DEV}{address}") if agent_id.startswith(DEV) else key
 
 
 def _options(command: commands.ChannelAdd) -> dict[str, Any]:

@@ -97,6 +97,38 @@ class AudioSession(Protocol):
         """The person left, or the conversation is to end."""
 
 
+class PhoneSide(Protocol):
+    """What only a telephone line tells its conversation."""
+
+    def played(self, chunks: int) -> None:
+        """So many chunks of all that were taken, silence not counted, have been played."""
+
+    def key(self, digit: str) -> None:
+        """The person pressed a key."""
+
+    def forwarded(self, to: str) -> None:
+        """The line was handed on: the conversation is over."""
+
+
+class PhoneSession(AudioSession, Protocol):
+    """A spoken conversation over a telephone line."""
+
+    @property
+    def phone(self) -> PhoneSide:
+        """Where the line tells what happens on it."""
+
+
+class PhoneLine(Protocol):
+    """What an agent's runner can have done with a telephone line. Calls return at once."""
+
+    def forward(self, to: str, *, message: str, announce: bool) -> None:
+        """Hand the person on to a number; ``message`` is said to them before, ``announce`` tells the other side who
+        comes. What comes of it is told by :meth:`PhoneSide.forwarded`, or to the runner as an error."""
+
+    def press(self, digits: str) -> None:
+        """Press keys: ``0-9``, ``*``, ``#``, ``A-D``; ``w`` is half a second of waiting."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """How a spoken conversation comes about.
@@ -106,6 +138,11 @@ class Caller:
         clock: seconds on the door's own time; only differences count.
         config: what the person's page asks for, as it came (protocol: data channel allow-list).
         metadata: what the page says of the call; never over what a token seals.
+        channel: type and address of the agent's channel that the call is on.
+        direction: ``outbound`` where we called.
+        greets_later: the agent greets when the other side has said something, or nothing for some seconds.
+        line: the telephone line, where there is one.
+        reports_playing: the door says by :meth:`PhoneSide.played` what was heard; otherwise all that is taken counts.
     """
 
     transport: str
@@ -114,6 +151,11 @@ class Caller:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     from_: str = ""
     to: str = ""
+    channel: tuple[str, str] = ("webrtc", "")
+    direction: str = "inbound"
+    greets_later: bool = False
+    line: PhoneLine | None = None
+    reports_playing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,13 @@ class AgentSide:
             self._floor.agent_played(current.playhead.played_ms / 1000)
         return chunk
 
+    def played(self, chunks: int) -> None:
+        """So many chunks of all that were taken have been played, where the door says so."""
+        current = self.speaker.current
+        self.speaker.played(chunks)
+        if current is not None and current is self.speaker.current:
+            self._floor.agent_played(current.playhead.played_ms / 1000)
+
     # what is said
 
     def greet(self) -> None:

@@ -18,7 +18,7 @@ from pinecall_run.voice.tokens import BadTokenError
 if TYPE_CHECKING:  # hub imports this module; the detector needs an extra
     from pinecall_run.protocol.registry import Agent
     from pinecall_run.voice.hub import Hub
-    from pinecall_run.voice.spoken_call import Equipment
+    from pinecall_run.voice.spoken_call import Equipment, SpokenCall
 
 SPOKEN = frozenset(("webrtc",))
 """Channel types that carry sound in this server."""
@@ -89,18 +89,24 @@ class CallReception:
         agent = self._hub.registry.agents.get(claims.agent)
         if agent is None:
             raise NotAdmittedError(f"Agent '{claims.agent}' is not online")
-        if not is_installed():
-            raise NotAdmittedError(MISSING)
         caller = replace(
             caller,
             config=permitted(caller.config),
             metadata={**caller.metadata, **claims.metadata},
             to=caller.to or claims.agent,
         )
-        session = self._hub.conversations.begin_spoken(
-            agent, self._new_id(), outlet, caller=caller, equipment=self._shared()
-        )
+        session = self.begin(agent, self._new_id(), outlet, caller)
         return AdmittedCall(session, is_developer=claims.scope == "supervise")
+
+    def begin(self, agent: Agent, call_id: str, outlet: AudioOutlet, caller: Caller) -> SpokenCall:
+        """A spoken conversation of whoever was let in; all that the caller's door says of it is taken.
+
+        Raises:
+            NotAdmittedError: there is no room, or the agent cannot hear or speak.
+        """
+        if not is_installed():
+            raise NotAdmittedError(MISSING)
+        return self._hub.conversations.begin_spoken(agent, call_id, outlet, caller=caller, equipment=self._shared())
 
     def _shared(self) -> Equipment:
         from pinecall_run.voice.detector import Detector, DetectorError

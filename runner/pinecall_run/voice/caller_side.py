@@ -47,6 +47,9 @@ RECENT = 12
 KEPT = 128
 """Chunks in which those are found that a probability is about: on a busy machine it comes up to two seconds late."""
 
+SILENT_SECONDS = 5.0
+"""How long the agent waits for whom it called to say something, before it greets by itself."""
+
 _AGENT_MAY_BEGIN = frozenset((State.IDLE, State.PENDING, State.SPEAKING))
 
 
@@ -79,6 +82,8 @@ class CallerSide:
         self.listener: Listener
         self.detection: Detection
         self.judge: Judge | None = None
+        self._greets_by: float | None = None
+        """When the agent greets at the latest, if it waits for the caller to speak first."""
         self._judged = 0
         """The turn that the judge was told of last."""
 
@@ -112,9 +117,20 @@ class CallerSide:
 
     def pulse(self, now: float) -> None:
         """Time passed."""
+        if self._greets_by is not None and now >= self._greets_by and self._machine.state is State.IDLE:
+            self._greet()
         deadline = self._machine.deadline()
         if deadline is not None and now >= deadline:
             self._do(self._machine.tick(now))
+
+    def greet_later(self) -> None:
+        """Have the agent greet when the caller has said something, or nothing for some seconds."""
+        if self._core.greeting:
+            self._greets_by = self._clock() + SILENT_SECONDS
+
+    def _greet(self) -> None:
+        self._greets_by = None
+        self.agent.greet()
 
     def change(self, rules: TurnRules) -> None:
         """Take turns by these rules from now on."""
@@ -243,6 +259,11 @@ class CallerSide:
     def _answer(self, turn: actions.EagerTurn | actions.TurnEnded, *, is_final: bool) -> None:
         """Have a message answered; what was begun for it early is taken if it is the same that was said."""
         message, text = turn.message, turn.text
+        if self._greets_by is not None:
+            if is_final:
+                self._keep(turn.turn_id, text)
+                self._greet()
+            return
         is_same = self._recorded == message and self._record is not None and self._record["content"] == text
         if is_final and is_same and self.agent.answering.confirm(message):
             return

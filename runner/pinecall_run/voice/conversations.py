@@ -150,7 +150,7 @@ class Conversations:
         from pinecall_run.voice.spoken_call import SpokenCall
 
         self._check_room(call_id)
-        configuration = {**agent.configured("webrtc"), **caller.config}
+        configuration = {**agent.configured(*caller.channel), **caller.config}
         model = self._model_or_refuse(configuration)
         try:
             session = SpokenCall(

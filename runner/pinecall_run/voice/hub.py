@@ -19,6 +19,7 @@ from pinecall_run.transports.contract import Admitted, NotAdmittedError, Outlet
 from pinecall_run.voice.call_reception import SPOKEN, CallReception, audition
 from pinecall_run.voice.conversations import Conversations
 from pinecall_run.voice.failure import described
+from pinecall_run.voice.phone_desk import PHONE, PhoneDesk
 from pinecall_run.voice.terminal import TerminalOutlet
 from pinecall_run.voice.tokens import BadTokenError, TokenMint
 from pinecall_run.wire import call_commands, commands, events, speech_events
@@ -26,8 +27,8 @@ from pinecall_run.wire.absent import UNSET
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
-SERVED = SPOKEN | {"chat"}
-"""Channel types that have a transport in this server."""
+SERVED = SPOKEN | {"chat", PHONE}
+"""Channel types that have a transport in this server; a telephone's also needs somebody who carries its calls."""
 
 DISPLACED, GOING_AWAY = 4001, 1001
 
@@ -58,6 +59,7 @@ class Hub:
         self.registry = Registry(SERVED)
         self.conversations = Conversations(self._tell, environ, new_id, clock, tool_timeout, open_model)
         self.calls = CallReception(self, environ, new_id)
+        self.phone = PhoneDesk(self.registry, self.calls, self._tell)
         self.tokens = tokens
         self.clock = clock
         self._accepts_key = accepts_key
@@ -132,6 +134,8 @@ class Hub:
         call_id = getattr(frame, "call_id", None) or getattr(frame, "session_id", None)
         session = self.conversations.get(call_id) if call_id else None
         if session is None:
+            if isinstance(frame, commands.CallHangup):
+                self.phone.hang_up(connection, frame.call_id)
             return  # over, or never there: a client cannot know
         may_ask = isinstance(frame, commands.LlmToolResult) or self.conversations.owner(session.id) == connection
         if may_ask and not session.handle(frame):
@@ -140,8 +144,17 @@ class Hub:
             # Without the agent's name: an error that has it is about its registration.
             self._tell(connection, events.Error(code="NOT_SUPPORTED", error=sentence))
 
-    def _on_dial(self, connection: str, command: call_commands.CallDial | call_commands.CallBridge) -> None:
-        error = "this voice server places no calls: it has no transport for them yet"
+    def _on_dial(self, connection: str, command: call_commands.CallDial) -> None:
+        self.phone.dial(connection, command)
+
+    def _on_decision(self, connection: str, command: call_commands.CallAccept | call_commands.CallReject) -> None:
+        self.phone.decide(connection, command)
+
+    def _on_callers(self, connection: str, command: call_commands.DevConfig) -> None:
+        self.registry.route_callers(connection, command)
+
+    def _on_bridge(self, connection: str, command: call_commands.CallBridge) -> None:
+        error = "this voice server connects no two agents"
         self._tell(connection, speech_events.CallError(agent_id=command.agent_id, error=error, code="NO_TRANSPORT"))
 
     def _tell(self, connection: str, event: events.Event) -> bool:
@@ -213,12 +226,17 @@ class Hub:
     def _judged(self, outcome: Outcome) -> Outcome:
         """An acknowledgement says how a spoken channel will be served, before anybody calls."""
         match outcome:
-            case Tell(_, events.ChannelAdded(agent_id=agent_id, type=type) as added) if type in SPOKEN:
-                heard = audition(self.registry.agents[agent_id].configured(type), self._environ)
+            case Tell(_, events.ChannelAdded(agent_id=agent_id, type=type) as added) if type in SPOKEN | {PHONE}:
+                ref = added.ref if isinstance(added.ref, str) else ""
+                missing = self.phone.missing(ref) if type == PHONE else ""
+                if missing:
+                    added.served, added.notes = False, [missing]
+                    return outcome
+                heard = audition(self.registry.agents[agent_id].configured(type, ref), self._environ)
                 if heard.can_talk and self._is_eager:
                     self.calls.warm_up()
                 added.served = heard.can_talk
-                added.notes = list(heard.notes) or UNSET
+                added.notes = [*heard.notes, *(self.phone.notes(ref) if type == PHONE else ())] or UNSET
         return outcome
 
     def _on_channel_configure(self, connection: str, command: commands.ChannelConfigure) -> None:
@@ -289,5 +307,8 @@ _COMMANDS: dict[type[commands.Command], Callable[[Hub, str, Any], None]] = {
     commands.ChannelRemove: Hub._on_channel_remove,
     commands.LlmChat: Hub._on_terminal,
     call_commands.CallDial: Hub._on_dial,
-    call_commands.CallBridge: Hub._on_dial,
+    call_commands.CallBridge: Hub._on_bridge,
+    call_commands.CallAccept: Hub._on_decision,
+    call_commands.CallReject: Hub._on_decision,
+    call_commands.DevConfig: Hub._on_callers,
 }

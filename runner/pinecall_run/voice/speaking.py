@@ -49,7 +49,8 @@ class Voice:
 
 
 class Audience(Protocol):
-    """Whom a speaker tells what becomes of utterances. All calls come from :meth:`Speaker.take` but the last three."""
+    """Whom a speaker tells what becomes of utterances. All calls come from :meth:`Speaker.take` and
+    :meth:`Speaker.played` but the last three."""
 
     def began(self, utterance: Utterance) -> None:
         """Its first sound is being played."""
@@ -88,6 +89,11 @@ class Speaker:
         self._making: asyncio.Task[None] | None = None
         self._made: Utterance | None = None
         self._is_fading = False
+        self.follows_playing = False
+        """Whether what is taken counts as heard only when :meth:`played` says so; otherwise at once."""
+        self._chunks = 0
+        self._in_flight: deque[tuple[int, Utterance, int]] = deque()
+        """What was taken and is not known to be played: the number of its chunk, and how many samples are voice."""
 
     @property
     def is_busy(self) -> bool:
@@ -112,7 +118,7 @@ class Speaker:
         """The next 20 ms for the caller. ``may_begin`` where nothing keeps the agent from beginning an utterance."""
         if self._is_fading:  # what was cut ends before anything else begins
             self._is_fading = False
-            return self._mixer.take()[0]
+            return self._taken(self._mixer.take()[0])
         first = self._line[0] if self._line else None
         if first is not None and not (first.has_begun or may_begin):
             first = None
@@ -120,16 +126,31 @@ class Speaker:
             while first.pieces and self._mixer.queued_samples < LOOK_AHEAD:
                 self._mixer.queue(first.take_piece())
         chunk, voiced = self._mixer.take()
-        if first is not None and (voiced or first.is_over):
-            self._played(first, voiced)
+        if first is not None and voiced:
+            if not first.has_begun:
+                first.has_begun = True
+                self._audience.began(first)
+            self._in_flight.append((self._chunks + 1, first, voiced))
+        elif first is not None and first.is_over:
+            self._hear(first, 0)
+        return self._taken(chunk)
+
+    def _taken(self, chunk: Samples | None) -> Samples | None:
+        if chunk is not None:
+            self._chunks += 1
+            if not self.follows_playing:
+                self.played(self._chunks)
         return chunk
 
-    def _played(self, utterance: Utterance, samples: int) -> None:
-        words = utterance.playhead.played(samples)
-        if samples and not utterance.has_begun:
-            utterance.has_begun = True
-            self._audience.began(utterance)
-        for word in words:
+    def played(self, chunks: int) -> None:
+        """So many chunks of all that were taken have been played."""
+        while self._in_flight and self._in_flight[0][0] <= chunks:
+            _, utterance, samples = self._in_flight.popleft()
+            if not utterance.is_cut:
+                self._hear(utterance, samples)
+
+    def _hear(self, utterance: Utterance, samples: int) -> None:
+        for word in utterance.playhead.played(samples):
             self._audience.word(utterance, word)
         if utterance.is_over and self._line and self._line[0] is utterance:
             self._line.popleft()

@@ -24,6 +24,7 @@ from pinecall_run.voice.judges import Judges
 from pinecall_run.voice.listening import Listener
 from pinecall_run.voice.loudness import Loudness
 from pinecall_run.voice.page_actions import PageActions
+from pinecall_run.voice.phone_side import PhoneSide
 from pinecall_run.voice.phrases import Phrases
 from pinecall_run.voice.speaking import Speaker
 from pinecall_run.voice.stages import Stages
@@ -91,7 +92,9 @@ class SpokenCall:
         self._caller.agent = self._agent
         self._caller.listener = self._listener = self._new_listener()
         self._caller.detection = equipment.detector.open(self._caller.on_probability)
+        self._agent.speaker.follows_playing = caller.reports_playing
         self._page = PageActions(self)
+        self.phone = PhoneSide(self._core, caller.line, played=self._agent.played, end=self.end)
         self._ambience = Ambience(self._mixer, self._core.configuration)
         self._loudness = Loudness.asked_for(self._core)
         self._tape = Tape.asked_for(self._core)
@@ -157,6 +160,8 @@ class SpokenCall:
             if isinstance(command, commands.SessionConfigure):
                 self.reconfigured(command.configuration())
             return True
+        if self.phone.handle(command):
+            return True
         handler = _COMMANDS.get(type(command))
         if handler is not None and not self._is_over:
             handler(self, command)
@@ -182,6 +187,7 @@ class SpokenCall:
             events.CallStarted,
             from_=self._from.from_ or UNSET,
             to=self._from.to or UNSET,
+            direction=self._from.direction,
             transport=self._from.transport,
             metadata=core.metadata or UNSET,
             language=core.language or UNSET,
@@ -196,7 +202,7 @@ class SpokenCall:
         self._listening = asyncio.create_task(self._guarded(self._listener.run))
         self._seat_judge()
         try:
-            self._agent.greet()
+            (self._caller.greet_later if self._from.greets_later else self._agent.greet)()
             await self._ended.wait()
         finally:
             self._is_over = True
@@ -281,12 +287,12 @@ class SpokenCall:
         """The caller's page says something for them."""
         self._caller.take(inputs.Typed(text))
 
-    def mute(self) -> None:
+    def mute(self, _: call_commands.CallMute | None = None) -> None:
         """Nobody listens from now on; what is said is kept."""
         self._caller.take(inputs.Muted())
         self._core.tell(speech_events.CallMuted)
 
-    def unmute(self) -> None:
+    def unmute(self, _: call_commands.CallUnmute | None = None) -> None:
         """Somebody listens again."""
         self._caller.take(inputs.Unmuted())
 
@@ -361,21 +367,12 @@ class SpokenCall:
             self._ambience.hold(is_held=True)
             self._core.tell(speech_events.CallHeld)
 
-    def _off_hold(self) -> None:
+    def _off_hold(self, _: call_commands.CallUnhold | None = None) -> None:
         if self._is_held:
             self._is_held = False
             self._caller.take(inputs.Unheld())
             self._ambience.hold(is_held=False)
             self._core.tell(speech_events.CallUnheld)
-
-    def _on_unhold(self, command: call_commands.CallUnhold) -> None:
-        self._off_hold()
-
-    def _on_mute(self, command: call_commands.CallMute) -> None:
-        self.mute()
-
-    def _on_unmute(self, command: call_commands.CallUnmute) -> None:
-        self.unmute()
 
     def _on_context(self, command: call_commands.SetContext) -> None:
         self.show_screen(command.key, command.value)
@@ -388,8 +385,8 @@ _COMMANDS: dict[type[commands.Command], Callable[[SpokenCall, Any], None]] = {
     commands.BotClear: SpokenCall._on_clear,
     commands.CallHangup: SpokenCall._on_hangup,
     call_commands.CallHold: SpokenCall._on_hold,
-    call_commands.CallUnhold: SpokenCall._on_unhold,
-    call_commands.CallMute: SpokenCall._on_mute,
-    call_commands.CallUnmute: SpokenCall._on_unmute,
+    call_commands.CallUnhold: SpokenCall._off_hold,
+    call_commands.CallMute: SpokenCall.mute,
+    call_commands.CallUnmute: SpokenCall.unmute,
     call_commands.SetContext: SpokenCall._on_context,
 }

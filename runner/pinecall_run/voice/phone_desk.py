@@ -1,0 +1,172 @@
+"""Telephone calls, whoever carries them: for whom they are, whether they are taken, and those that we place."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pinecall_run.protocol.registry import Agent, Registry, normal_ref
+from pinecall_run.transports.contract import AudioOutlet, Caller, PhoneSession
+from pinecall_run.wire import call_commands, commands, events, speech_events
+from pinecall_run.wire.absent import UNSET
+
+if TYPE_CHECKING:  # it needs this module's hub
+    from pinecall_run.voice.call_reception import CallReception
+
+PHONE = "phone"
+
+RINGING_SECONDS = 5.0
+"""How long a runner may think about a call that rings; then it is taken (protocol 1.3)."""
+
+GAVE_UP = "hangup"
+"""Why a call that rang is over, where the caller had enough of waiting."""
+
+_OWN = frozenset((*commands.CONFIGURATION_KEYS, "turn_detection", "vad"))
+
+_NUMBER = re.compile(r"\+[1-9]\d{6,14}")
+_FORMATTING = re.compile(r"[\s().-]")
+
+NO_CARRIER = "this voice server places no calls: nothing here carries them (docs/twilio.md)"
+
+
+class Carrier(Protocol):
+    """Somebody who carries calls to and from telephones."""
+
+    def serves(self, ref: str) -> bool:
+        """Whether an address is of the kind that it can have."""
+        ...
+
+    def missing(self) -> str:
+        """What it lacks to carry calls, in one sentence; empty where it can."""
+        ...
+
+    def notes(self) -> list[str]:
+        """What does not work though calls come in, a sentence each."""
+        ...
+
+    def dial(self, agent: Agent, command: call_commands.CallDial) -> None:
+        """Place a call; what comes of it is told to the agent's runner."""
+
+    def cancel(self, connection: str, call_id: str) -> None:
+        """Take a call back that is being placed for a runner's agent; nothing where there is no such call."""
+        ...
+
+
+class PhoneDesk:
+    """Where carriers and runners meet. ``tell`` sends an event to a connection."""
+
+    def __init__(self, registry: Registry, calls: CallReception, tell: Callable[[str, events.Event], bool]) -> None:
+        self.carriers: list[Carrier] = []
+        self._registry = registry
+        self._calls = calls
+        self._tell = tell
+        self._ringing: dict[str, tuple[str, asyncio.Future[str]]] = {}
+
+    # calls that come in
+
+    def answering(self, to: str, from_: str) -> Agent | None:
+        """Who answers a call."""
+        return self._registry.answering(PHONE, to, from_)
+
+    async def screen(self, agent: Agent, call_id: str, *, from_: str, to: str) -> str:
+        """Ask the runner about a call that rings, where its channel says so: why it is turned away, or nothing."""
+        channel = agent.channels.get((PHONE, normal_ref(PHONE, to)))
+        if channel is None or channel.options.get("ringing") is not True or call_id in self._ringing:
+            return ""
+        verdict: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._ringing[call_id] = agent.agent_id, verdict
+        ids = {"agent_id": agent.agent_id, "call_id": call_id}
+        self._tell(agent.connection, speech_events.CallRinging(**ids, from_=from_, to=to))
+        try:
+            async with asyncio.timeout(RINGING_SECONDS):
+                reason = await verdict
+        except TimeoutError:
+            return ""
+        finally:
+            del self._ringing[call_id]
+        if reason:
+            self._tell(agent.connection, speech_events.CallRejected(**ids, reason=reason))
+        return reason
+
+    def decide(self, connection: str, command: call_commands.CallAccept | call_commands.CallReject) -> None:
+        """A runner's answer; the first one counts."""
+        agent_id, _ = self._ringing.get(command.call_id, ("", None))
+        agent = self._registry.agents.get(agent_id)
+        if agent is not None and agent.connection == connection:
+            self._settle(command.call_id, command.reason if isinstance(command, call_commands.CallReject) else "")
+
+    def gave_up(self, call_id: str) -> None:
+        """The caller is gone; if it rang, it does no longer."""
+        self._settle(call_id, GAVE_UP)
+
+    def _settle(self, call_id: str, reason: str) -> None:
+        _, verdict = self._ringing.get(call_id, ("", None))
+        if verdict is not None and not verdict.done():
+            verdict.set_result(reason)
+
+    def begin(self, agent: Agent, call_id: str, outlet: AudioOutlet, caller: Caller) -> PhoneSession:
+        """The conversation of a call that was taken.
+
+        Raises:
+            NotAdmittedError: there is no room, or the agent cannot hear or speak.
+        """
+        return self._calls.begin(agent, call_id, outlet, caller)
+
+    # calls that go out
+
+    def missing(self, ref: str) -> str:
+        """What calls to and from an address lack here, in one sentence; empty where they are carried."""
+        wanting = [carrier.missing() for carrier in self.carriers if carrier.serves(ref)]
+        return "" if "" in wanting else next(iter(wanting), "this voice server does not carry calls of SIP addresses")
+
+    def notes(self, ref: str) -> list[str]:
+        """What does not work of calls to and from an address that are carried."""
+        able = (carrier for carrier in self.carriers if carrier.serves(ref) and not carrier.missing())
+        return next((carrier.notes() for carrier in able), [])
+
+    def dial(self, connection: str, command: call_commands.CallDial) -> None:
+        """Place a call for a runner."""
+        agent = self._registry.agents.get(command.agent_id)
+        to = dialable(command.to)
+        carrier = next((each for each in self.carriers if each.serves(command.from_) and not each.missing()), None)
+        if agent is None or agent.connection != connection:
+            error = f"{command.agent_id} is not registered on this connection", "AGENT_NOT_REGISTERED"
+        elif carrier is None:
+            error = self.missing(command.from_) or NO_CARRIER, "NO_TRANSPORT"
+        elif not (_NUMBER.fullmatch(to) or to.startswith(("sip:", "sips:"))):
+            error = f"{command.to} is no number that can be called: write it as +15551234567", "INVALID_NUMBER"
+        else:
+            carrier.dial(agent, command)
+            return
+        self._tell(connection, speech_events.CallError(agent_id=command.agent_id, error=error[0], code=error[1]))
+
+    def hang_up(self, connection: str, call_id: str) -> None:
+        """Take a call back that is being placed; nothing where a runner has none of this id."""
+        for carrier in self.carriers:
+            carrier.cancel(connection, call_id)
+
+    # agents
+
+    def agent(self, agent_id: str) -> Agent | None:
+        """An agent that is registered."""
+        return self._registry.agents.get(agent_id)
+
+    def tell(self, agent_id: str, event: events.Event) -> None:
+        """An event for whoever holds an agent now."""
+        agent = self._registry.agents.get(agent_id)
+        if agent is not None:
+            self._tell(agent.connection, event)
+
+
+def dialable(address: str) -> str:
+    """A number without what people write between its digits; a SIP address as it is."""
+    return address if address.startswith(("sip:", "sips:")) else _FORMATTING.sub("", address)
+
+
+def configured(command: call_commands.CallDial) -> dict[str, Any]:
+    """What a call that we place overrides of its agent's configuration."""
+    own = command.config if isinstance(command.config, dict) else {}
+    known = {key: value for key, value in own.items() if key in _OWN}
+    return known if command.greeting is UNSET else {**known, "greeting": command.greeting}

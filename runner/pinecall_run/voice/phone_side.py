@@ -1,0 +1,76 @@
+"""What a telephone line adds to a spoken call: keys, forwarding, and what was really heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pinecall_run.transports.contract import PhoneLine
+from pinecall_run.voice.call_core import CallCore
+from pinecall_run.wire import call_commands, commands, speech_events
+
+FORWARDED = "forwarded"
+
+KEYS = frozenset("0123456789*#ABCD")
+WAIT = "w"
+
+MAX_KEYS = 100
+"""Of one command, and kept of what the person pressed."""
+
+
+class PhoneSide:
+    """See :class:`pinecall_run.transports.contract.PhoneSide`. ``line`` is ``None`` in a call without one."""
+
+    def __init__(
+        self,
+        core: CallCore,
+        line: PhoneLine | None,
+        *,
+        played: Callable[[int], None],
+        end: Callable[[str], None],
+    ) -> None:
+        self._core = core
+        self._line = line
+        self._played = played
+        self._end = end
+        self._keys = ""
+        self._is_forwarded = False
+
+    def played(self, chunks: int) -> None:
+        """See the contract."""
+        self._played(chunks)
+
+    def key(self, digit: str) -> None:
+        """See the contract; what is no key is passed over."""
+        if digit in KEYS:
+            self._keys = (self._keys + digit)[-MAX_KEYS:]
+            self._core.tell(speech_events.CallDtmfReceived, digit=digit, digits=self._keys)
+
+    def forwarded(self, to: str) -> None:
+        """See the contract; a line may say it twice."""
+        if not self._is_forwarded:
+            self._is_forwarded = True
+            self._core.tell(speech_events.CallForwarded, to=to)
+            self._end(FORWARDED)
+
+    def handle(self, command: commands.Command) -> bool:
+        """A runner's command about the line; ``False`` where it is about something else, or there is no line."""
+        handler = _COMMANDS.get(type(command))
+        if handler is None or self._line is None:
+            return False
+        handler(self, self._line, command)
+        return True
+
+    def _on_forward(self, line: PhoneLine, command: call_commands.CallForward) -> None:
+        line.forward(command.to, message=command.message, announce=command.announce)
+
+    def _on_keys(self, line: PhoneLine, command: call_commands.CallDtmf) -> None:
+        digits = "".join(each for each in command.digits[:MAX_KEYS].upper() if each in KEYS or each == WAIT.upper())
+        line.press(digits.replace(WAIT.upper(), WAIT))
+        self._core.tell(speech_events.CallDtmfSent, digits=command.digits)
+
+
+_COMMANDS: dict[type[commands.Command], Callable[[PhoneSide, PhoneLine, Any], None]] = {
+    call_commands.CallForward: PhoneSide._on_forward,
+    call_commands.CallDtmf: PhoneSide._on_keys,
+}

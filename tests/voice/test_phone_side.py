@@ -1,0 +1,85 @@
+"""What a telephone line adds to a call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.voice._fakes import Model, settle
+from tests.voice._line import Line
+
+from pinecall_run.voice.phone_side import MAX_KEYS, PhoneSide
+from pinecall_run.wire import call_commands, speech_events
+
+
+class Wire:
+    """A line that keeps what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+
+    def forward(self, to: str, *, message: str, announce: bool) -> None:
+        self.asked.append(("forward", to, message, announce))
+
+    def press(self, digits: str) -> None:
+        self.asked.append(("press", digits))
+
+
+def side(line: Line, wire: Wire | None) -> PhoneSide:
+    return PhoneSide(line.call._core, wire, played=line.call._agent.played, end=line.call.end)
+
+
+async def test_keys_are_told_with_all_before_them() -> None:
+    async with Line(Model()) as line:
+        phone = side(line, Wire())
+        for digit in ("1", "#", "x", "", "12"):
+            phone.key(digit)
+        told = line.owner.named(speech_events.CallDtmfReceived)
+        assert [(each.digit, each.digits) for each in told] == [("1", "1"), ("#", "1#")]
+        for _ in range(2 * MAX_KEYS):
+            phone.key("5")
+        assert len(line.owner.last(speech_events.CallDtmfReceived).digits) == MAX_KEYS
+
+
+async def test_commands_reach_the_line() -> None:
+    async with Line(Model()) as line:
+        wire = Wire()
+        phone = side(line, wire)
+        assert phone.handle(call_commands.CallForward(call_id="call-1", to="+1555", message="Hold on", announce=True))
+        assert phone.handle(call_commands.CallDtmf(call_id="call-1", digits="1wa#?"))
+        assert wire.asked == [("forward", "+1555", "Hold on", True), ("press", "1wA#")]
+        assert line.owner.last(speech_events.CallDtmfSent).digits == "1wa#?"
+        assert not phone.handle(call_commands.CallHold(call_id="call-1"))
+
+
+async def test_a_call_without_a_line_has_no_such_commands() -> None:
+    async with Line(Model()) as line:
+        assert not await line.do(call_commands.CallForward(call_id="call-1", to="+1555"))
+        assert not await line.do(call_commands.CallDtmf(call_id="call-1", digits="1"))
+
+
+async def test_a_forwarded_call_is_over_and_told_of_once() -> None:
+    async with Line(Model()) as line:
+        phone = side(line, Wire())
+        phone.forwarded("+1555")
+        phone.forwarded("+1555")
+        await settle()
+        assert [each.to for each in line.owner.named(speech_events.CallForwarded)] == ["+1555"]
+        assert line.page.reason == "forwarded"
+
+
+@pytest.mark.parametrize("shown", [0, 10])
+async def test_what_was_heard_is_what_the_line_says(shown: int) -> None:
+    async with Line(Model(["One two three four five six."]), {"greeting": ""}) as line:
+        line.call._agent.speaker.follows_playing = True
+        await line.says("Count.")
+        await line.until("bot.speaking")
+        await line.wait(1.0)
+        assert not line.owner.named(speech_events.BotWord), "nothing was played yet"
+        line.call.phone.played(shown)
+        line.call._agent.interrupt("user_spoke")
+        cut = line.owner.last(speech_events.BotInterrupted)
+        assert cut.played_ms == shown * 20
+        line.call.phone.played(100)
+        heard = [word for role, word in line.history if role == "assistant"]
+        assert heard == (["One"] if shown else [])
