@@ -26,6 +26,8 @@ from pinecall_run.voice.client_door import serve_client
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.http_door import HttpDoor
 from pinecall_run.voice.hub import Hub
+from pinecall_run.voice.sip_door import SipDoor
+from pinecall_run.voice.sip_settings import SipSettings
 from pinecall_run.voice.token_door import TokenDoor
 from pinecall_run.voice.tokens import TokenMint
 from pinecall_run.voice.webrtc_door import WebRtcDoor
@@ -51,6 +53,7 @@ class Settings:
             machine's. ``serve`` knows it.
         ice_servers: STUN and TURN servers for callers elsewhere, given to every browser that asks, in the form of
             RTCConfiguration's ``iceServers``.
+        sip: how calls over SIP come in, where they do.
     """
 
     key: str
@@ -61,6 +64,7 @@ class Settings:
     pace: Pace = PACE
     host: str = "127.0.0.1"
     ice_servers: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    sip: SipSettings | None = None
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -83,6 +87,8 @@ def create_app(settings: Settings) -> Starlette:
     tokens = TokenDoor(hub, policy)
     door = HttpDoor(hub, policy, tokens, project=settings.project, version=version("pinecall-run"))
     calls = WebRtcDoor(hub.calls, tokens, host=settings.host, ice_servers=settings.ice_servers)
+    sip = SipDoor(hub.phone, hub.registry, settings.sip)
+    hub.phone.carriers.append(sip)
 
     async def client(socket: WebSocket) -> None:
         await _guarded(serve_client(socket, hub))
@@ -96,12 +102,14 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         sweeping = asyncio.create_task(_sweep(hub))
+        await sip.open()
         try:
             yield
         finally:
             sweeping.cancel()
             await hub.close()
             await calls.close()
+            await sip.close()
             await close_providers()
 
     sockets = {"/client": client, "/chat/ws": chat, "/audio/ws": audio}
