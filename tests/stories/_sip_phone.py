@@ -8,7 +8,7 @@ import json
 import random
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,6 +164,16 @@ class Lobby:
     def call(self, phone: Player, *more: str, **choices: Any) -> asyncio.Task[None]:
         """A telephone calls; ends when sipp's scenario has come to its end."""
         return asyncio.create_task(self._call(phone, *more, **choices))
+
+    def call_all(self, phones: Sequence[Player], *more: str, stays: int) -> asyncio.Task[None]:
+        """All of them call within a second."""
+        lines = ["SEQUENTIAL", *(f"{phone.port};" for phone in phones)]
+        (self.folder / "phones.csv").write_text("\n".join(lines) + "\n")
+        scenario = (SCENARIOS / "phone.xml").read_text().replace("[sound_port]", "[field0]")
+        (self.folder / "phones.xml").write_text(scenario)
+        many = str(len(phones))
+        words = ["-inf", "phones.csv", "-m", many, "-r", many, "-l", many, *more]
+        return self.call(phones[0], *words, scenario=str(self.folder / "phones.xml"), stays=stays)
 
     async def _call(
         self,

@@ -25,7 +25,7 @@ REPORT_BEATS, CHECK_BEATS = 250, 25
 
 DISCONNECTED, FAILED = "disconnected", "error"
 
-REASONS = {EndReason.HANGUP: "hangup", EndReason.CANCELED: "hangup", EndReason.FAILED: "failed"}
+REASONS = {EndReason.HANGUP: "hangup", EndReason.FAILED: "failed"}
 """What an end by the other side is called (protocol 7.7); any other is a line that broke."""
 
 BY_PACKETS, BY_INFO = "packets", "INFO"
@@ -41,9 +41,13 @@ class Patience:
 
 
 class SipCall:
-    """A call. It is its conversation's outlet and its line; ``tell_failure`` is told why it could not be forwarded.
+    """A call. It is its conversation's outlet and its line.
 
-    Its sound is on ``host`` (see :class:`RtpSession`, whose error is this one's, for ``ports``).
+    ``sound`` opens the sockets of its sound, and is given whom to tell of keys; ``tell_failure`` is told why it could
+    not be forwarded.
+
+    Raises:
+        OSError: no ports are free.
     """
 
     def __init__(

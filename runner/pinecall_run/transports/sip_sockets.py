@@ -26,7 +26,7 @@ EVERYBODY = 500, 200
 """Messages at once, and a second, of one host that nobody knows and of all of them: each costs the others a little."""
 
 MOST_CONNECTIONS = 500
-"""Then the one that has said nothing for the longest makes room."""
+"""Then the one that has said nothing for the longest makes room, a stranger's first."""
 
 MOST_UNSENT = 256 * 1_024
 """Bytes that a connection may leave unread."""
@@ -114,11 +114,14 @@ class SipSockets:
 
     def received(self, data: bytes, peer: Peer) -> None:
         """Bytes came from a peer."""
-        is_trusted = self._trusts(peer.host)
-        if not is_trusted and not self._knows(peer.host) and not self._may_ask(peer.host):
+        if not self._is_friend(peer.host) and not self._may_ask(peer.host):
             self.flooded += 1
             return
+        is_trusted = self._trusts(peer.host)
         self.do(lambda agent, now: agent.receive(data, peer, now, is_trusted=is_trusted))
+
+    def _is_friend(self, host: str) -> bool:
+        return self._trusts(host) or self._knows(host)
 
     def _may_ask(self, host: str) -> bool:
         bucket = self._strangers.get(host) or Allowance(self._loop.time, *STRANGER)
@@ -132,7 +135,9 @@ class SipSockets:
         """A connection is there."""
         self._connections[peer] = transport
         if len(self._connections) > MOST_CONNECTIONS:
-            next(iter(self._connections.values())).abort()
+            quietest = iter(self._connections)
+            strangers = (each for each in self._connections if not self._is_friend(each.host))
+            self._connections[next(strangers, None) or next(quietest)].abort()
 
     def heard(self, peer: Peer) -> None:
         """A connection says something."""
@@ -167,7 +172,7 @@ class SipSockets:
                 if (transport := self._connections.get(peer)) is not None:
                     transport.close()
             case _:
-                self._on_output(output)
+                _guarded(lambda: self._on_output(output))
 
     def _send(self, data: bytes, peer: Peer) -> None:
         if self._udp is None:

@@ -9,8 +9,8 @@ import re
 import secrets
 import ssl
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from pinecall_run.protocol.registry import Agent, Registry
 from pinecall_run.sip.agent import UserAgent
@@ -49,7 +49,7 @@ NOT_SET = "calls of SIP addresses need PINECALL_SIP where the voice server runs 
 GOODBYE_SECONDS = 0.5
 """How long the last answers may take when the server stops."""
 
-BUSY, DECLINED, UNKNOWN, UNABLE, FULL = 486, 603, 404, 480, 503
+BUSY, DECLINED, UNKNOWN, UNABLE, BROKEN, FULL = 486, 603, 404, 480, 500, 503
 
 _NUMBER = re.compile(r"\+?\d{3,15}")
 
@@ -137,7 +137,7 @@ class SipDoor:
         for task in self._work:
             task.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)
-        for name in list(self._calls):
+        for name in list(self._there):
             self._sockets.do(lambda agent, now, name=name: agent.hang_up(name, now))  # type: ignore[misc]
         loop = asyncio.get_running_loop()
         until = loop.time() + GOODBYE_SECONDS
@@ -156,21 +156,16 @@ class SipDoor:
             case IncomingCall():
                 self._hosts[output.peer.host] += 1
                 self._there[output.call] = output.peer.host
-                self._start(self._take(output))
-            case Answered(name, media) | MediaChanged(name, media):
-                self._calls[name].agreed(media)
-            case Dtmf(name, key):
-                self._calls[name].info(key)
-            case Forwarded(name):
-                self._calls[name].forwarded()
-            case ForwardFailed(name, status):
-                self._calls[name].forward_failed(status)
+                self._start(output)
             case Ended(name, reason):
                 self._over(name, reason)
             case Refused(status=status) if status != CHALLENGE:
                 self.refused["requests"] += 1
             case Ignored():
                 self.refused["messages without sense"] += 1
+            case Answered() | MediaChanged() | Dtmf() | Forwarded() | ForwardFailed():
+                if (call := self._calls.get(output.call)) is not None:
+                    _tell(call, output)
 
     def _over(self, name: str, reason: EndReason) -> None:
         host = self._there.pop(name, "")
@@ -185,8 +180,8 @@ class SipDoor:
             call.over(reason)
             self.refused["packets of forged sound"] += call.sound.ignored
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(_guarded(work))
+    def _start(self, incoming: IncomingCall) -> None:
+        task = asyncio.create_task(self._take(incoming))
         self._work.add(task)
         task.add_done_callback(self._work.discard)
 
@@ -194,23 +189,27 @@ class SipDoor:
 
     async def _take(self, incoming: IncomingCall) -> None:
         """Answer a call, or say why not."""
+        try:
+            status = await self._decided(incoming)
+        except Exception as error:  # noqa: BLE001 - the border of a call that comes in
+            _LOG.error("a call could not be taken: %s", described(error))
+            status = BROKEN
+        if status:
+            self._do(lambda agent, now: agent.reject(incoming.call, now, status=status))
+
+    async def _decided(self, incoming: IncomingCall) -> int:
+        """Have whoever is called take it; returns the status that it is refused with where nobody does."""
         name, from_ = incoming.call, _caller(incoming.from_.uri)
         found = self._answering(incoming.uri, from_)
         if found is None:
             self.refused["calls of nobody"] += 1
-            self._do(lambda agent, now: agent.reject(name, now, status=UNKNOWN))
-            return
+            return UNKNOWN
         agent, ref = found
         self._do(lambda agent, now: agent.ring(name, now))
         reason = await self._desk.screen(agent, name, from_=from_, to=ref)
-        if name not in self._there:
-            return
-        if reason:
-            self._do(lambda agent, now: agent.reject(name, now, status=BUSY if reason == "busy" else DECLINED))
-            return
-        status = self._begin(incoming, agent, from_=from_, ref=ref)
-        if status:
-            self._do(lambda agent, now: agent.reject(name, now, status=status))
+        if reason or name not in self._there:
+            return BUSY if reason == "busy" else DECLINED
+        return self._begin(incoming, agent, from_=from_, ref=ref)
 
     def _begin(self, incoming: IncomingCall, agent: Agent, *, from_: str, ref: str) -> int:
         """Begin the conversation of a call and answer it; returns the status that refuses it where that cannot be."""
@@ -234,9 +233,11 @@ class SipDoor:
         caller = Caller("phone", clock, from_=from_, to=ref, channel=(PHONE, ref), line=call)
         try:
             call.begin(self._desk.begin(agent, incoming.call, call, caller))
-        except NotAdmittedError as error:
-            _LOG.warning("a call to %s was turned away: %s", agent.agent_id, error)
+        except Exception as error:
             call.stop()
+            if not isinstance(error, NotAdmittedError):
+                raise
+            _LOG.warning("a call to %s was turned away: %s", agent.agent_id, error)
             return UNABLE
         self._calls[incoming.call] = call
         audio = LocalAudio(settings.address, call.sound.port)
@@ -268,6 +269,18 @@ class SipDoor:
         return [ref for kind, ref in keys if kind == PHONE and self.serves(ref)]
 
 
+def _tell(call: SipCall, output: Answered | MediaChanged | Dtmf | Forwarded | ForwardFailed) -> None:
+    match output:
+        case Answered(media=media) | MediaChanged(media=media):
+            call.agreed(media)
+        case Dtmf(digit=key):
+            call.info(key)
+        case Forwarded():
+            call.forwarded()
+        case ForwardFailed(status=status):
+            call.forward_failed(status)
+
+
 def _caller(uri: Uri) -> str:
     """A number where the name is one, else the address."""
     return uri.name if _NUMBER.fullmatch(uri.name) else str(uri.bare())
@@ -285,10 +298,3 @@ def _context(certificate: str, key: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return context
-
-
-async def _guarded(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await work
-    except Exception as error:  # noqa: BLE001 - the border of a call that comes in
-        _LOG.error("a call could not be taken: %s", described(error))
