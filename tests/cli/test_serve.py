@@ -110,3 +110,16 @@ async def test_ice_servers_that_are_none_stop_it_without_being_shown() -> None:
     assert process.returncode == 1
     assert b"PINECALL_ICE_SERVERS: server 1: a TURN server needs username and credential" in said
     assert b"hunter2" not in said
+
+
+async def test_sip_that_is_set_up_wrongly_stops_it_without_showing_a_password() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *command("serve", "--port", "0"),
+        env=clean_environment(PINECALL_SIP='{"trunks": [{"username": "ana", "passwort": "hunter2"}]}'),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(20):
+        _, said = await process.communicate()
+    assert process.returncode == 1
+    assert b"PINECALL_SIP: trunks: number 1 has neither peers nor username and password" in said
+    assert b"hunter2" not in said

@@ -17,12 +17,16 @@ from pinecall_run.cli._log import Format, Log, log_format_option, log_modules_to
 from pinecall_run.voice.app import Settings
 from pinecall_run.voice.ice_servers import BadIceServersError, read_ice_servers
 from pinecall_run.voice.serving import Listening, listen, serve, spare_the_collector
+from pinecall_run.voice.sip_settings import BadSipSettingsError, SipSettings, read_sip
 
 ICE_SERVERS = "PINECALL_ICE_SERVERS"
 """The variable with STUN and TURN servers, as JSON. None are used that it does not name."""
 
 PUBLIC_URL = "PINECALL_PUBLIC_URL"
 """The variable with the address at which the world reaches the server."""
+
+SIP = "PINECALL_SIP"
+"""The variable that says how calls over SIP come in, as JSON. None do without it."""
 
 
 @click.command("serve")
@@ -64,6 +68,7 @@ def command(
         environ=os.environ,
         ice_servers=_ice_servers(),
         public_url=public_url,
+        sip=_sip(),
     )
     asyncio.run(_until_signal(settings, listening, lambda: _greet(listening, settings, log, is_fresh=is_fresh)))
 
@@ -73,6 +78,13 @@ def _ice_servers() -> list[dict[str, Any]]:
         return read_ice_servers(os.environ.get(ICE_SERVERS, ""))
     except BadIceServersError as error:
         raise click.ClickException(f"{ICE_SERVERS}: {error}") from error
+
+
+def _sip() -> SipSettings | None:
+    try:
+        return read_sip(os.environ.get(SIP, ""))
+    except BadSipSettingsError as error:
+        raise click.ClickException(f"{SIP}: {error}") from error
 
 
 def _greet(listening: Listening, settings: Settings, log: Log, *, is_fresh: bool) -> None:
@@ -116,6 +128,7 @@ def _serve_as_child() -> None:
         project=order["project"],
         ice_servers=order.get("ice_servers") or _ice_servers(),
         public_url=order.get("public_url") or os.environ.get(PUBLIC_URL, ""),
+        sip=_sip(),
     )
 
     def ready() -> None:

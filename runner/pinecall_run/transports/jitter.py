@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 CLOCK_RATE = 48_000
 """RTP timestamps a second, whatever Opus carries (RFC 7587, 4.1)."""
 
 FRAME = 960
-"""Timestamps of 20 ms."""
+"""Timestamps of one frame of Opus."""
 
 MIN_DELAY, MAX_DELAY = 0.04, 0.2
 """Seconds that a packet waits for those before it."""
@@ -30,6 +31,23 @@ JUMP_SECONDS = 2.0
 """A timestamp further off than this is another stream: a sender that began anew."""
 
 
+_FRAMES = (480, 960, 1920, 2880), (480, 960), (120, 240, 480, 960)
+
+
+def duration(payload: bytes) -> int:
+    """Timestamps that an Opus packet plays for (RFC 6716, 3.1)."""
+    configuration, code = payload[0] >> 3, payload[0] & 3
+    silk, hybrid, celt = _FRAMES
+    if configuration < 12:
+        frame = silk[configuration % 4]
+    elif configuration < 16:
+        frame = hybrid[configuration % 2]
+    else:
+        frame = celt[configuration % 4]
+    count = (1, 2, 2, payload[1] & 0x3F if len(payload) > 1 else 1)[code]
+    return min(max(frame * count, 120), 5760)
+
+
 class Due(Enum):
     """What is due where no packet is."""
 
@@ -43,10 +61,12 @@ class JitterBuffer:
     """Packets by timestamp, and the moment at which each is due.
 
     A packet is due ``delay`` after the fastest one of the last seconds would have come; ``delay`` follows how late
-    96 % of them are. Time passes with :meth:`next`, once for each frame played.
+    96 % of them are. Time passes with :meth:`next`, once for each frame played. ``duration`` says how many of
+    ``clock_rate`` timestamps a second a payload plays for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock_rate: int = CLOCK_RATE, duration: Callable[[bytes], int] = duration) -> None:
+        self._rate, self._frame, self._duration = clock_rate, round(clock_rate * FRAME / CLOCK_RATE), duration
         self.delay = MIN_DELAY
         self._forget()
 
@@ -64,7 +84,7 @@ class JitterBuffer:
     def put(self, timestamp: int, payload: bytes, now: float) -> None:
         """A packet arrived; ``timestamp`` is RTP's, 32 bits."""
         at = self._unwrapped(timestamp)
-        transit = now - at / CLOCK_RATE
+        transit = now - at / self._rate
         if self._last is not None and abs(transit - self._fastest_lately) > JUMP_SECONDS:
             self._forget()
         self._last = at if self._last is None else max(at, self._last)
@@ -85,13 +105,13 @@ class JitterBuffer:
         payload = self._packets.pop(self._at, None)
         if payload is not None:
             self._missed = 0
-            self._move(self._at + duration(payload))
+            self._move(self._at + self._duration(payload))
             return payload
         return self._missing(self._at, plan)
 
     def is_behind(self, now: float, by: float = STEP / 2) -> bool:
         """Whether what is due next has waited longer than it need: a frame may be left out."""
-        return self._at is not None and self._plan(now) - self._at >= by * CLOCK_RATE
+        return self._at is not None and self._plan(now) - self._at >= by * self._rate
 
     def _missing(self, at: int, plan: int) -> Due:
         self._missed += 1
@@ -101,11 +121,11 @@ class JitterBuffer:
                 return Due.NOTHING
             return Due.LOST
         gap = min(self._packets) - at
-        if gap > CONCEALED * FRAME and self._missed == 1:  # nothing was sent: the others are not due yet
+        if gap > CONCEALED * self._frame and self._missed == 1:  # nothing was sent: the others are not due yet
             self._floor, self._at = at, None
             return Due.NOTHING
-        if plan >= at - FRAME // 2:
-            self._move(at + min(FRAME, gap))
+        if plan >= at - self._frame // 2:
+            self._move(at + min(self._frame, gap))
         return Due.LOST  # or, ahead of the plan: it may still come
 
     def _move(self, at: int) -> None:
@@ -114,7 +134,7 @@ class JitterBuffer:
             del self._packets[stale]
 
     def _plan(self, now: float) -> int:
-        return int((now - self._fastest_lately - self.delay) * CLOCK_RATE) if self._last is not None else 0
+        return int((now - self._fastest_lately - self.delay) * self._rate) if self._last is not None else 0
 
     @property
     def _fastest_lately(self) -> float:
@@ -146,20 +166,3 @@ class JitterBuffer:
         if self._last is None:
             return timestamp
         return self._last + ((timestamp - self._last + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
-
-
-_FRAMES = (480, 960, 1920, 2880), (480, 960), (120, 240, 480, 960)
-
-
-def duration(payload: bytes) -> int:
-    """Timestamps that an Opus packet plays for (RFC 6716, 3.1)."""
-    configuration, code = payload[0] >> 3, payload[0] & 3
-    silk, hybrid, celt = _FRAMES
-    if configuration < 12:
-        frame = silk[configuration % 4]
-    elif configuration < 16:
-        frame = hybrid[configuration % 2]
-    else:
-        frame = celt[configuration % 4]
-    count = (1, 2, 2, payload[1] & 0x3F if len(payload) > 1 else 1)[code]
-    return min(max(frame * count, 120), 5760)

@@ -53,7 +53,7 @@ class Outgoing:
 
     def __init__(self, payload_type: int, ssrc: int) -> None:
         self.ssrc = ssrc
-        self._payload_type = payload_type
+        self.payload_type = payload_type
         # In the lower half: one that wraps soon breaks decryption for whoever missed that (RFC 3711, 3.3.1).
         self._sequence = secrets.randbits(15)
         self._first = self._timestamp = secrets.randbits(32)
@@ -62,7 +62,7 @@ class Outgoing:
     def packet(self, payload: bytes, at: int, *, is_first: bool) -> bytes:
         """The packet of a payload that plays ``at`` timestamps after the beginning; ``is_first`` after a pause."""
         self._timestamp = (self._first + at) & WORD
-        kind = self._payload_type | (0x80 if is_first else 0)
+        kind = self.payload_type | (0x80 if is_first else 0)
         header = _HEADER.pack(0x80, kind, self._sequence, self._timestamp, self.ssrc)
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._packets += 1

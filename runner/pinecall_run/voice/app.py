@@ -26,6 +26,8 @@ from pinecall_run.voice.client_door import serve_client
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.http_door import HttpDoor
 from pinecall_run.voice.hub import Hub
+from pinecall_run.voice.sip_door import SipDoor
+from pinecall_run.voice.sip_settings import SipSettings
 from pinecall_run.voice.token_door import TokenDoor
 from pinecall_run.voice.tokens import TokenMint
 from pinecall_run.voice.twilio_calls import STREAM_PATH, TwilioCalls
@@ -55,6 +57,7 @@ class Settings:
         public_url: where the world reaches this server, ``https://…``: what vendors are told to call, and sign.
         ice_servers: STUN and TURN servers for callers elsewhere, given to every browser that asks, in the form of
             RTCConfiguration's ``iceServers``.
+        sip: how calls over SIP come in, where they do.
     """
 
     key: str
@@ -66,6 +69,7 @@ class Settings:
     host: str = "127.0.0.1"
     public_url: str = ""
     ice_servers: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    sip: SipSettings | None = None
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -93,6 +97,8 @@ def create_app(settings: Settings) -> Starlette:
     twilio = TwilioCalls(hub.phone, settings.environ, settings.public_url)
     hub.phone.carriers.append(twilio)
     phones = TwilioDoor(twilio)
+    sip = SipDoor(hub.phone, hub.registry, settings.sip)
+    hub.phone.carriers.append(sip)
 
     async def client(socket: WebSocket) -> None:
         await _guarded(serve_client(socket, hub))
@@ -109,6 +115,7 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         sweeping = asyncio.create_task(_sweep(hub))
+        await sip.open()
         try:
             yield
         finally:
@@ -116,6 +123,7 @@ def create_app(settings: Settings) -> Starlette:
             await hub.close()
             await calls.close()
             await twilio.close()
+            await sip.close()
             await close_providers()
 
     sockets = {"/client": client, "/chat/ws": chat, "/audio/ws": audio, STREAM_PATH: stream}

@@ -1,0 +1,183 @@
+"""Where a voice server takes calls over SIP, and from whom: JSON of its environment."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pinecall_run.sip.digest import ALGORITHMS
+
+EXAMPLE = '{"listen": "203.0.113.5:5060", "trunks": [{"peers": ["198.51.100.0/24"]}]}'
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[0-9.]+)(:(?P<port>\d{1,5}))?")
+
+DEFAULT_PORT, TLS_PORT = 5060, 5061
+
+
+class BadSipSettingsError(ValueError):
+    """Settings that are none; the message says where, and shows no values: they may be secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files of a certificate and its key, and the port that is listened on with them."""
+
+    certificate: str
+    key: str
+    port: int = TLS_PORT
+
+
+@dataclass(frozen=True, slots=True)
+class SipSettings:
+    """How calls over SIP come in.
+
+    Attributes:
+        host: the IP address that is listened on, with ``port`` over UDP and TCP.
+        address: the one that others are told to send to; where ``host`` is each of this machine's, it must be said.
+        peers: who may call without a password.
+        users: who may call with one: passwords by name.
+        algorithms: of passwords, the first that is offered first; some telephones look at no other than MD5 there.
+        rtp_ports: the first and the last port for sound; any without.
+        silence_seconds: after which a caller who sends nothing is taken for gone; ``hold_seconds``: one who holds us.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    address: str = "127.0.0.1"
+    peers: Sequence[Network] = ()
+    users: Mapping[str, str] = field(default_factory=dict, repr=False)
+    algorithms: Sequence[str] = ALGORITHMS
+    rtp_ports: tuple[int, int] | None = None
+    silence_seconds: float = 10.0
+    hold_seconds: float = 3_600.0
+    tls: Tls | None = None
+
+    def trusts(self, host: str) -> bool:
+        """Whether an address is that of a peer."""
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return any(address in network for network in self.peers)
+
+
+def read_sip(text: str) -> SipSettings | None:
+    """The settings in a JSON text; ``None`` where it is empty.
+
+    Raises:
+        BadSipSettingsError: they are none.
+    """
+    if not text.strip():
+        return None
+    try:
+        written = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadSipSettingsError(f"not JSON; write {EXAMPLE}") from error
+    if not isinstance(written, dict):
+        raise BadSipSettingsError(f"not an object; write {EXAMPLE}")
+    if unknown := written.keys() - _KEYS.keys() - {"trunks"}:
+        raise BadSipSettingsError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(_KEYS)}, trunks")
+    read: dict[str, Any] = {"host": "127.0.0.1", "port": DEFAULT_PORT}
+    for key, value in written.items():
+        if key in _KEYS:
+            read |= _KEYS[key](value)
+    read |= _trunks(written.get("trunks"))
+    read.setdefault("address", read["host"])
+    if ipaddress.ip_address(read["address"]).is_unspecified:
+        raise BadSipSettingsError("address: say by which address of this machine others reach it")
+    return SipSettings(**read)
+
+
+def _listen(value: Any) -> dict[str, Any]:
+    found = _LISTEN.fullmatch(value) if isinstance(value, str) else None
+    port = int(found["port"] or DEFAULT_PORT) if found else 0
+    host = _address(found["host"].strip("[]")) if found else ""
+    if not host or port > 65_535:
+        raise BadSipSettingsError("listen: not an IP address and a port, such as 0.0.0.0:5060")
+    return {"host": host, "port": port}
+
+
+def _told(value: Any) -> dict[str, Any]:
+    address = _address(value)
+    if not address:
+        raise BadSipSettingsError("address: not an IP address")
+    return {"address": address}
+
+
+def _algorithms(value: Any) -> dict[str, Any]:
+    if not isinstance(value, list) or not value or not all(each in ALGORITHMS for each in value):
+        raise BadSipSettingsError(f"algorithms: not a list of {' and '.join(ALGORITHMS)}")
+    return {"algorithms": value}
+
+
+def _ports(value: Any) -> dict[str, Any]:
+    match value:
+        case [int(first), int(last)] if first >= 1_024 and first + first % 2 < last <= 65_535:
+            return {"rtp_ports": (first, last)}
+    raise BadSipSettingsError("rtp_ports: not a first and a last port, such as [10000, 20000]")
+
+
+def _seconds(key: str) -> Callable[[Any], dict[str, Any]]:
+    def read(value: Any) -> dict[str, Any]:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 86_400:
+            raise BadSipSettingsError(f"{key}: not a number from 1 to 86400")
+        return {key: float(value)}
+
+    return read
+
+
+def _tls(value: Any) -> dict[str, Any]:
+    match value:
+        case {"certificate": str(certificate), "key": str(key), **rest} if not rest.keys() - {"port"}:
+            port = rest.get("port", TLS_PORT)
+            if isinstance(port, int) and 0 <= port <= 65_535:
+                return {"tls": Tls(certificate, key, port)}
+    raise BadSipSettingsError("tls: not the files of a certificate and its key, and a port")
+
+
+_KEYS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "listen": _listen,
+    "address": _told,
+    "algorithms": _algorithms,
+    "rtp_ports": _ports,
+    "silence_seconds": _seconds("silence_seconds"),
+    "hold_seconds": _seconds("hold_seconds"),
+    "tls": _tls,
+}
+
+
+def _trunks(written: Any) -> dict[str, Any]:
+    """Who may call. Without anybody nobody could, so that there must be somebody."""
+    if not isinstance(written, list) or not written:
+        raise BadSipSettingsError(f"trunks: name who may call, by peers or by username and password; write {EXAMPLE}")
+    peers: list[Network] = []
+    users: dict[str, str] = {}
+    for number, trunk in enumerate(written, 1):
+        match trunk:
+            case {"peers": [_, *_] as networks, **rest} if not rest:
+                peers += [_network(number, network) for network in networks]
+            case {"username": str(username), "password": str(password), **rest} if username and password and not rest:
+                users[username] = password
+            case _:
+                raise BadSipSettingsError(f"trunks: number {number} has neither peers nor username and password")
+    return {"peers": peers, "users": users}
+
+
+def _network(number: int, written: Any) -> Network:
+    try:
+        return ipaddress.ip_network(written if isinstance(written, str) else "", strict=False)
+    except ValueError as error:
+        raise BadSipSettingsError(f"trunks: number {number} has a peer that is no address and no network") from error
+
+
+def _address(written: Any) -> str:
+    try:
+        return str(ipaddress.ip_address(written)) if isinstance(written, str) else ""
+    except ValueError:
+        return ""

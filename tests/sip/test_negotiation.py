@@ -1,0 +1,259 @@
+"""Offers and answers: what is chosen, what is refused, what stays."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.sip._script import AUDIO, OFFER, Dice
+
+from pinecall_run.sip.media import CODECS, G722, OPUS, PCMU, Codec, Encryption, LocalAudio
+from pinecall_run.sip.negotiation import Negotiation, NotAcceptableError
+from pinecall_run.sip.sdes import read_crypto
+from pinecall_run.sip.sdp import Direction, Section, read_description
+
+ALL = LocalAudio("192.0.2.1", 40_000, CODECS, encryption=Encryption.WELCOME)
+KEY = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"
+HEAD = "v=0\r\no=- 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\n"
+WIDE = (
+    "m=audio 30000 RTP/AVP 111 9 110 0 126\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 maxplaybackrate=16000\r\n"
+    "a=rtpmap:9 G722/8000\r\na=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\na=ptime:40\r\n"
+)
+SECURE = (
+    "m=audio 30000 RTP/SAVP 0\r\na=crypto:1 AES_256_CM_HMAC_SHA1_80 inline:AAAA\r\n"
+    f"a=crypto:2 AES_CM_128_HMAC_SHA1_32 inline:{KEY}|2^31\r\n"
+)
+
+
+def answered(body: str, local: LocalAudio = ALL) -> tuple[Negotiation, Section]:
+    negotiation = Negotiation(local, Dice())
+    text = negotiation.answer((HEAD + body).encode()).decode()
+    return negotiation, read_description(text).sections[0]
+
+
+def test_the_first_codec_of_the_offer_that_is_ours() -> None:
+    negotiation, section = answered(WIDE)
+    assert section.formats == ["111", "110"]
+    assert section.all("rtpmap") == ["111 opus/48000/2", "110 telephone-event/48000"]
+    media = negotiation.media
+    assert media is not None
+    assert (media.codec, media.sends, media.receives, media.ptime) == (OPUS, 111, 111, 40)
+    assert (media.dtmf_sends, media.dtmf_receives, media.dtmf_rate) == (110, 110, 48_000)
+    negotiation, section = answered(WIDE, LocalAudio("192.0.2.1", 40_000, (PCMU, G722)))
+    assert section.formats == ["9", "126"]
+    assert negotiation.media is not None
+    assert (negotiation.media.codec, negotiation.media.dtmf_rate) == (G722, 8_000)
+
+
+def test_a_number_means_what_the_offer_says() -> None:
+    negotiation, section = answered("m=audio 1 RTP/AVP 97 8\r\na=rtpmap:97 pcmu/8000/1\r\n")
+    assert section.formats == ["97"]
+    assert negotiation.media is not None
+    assert (negotiation.media.codec, negotiation.media.sends, negotiation.media.dtmf_sends) == (PCMU, 97, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "m=audio 0 RTP/AVP 0\r\n",
+        "m=video 1 RTP/AVP 0\r\n",
+        "m=audio 1 RTP/AVP 18\r\n",
+        "m=audio 1 RTP/AVP 96\r\n",
+        "m=audio 1 RTP/AVP 0\r\na=rtpmap:0 PCMU/16000\r\n",
+        "m=audio 1 UDP/TLS/RTP/SAVPF 0\r\n",
+        "m=audio 1 RTP/SAVP 0\r\n",
+        "m=audio 1 RTP/SAVP 0\r\na=crypto:1 AES_256_CM_HMAC_SHA1_80 inline:AAAA\r\n",
+        "m=audio 1 RTP/AVP 999999999999999999999 0x0\r\na=rtpmap:x\r\n",
+    ],
+)
+def test_offers_that_cannot_be_answered(body: str) -> None:
+    negotiation = Negotiation(ALL, Dice())
+    with pytest.raises(NotAcceptableError):
+        negotiation.answer((HEAD + body).encode())
+    assert negotiation.media is None
+
+
+def test_every_other_stream_is_refused_in_its_place() -> None:
+    body = "m=image 5 udptl t38\r\nm=audio 3 RTP/AVP 18\r\nm=audio 4 RTP/AVP 8\r\nm=video 6 RTP/AVP 31 32\r\nb=AS:9\r\n"
+    negotiation = Negotiation(ALL, Dice())
+    sections = read_description(negotiation.answer((HEAD + body).encode()).decode()).sections
+    assert [(found.kind, found.port, found.formats) for found in sections] == [
+        ("image", 0, ["t38"]), ("audio", 0, ["18"]), ("audio", 40_000, ["8"]), ("video", 0, ["31", "32"]),
+    ]  # fmt: skip
+    again = read_description(negotiation.offer().decode()).sections
+    assert [(found.kind, found.port) for found in again] == [
+        ("image", 0),
+        ("audio", 0),
+        ("audio", 40_000),
+        ("video", 0),
+    ]
+    answer = "m=image 0 udptl t38\r\nm=audio 0 RTP/AVP 18\r\nm=audio 9 RTP/AVP 8\r\nm=video 0 RTP/AVP 31\r\n"
+    assert negotiation.accept((HEAD + answer).encode()).port == 9
+
+
+@pytest.mark.parametrize("named", ["sendrecv", "sendonly", "recvonly", "inactive"])
+def test_directions_are_mirrored(named: str) -> None:
+    negotiation, section = answered(f"m=audio 1 RTP/AVP 0\r\na={named}\r\n")
+    assert section.direction is Direction(named).reversed()
+    assert negotiation.media is not None
+    assert negotiation.media.direction is section.direction
+
+
+def test_keys_are_answered_and_stay() -> None:
+    negotiation, section = answered(SECURE)
+    ours = read_crypto(section.get("crypto"))
+    assert ours is not None
+    assert (section.protocol, ours.tag, ours.suite) == ("RTP/SAVP", 2, "AES_CM_128_HMAC_SHA1_32")
+    media = negotiation.media
+    assert media is not None
+    assert media.send_key == ours
+    assert media.receive_key is not None
+    assert media.receive_key.key[:6] == b"YS___s"
+    again = negotiation.answer((HEAD + SECURE.replace("crypto:2", "crypto:7")).encode()).decode()
+    found = read_crypto(read_description(again).sections[0].get("crypto"))
+    assert found is not None
+    assert (found.tag, found.key) == (7, ours.key)
+
+
+def test_encryption_may_be_required_or_out_of_the_question() -> None:
+    required = LocalAudio("192.0.2.1", 40_000, encryption=Encryption.REQUIRED)
+    for local, body in ((required, OFFER[len(HEAD) :]), (AUDIO, SECURE)):
+        with pytest.raises(NotAcceptableError):
+            answered(body, local)
+    negotiation = Negotiation(required, Dice())
+    (section,) = read_description(negotiation.offer().decode()).sections
+    ours = read_crypto(section.get("crypto"))
+    assert section.protocol == "RTP/SAVP"
+    media = negotiation.accept((HEAD + SECURE.replace("_32", "_80")).encode())
+    assert (media.send_key, media.receive_key is not None) == (ours, True)
+    for refused in (OFFER, HEAD + "m=audio 1 RTP/SAVP 0\r\n", HEAD + SECURE):
+        with pytest.raises(NotAcceptableError):
+            negotiation.accept(refused.encode())
+
+
+def test_our_offer_and_the_answer_to_it() -> None:
+    negotiation = Negotiation(ALL, Dice())
+    text = negotiation.offer().decode()
+    assert text.splitlines()[5:] == [
+        "m=audio 40000 RTP/AVP 96 9 0 8 101",
+        "a=rtpmap:96 opus/48000/2",
+        "a=fmtp:96 useinbandfec=1",
+        "a=rtpmap:9 G722/8000",
+        "a=rtpmap:0 PCMU/8000",
+        "a=rtpmap:8 PCMA/8000",
+        "a=rtpmap:101 telephone-event/8000",
+        "a=fmtp:101 0-16",
+        "a=ptime:20",
+        "a=sendrecv",
+    ]
+    answer = "m=audio 30000 RTP/AVP 107 99\r\na=rtpmap:107 opus/48000/2\r\na=rtpmap:99 telephone-event/8000\r\n"
+    media = negotiation.accept((HEAD + answer).encode())
+    assert (media.codec, media.sends, media.receives) == (OPUS, 107, 96)
+    assert (media.dtmf_sends, media.dtmf_receives) == (99, 101)
+
+
+def test_the_version_grows_only_with_a_change() -> None:
+    negotiation, _ = answered(OFFER[len(HEAD) :])
+    first = negotiation.answer(OFFER.encode())
+    assert negotiation.answer(OFFER.encode()) == first
+    held = negotiation.answer(OFFER.replace("sendrecv", "sendonly").encode()).splitlines()
+    assert int(held[1].split()[2]) == int(first.splitlines()[1].split()[2]) + 1
+
+
+def test_numbers_keep_their_meaning_in_offers_of_ours() -> None:
+    negotiation, _ = answered(
+        "m=audio 1 RTP/AVP 101 0 96\r\na=rtpmap:101 opus/48000/2\r\na=rtpmap:96 telephone-event/8000\r\n"
+    )
+    (section,) = read_description(negotiation.offer().decode()).sections
+    assert section.formats == ["101", "9", "0", "8", "96"]
+
+
+def test_a_number_that_was_taken_away_is_not_used_for_two() -> None:
+    negotiation = Negotiation(ALL, Dice())
+    negotiation.offer()
+    negotiation.answer((HEAD + "m=audio 1 RTP/AVP 101\r\na=rtpmap:101 opus/48000/2\r\n").encode())
+    (section,) = read_description(negotiation.offer().decode()).sections
+    assert section.formats == ["101", "9", "0", "8", "96"]
+
+
+def test_what_we_do_not_wish_is_not_offered_or_answered() -> None:
+    negotiation, _ = answered(OFFER[len(HEAD) :])
+    negotiation.wish = Direction.SENDONLY
+    assert b"a=sendonly" in negotiation.offer()
+    assert negotiation.accept(OFFER.replace("sendrecv", "recvonly").encode()).direction is Direction.SENDONLY
+    assert b"a=inactive" in negotiation.answer(OFFER.replace("sendrecv", "sendonly").encode())
+
+
+@pytest.mark.parametrize(
+    ("lines", "rtcp_port", "is_mux"),
+    [
+        ("", 30_001, False),
+        ("a=rtcp:30009\r\n", 30_009, False),
+        ("a=rtcp:x\r\n", 30_001, False),
+        ("a=rtcp:65535\r\n", 65_535, False),
+        ("a=rtcp:65536\r\n", 30_001, False),
+        ("a=rtcp:0\r\n", 30_001, False),
+        ("a=rtcp-mux\r\n", 30_000, True),
+    ],
+)
+def test_where_reports_go(lines: str, rtcp_port: int, is_mux: bool) -> None:
+    negotiation, section = answered("m=audio 30000 RTP/AVP 0\r\n" + lines)
+    assert negotiation.media is not None
+    assert (negotiation.media.rtcp_port, negotiation.media.is_rtcp_mux, section.has("rtcp-mux")) == (
+        rtcp_port,
+        is_mux,
+        is_mux,
+    )
+    assert (b"rtcp-mux" in negotiation.offer()) is is_mux
+
+
+@pytest.mark.parametrize(
+    ("lines", "ptime"),
+    [
+        ("a=ptime:30", 30),
+        ("a=ptime:5", 20),
+        ("a=ptime:200", 60),
+        ("a=ptime:x", 20),
+        ("a=ptime:60\r\na=maxptime:40", 40),
+    ],
+)
+def test_milliseconds_in_a_packet(lines: str, ptime: int) -> None:
+    negotiation, _ = answered(f"m=audio 1 RTP/AVP 0\r\n{lines}\r\n")
+    assert negotiation.media is not None
+    assert negotiation.media.ptime == ptime
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "m=audio 0 RTP/AVP 0\r\n", "m=audio 1 RTP/AVP 18\r\n", "m=audio 1 RTP/SAVP 0\r\n"]
+)
+def test_answers_that_are_none(answer: str) -> None:
+    negotiation = Negotiation(ALL, Dice())
+    negotiation.offer()
+    with pytest.raises(NotAcceptableError):
+        negotiation.accept((HEAD + answer).encode())
+
+
+def test_an_answer_without_an_address() -> None:
+    negotiation = Negotiation(ALL, Dice())
+    negotiation.offer()
+    with pytest.raises(NotAcceptableError):
+        negotiation.accept(b"v=0\r\nm=audio 1 RTP/AVP 0\r\n")
+
+
+@given(st.permutations(CODECS), st.permutations(CODECS), st.sampled_from(Direction), st.sampled_from(Encryption))
+def test_two_of_ours_agree(all_codecs: list[Codec], some: list[Codec], wish: Direction, encryption: Encryption) -> None:
+    some = some[:2]
+    expected = next(codec for codec in all_codecs if codec in some)
+    ana = Negotiation(LocalAudio("192.0.2.1", 1000, tuple(all_codecs), encryption=encryption), Dice("a"))
+    bob = Negotiation(LocalAudio("192.0.2.2", 2000, tuple(some), encryption=encryption), Dice("b"))
+    for one, other in ((ana, bob), (bob, ana)):
+        one.wish, other.wish = wish, Direction.SENDRECV
+        ours = one.accept(other.answer(one.offer()))
+        theirs = other.media
+        assert theirs is not None
+        assert ours.codec is theirs.codec is expected
+        assert (ours.sends, ours.dtmf_sends) == (theirs.receives, theirs.dtmf_receives)
+        assert (ours.direction, theirs.direction) == (wish, wish.reversed())
+        assert (ours.send_key, ours.receive_key) == (theirs.receive_key, theirs.send_key)
+        assert {(ours.host, ours.port), (theirs.host, theirs.port)} == {("192.0.2.1", 1000), ("192.0.2.2", 2000)}

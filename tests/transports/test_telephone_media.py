@@ -1,0 +1,126 @@
+"""A telephone's sound as packets on a simulated line; the time of each beat is an argument."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from tests.transports._peers import share, tone
+
+from pinecall_run.audio.chunk import CHUNK_SAMPLES, RATE, Samples
+from pinecall_run.sip.media import PCMA, PCMU, Codec
+from pinecall_run.transports import rtp
+from pinecall_run.transports.telephone_events import pressed
+from pinecall_run.transports.telephone_media import FRAME, Ear, Mouth
+
+SECONDS = 4
+Line = Callable[[int], float | None]
+
+
+def sent(samples: Samples, codec: Codec = PCMU) -> list[rtp.Packet]:
+    mouth = Mouth(7)
+    mouth.agree(codec, codec.payload_type)
+    packets = [rtp.parse(mouth.say(chunk)) for chunk in samples.reshape(-1, CHUNK_SAMPLES)]
+    return [packet for packet in packets if packet is not None]
+
+
+def heard(packets: list[rtp.Packet], late: Line = lambda _: 0.0, codec: Codec = PCMU) -> Samples:
+    """What an ear makes of packets, each of which is so late, or lost where that is ``None``."""
+    ear = Ear()
+    ear.agree(codec)
+    arrivals = sorted((0.02 * n + by, n) for n in range(len(packets)) if (by := late(n)) is not None)
+    chunks = []
+    for beat in range(len(packets) + 15):
+        while arrivals and arrivals[0][0] <= beat * 0.02 + 0.005:
+            at, number = arrivals.pop(0)
+            assert ear.receive(packets[number], at)
+        chunk = ear.chunk(beat * 0.02 + 0.01)
+        assert chunk.shape == (CHUNK_SAMPLES,)
+        chunks.append(chunk)
+    return np.concatenate(chunks)
+
+
+def loudness(samples: Samples) -> float:
+    return float(np.sqrt(np.mean(samples.astype(float) ** 2)))
+
+
+@pytest.mark.parametrize("codec", [PCMU, PCMA])
+def test_a_tone_arrives_as_it_was_sent(codec: Codec) -> None:
+    wave = tone(440, SECONDS)
+    packets = sent(wave, codec)
+    assert {len(packet.payload) for packet in packets} == {FRAME}
+    assert {packet.payload_type for packet in packets} == {codec.payload_type}
+    got = heard(packets, codec=codec)
+    body = got[RATE : 3 * RATE]
+    assert share(body, 440) > 0.98
+    assert 0.9 < loudness(body) / loudness(wave[RATE : 3 * RATE]) < 1.1
+
+
+def test_what_comes_late_and_in_disorder_is_put_in_order() -> None:
+    chance = random.Random(4)
+    got = heard(sent(tone(440, SECONDS)), lambda _: chance.random() * 0.05)
+    assert share(got[RATE : 3 * RATE], 440) > 0.9
+
+
+def test_what_is_lost_is_made_up() -> None:
+    chance = random.Random(4)
+    lost = {number for number in range(SECONDS * 50) if chance.random() < 0.05}
+    packets = sent(tone(400, SECONDS))
+    got = heard(packets, lambda number: None if number in lost else 0.0)
+    frames = got[RATE : 3 * RATE].reshape(-1, CHUNK_SAMPLES)
+    assert sum(not frame.any() for frame in frames) == 0, "no hole"
+    assert share(got[RATE : 3 * RATE], 400) > 0.8
+
+
+def test_nothing_is_silence_without_a_click() -> None:
+    got = heard(sent(tone(440, SECONDS)), lambda number: 0.0 if number < 100 else None)
+    assert not got[int(2.5 * RATE) :].any()
+
+
+def test_silence_is_sent_and_times_go_on() -> None:
+    mouth = Mouth(7)
+    chunks = [*tone(440, 0.2).reshape(-1, CHUNK_SAMPLES), None, None, None, *tone(440, 0.1).reshape(-1, CHUNK_SAMPLES)]
+    packets = [rtp.parse(mouth.say(chunk)) for chunk in chunks]
+    times = [packet.timestamp for packet in packets if packet]
+    assert {(b - a) & 0xFFFFFFFF for a, b in pairwise(times)} == {FRAME}
+    assert packets[12] is not None
+    assert set(packets[12].payload) == {0xFF}
+
+
+def test_a_key_has_one_time_and_sound_after_it_begins_anew() -> None:
+    mouth = Mouth(7)
+    before = rtp.parse(mouth.say(None))
+    raw = [packet for beat in pressed("5") for packet in mouth.press(beat, 101)]
+    after = mouth.say(None)
+    keys = [rtp.parse(packet) for packet in raw]
+    assert before is not None
+    assert {key.timestamp for key in keys if key} == {(before.timestamp + FRAME) & 0xFFFFFFFF}
+    assert [packet[1] >> 7 for packet in raw] == [1] + [0] * 9
+    assert after[1] == 0x80
+    resumed = rtp.parse(after)
+    assert resumed is not None
+    assert (resumed.timestamp - before.timestamp) & 0xFFFFFFFF == FRAME * 14
+
+
+def test_another_stream_is_taken_only_when_the_first_is_silent() -> None:
+    ear, packet = Ear(), sent(tone(440, 0.1))[0]
+    other = rtp.Packet(0, 1, 1, 99, packet.payload)
+    assert ear.receive(packet, 1.0)
+    assert not ear.receive(other, 1.05)
+    assert ear.receive(other, 1.2)
+
+
+def test_reports_say_what_was_lost() -> None:
+    ear, packets = Ear(), sent(tone(440, 1))
+    for number, packet in enumerate(packets):
+        if number % 5:
+            ear.receive(packet, number * 0.02)
+    mouth = Mouth(7)
+    assert mouth.report(None)[1] == 201, "a receiver's, before anything is sent"
+    mouth.say(None)
+    report = mouth.report(ear.incoming)
+    assert report[1] == 200
+    assert report[32] > 40, "a fifth of 256"
