@@ -177,3 +177,32 @@ for number in range(3000):
     way.sendto(head + os.urandom(300), ways[number % 2])
     time.sleep(max(began + number / 1000 - time.monotonic(), 0))
 """
+
+
+async def test_a_caller_gives_up_while_it_rings(tmp_path: Path) -> None:
+    async with lobby(tmp_path, ringing=True) as line, player() as phone:
+        await line.call(phone, scenario="giving_up.xml")
+        assert (await line.runner.until("call.rejected"))["reason"] == "hangup"
+        assert "call.started" not in [frame["event"] for frame in line.runner.frames] + await line.runner.so_far()
+
+
+async def test_a_key_comes_as_info_and_a_law_is_the_callers(tmp_path: Path) -> None:
+    async with lobby(tmp_path) as line, player() as phone:
+        await line.call(phone, scenario="caller.xml")
+        assert (await line.runner.until("call.dtmf_received"))["digit"] == "#"
+        await line.call(phone, codec=8, stays=500)
+        assert {packet.payload_type for packet in phone.got} == {8}
+
+
+async def test_an_agent_that_cannot_hear_is_not_there(tmp_path: Path) -> None:
+    async with lobby(tmp_path) as line, player() as phone:
+        await line.runner.send("agent.configure", agent_id="desk", stt="deepgram")
+        await line.call(phone, scenario="turned_away_480.xml")
+
+
+async def test_the_server_stops_in_good_order(tmp_path: Path) -> None:
+    async with player() as phone:
+        async with lobby(tmp_path) as line:
+            calling = line.call(phone, scenario="hung_up_on.xml")
+            await line.runner.until("bot.speaking")
+        await calling

@@ -203,14 +203,20 @@ async def test_who_takes_no_keys_in_packets_is_told_of_them() -> None:
 async def test_forwarding() -> None:
     with line() as it:
         it.call.forward("+15551234567", message="", announce=False)
+        it.call.forward_failed(603)
+        assert "603" in it.failures[0]
         it.call.forward("sip:bob@b.example", message="", announce=True)
         it.call.forward("sip:<", message="", announce=True)
-        assert it.agent.asked == [("forward", "sip:+15551234567@192.0.2.9"), ("forward", "sip:bob@b.example")]
-        assert len(it.failures) == 1
-        it.call.forward_failed(603)
-        assert "603" in it.failures[1]
+        assert len(it.failures) == 2
+        it.call.peer = Peer("udp", "2001:db8::1", 5060)
+        it.call.forward("100", message="", announce=False)
+        assert [to for _, to in it.agent.asked] == [
+            "sip:+15551234567@192.0.2.9",
+            "sip:bob@b.example",
+            "sip:100@[2001:db8::1]",
+        ]
         it.call.forwarded()
-        assert it.session.phone.forwarded_to == "sip:bob@b.example"
+        assert it.session.phone.forwarded_to == "sip:bob@b.example", "the first that has not failed"
 
 
 async def test_a_conversation_that_breaks_takes_only_its_own_line_down() -> None:

@@ -92,10 +92,10 @@ class Connection(asyncio.Protocol):
 
 @asynccontextmanager
 async def connection(
-    to: int, context: ssl.SSLContext | None = None
+    to: int, context: ssl.SSLContext | None = None, local_addr: tuple[str, int] | None = None
 ) -> AsyncIterator[tuple[asyncio.Transport, Connection]]:
     loop = asyncio.get_running_loop()
-    transport, protocol = await loop.create_connection(Connection, HERE, to, ssl=context)
+    transport, protocol = await loop.create_connection(Connection, HERE, to, ssl=context, local_addr=local_addr)
     try:
         yield transport, protocol
     finally:
@@ -195,6 +195,35 @@ async def test_the_quietest_connection_makes_room(monkeypatch: pytest.MonkeyPatc
             await until(lambda: quiet.is_closed)
             assert not first.is_closed
             assert not last.is_closed
+
+
+async def test_a_stranger_makes_room_before_friends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sip_sockets, "MOST_CONNECTIONS", 2)
+    async with place() as it, connection(it.ports["tcp"]) as (_, friend):
+        await asyncio.sleep(0.02)
+        monkeypatch.setattr(it.sockets, "_trusts", lambda host: host == HERE)
+        async with (
+            connection(it.ports["tcp"], local_addr=("127.0.0.2", 0)) as (_, stranger),
+            connection(it.ports["tcp"], local_addr=("127.0.0.2", 0)) as (_, last),
+        ):
+            await until(lambda: stranger.is_closed)
+            assert not friend.is_closed
+            assert not last.is_closed
+
+
+async def test_what_is_done_about_an_output_waits_for_those_before_it() -> None:
+    async with place() as it:
+        peer = Peer("udp", HERE, 9)
+        it.sockets._on_output = lambda _: it.sockets.do(lambda agent, now: agent._core.emit(Send(b"second", peer)))
+        sent: list[bytes] = []
+        it.sockets._send = lambda data, peer: sent.append(data)  # type: ignore[method-assign]
+
+        def both(agent: UserAgent, now: float) -> None:
+            agent._core.emit(Ignored(peer, "anything"))
+            agent._core.emit(Send(b"first", peer))
+
+        it.sockets.do(both)
+        assert sent == [b"first", b"second"]
 
 
 async def test_who_reads_nothing_is_cut_off() -> None:

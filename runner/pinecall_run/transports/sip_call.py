@@ -97,12 +97,13 @@ class SipCall:
         except GrammarError:
             self._tell_failure("the call could not be forwarded: the address is none of SIP's and no number")
             return
-        self._forwarding = to
+        self._forwarding = self._forwarding or to  # one at a time: the next is for when the first has failed
         self._sockets.do(lambda agent, now: agent.forward(self.id, target, now))
 
     def _target(self, to: str) -> Uri:
         """A number is one of those who carry the call."""
-        return read_uri(to) if to.startswith(("sip:", "sips:")) else sip_uri(to, self.peer.host)
+        host = f"[{self.peer.host}]" if ":" in self.peer.host else self.peer.host
+        return read_uri(to) if to.startswith(("sip:", "sips:")) else sip_uri(to, host)
 
     # the other side
 
@@ -129,6 +130,7 @@ class SipCall:
 
     def forward_failed(self, status: int) -> None:
         """The call goes on."""
+        self._forwarding = ""
         self._tell_failure(f"the call could not be forwarded: the other side says {status}")
 
     def over(self, reason: EndReason) -> None:
