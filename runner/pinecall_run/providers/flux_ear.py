@@ -155,7 +155,7 @@ class FluxWire:
                     raise self._vendor.of_garbage() from None
             case "ConfigureFailure":  # another stream is opened with what was asked for, or says what is wrong with it
                 words = str(message.get("description") or message.get("code") or "")
-                raise self._vendor.failed("refused to change options", "request", words)
+                raise self._vendor.failed("refused to change options", "failed", words)
             case _:
                 return []
 
