@@ -36,7 +36,7 @@ async def test_a_channel_says_whether_it_is_served() -> None:
         assert "served" not in it.add(client)
         lacking = it.add(client, number="999", accessToken="")
         assert lacking["served"] is False
-        assert lacking["notes"] == ["it is not served without access_token"]
+        assert lacking["notes"] == ["WhatsApp is not served without access_token"]
         assert it.desk.secrets() == {SECRET}
         assert it.desk.verify_tokens() == {"v"}
 

@@ -90,7 +90,7 @@ def audition(agent: Agent, id: str, environ: Mapping[str, str]) -> tuple[bool, l
     if find_spec("httpx2") is None:
         return False, [MISSING]
     if lacking:
-        return False, [f"it is not served without {' and '.join(lacking)}"]
+        return False, [f"WhatsApp is not served without {' and '.join(lacking)}"]
     notes = [] if number.verify_token else ["meta cannot verify the webhook without verify_token"]
     return True, [*notes, *_of_sound(agent.configured(TYPE, id), environ, speaks=number.has_voice_notes)]
 
