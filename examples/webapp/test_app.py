@@ -38,7 +38,7 @@ def test_it_starts_with_its_agents_and_ends_with_them(app: ModuleType) -> None:
         refused = web.post("/calls", json={"to": "+15550000001"})
         assert (refused.status_code, refused.json()["detail"]) == (
             502,
-            "this voice server places no calls: it has no transport for them yet",
+            "telephone calls need TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and PINECALL_PUBLIC_URL where the voice server runs",
         )
 
 
