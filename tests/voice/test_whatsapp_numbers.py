@@ -56,7 +56,10 @@ def test_a_whole_number_is_served_without_a_word() -> None:
     ("options", "expected"),
     [
         ({"app_secret": ""}, (False, ["WhatsApp is not served without app_secret"])),
-        ({"app_secret": "", "access_token": ""}, (False, ["WhatsApp is not served without access_token and app_secret"])),
+        (
+            {"app_secret": "", "access_token": ""},
+            (False, ["WhatsApp is not served without access_token and app_secret"]),
+        ),
         ({"verify_token": ""}, (True, ["meta cannot verify the webhook without verify_token"])),
         ({"stt": "local", "language": "fr"}, None),
     ],
