@@ -49,7 +49,9 @@ def connect() -> Iterator[sqlite3.Connection]:
 def _fill(connection: sqlite3.Connection) -> None:
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'messages'").fetchone():
         return
-    connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
-    with connection:
+    with connection:  # all of it or nothing: who comes at the same moment must not find tables without rows
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in _SCHEMA.split(";"):
+            connection.execute(statement)
         connection.executemany("INSERT OR IGNORE INTO orders VALUES (?, ?, ?, ?, ?)", _ORDERS)
         connection.executemany("INSERT OR IGNORE INTO products VALUES (?, ?, ?)", _PRODUCTS)

@@ -108,7 +108,6 @@ async def test_two_numbers_belong_to_two_agents(tmp_path: Path) -> None:
     async with shop(tmp_path, change) as (_, meta):
         meta.add_number(SECOND, SECOND_TOKEN)
         await meta.write(ADA, "Where is order ORD-1001?")
-        await meta.answer(ADA)
         await meta.write(ADA, "Do you have a kettle?", number=SECOND)
         await meta.answer(ADA, 2)
         answers = {sent.number: sent.text for sent in meta.sent}
