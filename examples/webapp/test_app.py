@@ -36,8 +36,11 @@ def test_it_starts_with_its_agents_and_ends_with_them(app: ModuleType) -> None:
         assert list(web.get("/health").json()) == ["revision"]
         assert web.get("/calls").json() == []
         refused = web.post("/calls", json={"to": "+15550000001"})
-        assert refused.status_code == 502
-        assert refused.json()["detail"].startswith("telephone calls need TWILIO_ACCOUNT_SID")
+        assert (refused.status_code, refused.json()["detail"]) == (
+            502,
+            "telephone calls need TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and PINECALL_PUBLIC_URL "
+            "where the voice server runs",
+        )
 
 
 @virtual_time

@@ -85,13 +85,14 @@ async def test_each_vendor_is_called_once_and_its_price_is_told_before(project: 
         (
             says("ok"),
             "another",
-            "OpenAI refused the key: invalid_api_key, invalid_request_error  (desk, night)\n",
+            "OpenAI refused the key: invalid_api_key, invalid_request_error  (desk, night)\n"
+            "        help: check OPENAI_API_KEY where",
         ),
         (fails(404), KEY, "OpenAI has no model `gpt-4.1-mini`  (desk, night)\n        help: check `model`"),
         (
             fails(429),
             KEY,
-            "OpenAI is asked too much at once: invalid_request_error  (desk, night)\n",
+            "OpenAI is asked too much at once: invalid_request_error  (desk, night)\n        help: try again later",
         ),
         (fails(500), KEY, "OpenAI answered 500: server_error  (desk, night)\n"),
         (replace(says("x"), cut_after=0), KEY, "OpenAI broke the connection off  (desk, night)\n        help:"),
