@@ -13,6 +13,7 @@ import struct
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from difflib import SequenceMatcher
 from typing import Any, BinaryIO
 
 HEADER = struct.Struct("<cI")
@@ -31,8 +32,9 @@ _LOUDER, _FLOOR, _FLOOR_CHUNKS = 3, 40, 100
 _GRAMMAR, _OPEN, _CHEAP = "grammar", "_default", "cheap"
 _ONE_WORD = "#JSGF V1.0; grammar cheap; public <cheap> = one;"
 _BOOST = 100.0
-_DOUBTFUL = 0.93
-"""Callers who say a sentence of the grammar reach 0.96, on a noisy line 0.94; others 0.84 to 0.96."""
+_DOUBTFUL, _WRONG = 0.93, 0.9
+"""Callers who say a sentence of the grammar reach 0.96, on a noisy line 0.94; others 0.84 to 0.96. Between the two the
+words decide: most of them are heard without the grammar, too, by whoever said them."""
 _NICE = 5
 
 
@@ -162,7 +164,9 @@ class Ear:
         self._decoder.end_utt()
         text, confidence = self._heard()
         if self._search != _OPEN and confidence < _DOUBTFUL:
-            text, confidence = self._heard_openly()
+            openly = self._heard_openly()
+            if confidence < _WRONG or not _is_alike(text, openly[0]):
+                text, confidence = openly
         self._answer({"text": text, "is_final": True, "confidence": confidence})
         self._learn()
         self._begin()
@@ -231,6 +235,13 @@ def _confidence(segments: Sequence[tuple[str, float]]) -> float:
     """The geometric mean of the words' own, without the silences and noises between them."""
     known = [min(max(probability, 1e-6), 1.0) for word, probability in segments if word[:1] not in "<[+("]
     return round(math.exp(sum(map(math.log, known)) / len(known)), 3) if known else 0.0
+
+
+def _is_alike(text: str, other: str) -> bool:
+    """Whether most words of a text are in another, in the same order."""
+    words = text.split()
+    matcher = SequenceMatcher(None, words, other.split(), autojunk=False)
+    return 2 * sum(block.size for block in matcher.get_matching_blocks()) > len(words)
 
 
 if __name__ == "__main__":
