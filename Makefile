@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
+# A file of tests stays in one process: its fixtures are made once.
+EACH_CORE := -n auto --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz chaos soak live check fix docs bench bench-peers lock clean
 
@@ -22,8 +25,8 @@ $(READY): requirements.lock pyproject.toml
 run: $(READY)  ## start the agents of pinecall.yaml with the embedded voice server
 	@$(BIN)/pinecall-run
 
-test: $(READY)  ## every test
-	@$(BIN)/python -m pytest
+test: $(READY)  ## every test, a process for each core
+	@$(BIN)/python -m pytest $(EACH_CORE)
 
 fuzz: $(READY)  ## 100,000 broken files and some large ones; FUZZ="--count N --seed N --seconds N"
 	@$(BIN)/python -m tests.fuzz $(FUZZ)
@@ -42,7 +45,7 @@ check: $(READY)  ## format, lint, types, rules and tests: what every commit pass
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest tests/rules
-	@$(BIN)/python -m pytest --ignore=tests/rules
+	@$(BIN)/python -m pytest $(EACH_CORE) --ignore=tests/rules
 
 fix: $(READY)  ## format, and mend what the linter can mend
 	@$(BIN)/ruff format .
