@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import textwrap
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 from click.testing import CliRunner
 from tests.rules._scan import ROOT
 
+from pinecall_run import Call, Runner
 from pinecall_run.cli.main import _VERBS
 from pinecall_run.cli.validate import command
+from pinecall_run.transports.twilio_rest import RING_SECONDS
 
 FOLDER = ROOT / "docs/channels"
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.md"))}
@@ -36,6 +39,8 @@ def named(pattern: str) -> set[str]:
 def test_a_project_of_a_page_is_sound(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("pinecall.yaml").write_text(block)
+    for name in re.findall(r"\${(\w+)}", block):
+        monkeypatch.setenv(name, "set")
     for module in re.findall(r"\b(\w+)\.\w+\b", "".join(re.findall(r"tools: {.*?}", block))):
         Path(f"{module}.py").write_text("\n".join(named(rf"(?s)```python\n# {module}\.py\n(.*?)```")))
     output = CliRunner().invoke(command, []).output
@@ -68,3 +73,17 @@ def test_files_of_this_repository_are_there() -> None:
 
 def test_every_page_is_in_the_index() -> None:
     assert {f"{name}.md" for name in PAGES} - {"README.md"} <= set(re.findall(r"\]\((\w+\.md)\)", PAGES["README"]))
+
+
+def test_errors_of_a_dial_are_those_of_the_code() -> None:
+    codes = set(re.findall(r"`([A-Z]+_[A-Z]+)`", PAGES["outbound"]))
+    assert len(codes) > 5
+    assert {code for code in codes if f'"{code}"' not in SOURCES} == set()
+    assert f"within {RING_SECONDS} s" in PAGES["outbound"]
+
+
+def test_arguments_of_a_dial_are_all_told() -> None:
+    taken = {name for dial in (Call.dial, Runner.dial) for name in inspect.signature(dial).parameters} - {"self"}
+    assert (
+        set(re.findall(r"^\| `(\w+)` \| ", PAGES["outbound"], re.MULTILINE)) - {"busy", "failed", "canceled"} == taken
+    )
