@@ -285,3 +285,24 @@ async def test_a_server_that_stops_begins_nothing_with_what_waits() -> None:
         await until(lambda: not it.desk._talks)
         await closing
         assert len(client.named("whatsapp.session_started")) == 1
+
+
+async def test_a_conversation_that_cannot_be_read_on_ends_and_the_next_begins(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("my card is 4111")
+
+    async with world() as it:
+        client = connect(it)
+        it.write("hello")
+        await it.meta.answer(ADA)
+        with monkeypatch.context() as broken:
+            broken.setattr(whatsapp_talk.Talk, "_told", fail)
+            it.write("hello again")
+            await until(lambda: not it.desk._talks)
+        it.write("and again")
+        await it.meta.answer(ADA, 2)
+        assert client.named("whatsapp.session_ended")[0]["reason"] == "error"
+    assert "ValueError" in caplog.text
+    assert "4111" not in caplog.text

@@ -178,6 +178,7 @@ class Talk:
     async def run(self) -> None:
         """Carry messages both ways until the conversation has ended and all of it is sent."""
         reading = asyncio.create_task(self._read())
+        reading.add_done_callback(self._reading_is_over)
         try:
             while (work := await self._outbox.get()) is not None:
                 try:
@@ -187,7 +188,12 @@ class Talk:
                     self.failed(0, f"the voice server failed with {type(error).__name__}")
         finally:
             reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            await asyncio.gather(reading, return_exceptions=True)  # its exception is told by the callback
+
+    def _reading_is_over(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOG.error("a conversation with %s on WhatsApp failed: %s", self.agent_id, described(error))
+            self.session.end("error")
 
     async def _read(self) -> None:
         while True:
