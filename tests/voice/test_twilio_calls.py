@@ -206,6 +206,14 @@ async def test_a_call_that_is_taken_back_before_its_stream_opens_is_not_begun(wo
     assert world.client.take("call.ended")["reason"] == "canceled"
 
 
+async def test_a_call_whose_end_was_told_does_not_begin(world: World) -> None:
+    key = await world.dial()
+    token = token_of(world.calls.taken(key, "CA7", "") or "")
+    world.calls.ended(key, "CA7", "completed")
+    with pytest.raises(NotAdmittedError):
+        world.calls.admit(start(token, "CA7"), None)  # type: ignore[arg-type]
+
+
 async def test_a_twilio_that_does_not_answer_keeps_nobody_else_from_their_threads(world: World) -> None:
     is_over = threading.Event()
     world.rest.place = lambda *_, **__: str(is_over.wait(20))  # type: ignore[method-assign]

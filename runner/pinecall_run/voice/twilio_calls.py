@@ -155,15 +155,17 @@ class TwilioCalls:
         """Begin the conversation of a stream.
 
         Raises:
-            NotAdmittedError: its token is not this call's, or was used; the call was taken back; or the agent is gone.
+            NotAdmittedError: its token is not this call's, or was used; the call was taken back, or is over; or the
+                agent is gone, or cannot take it.
         """
         awaited = self._awaited.pop(start.token, None)
         is_good = awaited is not None and awaited.call_sid == start.call_sid and awaited.expires > time.monotonic()
         if awaited is None or not is_good or self.account is None or start.account_sid != self.account.sid:
             self.refused["tokens"] += 1
             raise NotAdmittedError("no stream of this call is awaited")
-        if awaited.dial is not None and awaited.dial.is_unwanted:
-            raise NotAdmittedError("the call was taken back")
+        dial = awaited.dial
+        if dial is not None and (dial.is_unwanted or dial.key not in self._dials):
+            raise NotAdmittedError("the call was taken back, or its end was told before its stream came")
         agent = self.desk.agent(awaited.agent_id)
         if agent is None:
             raise NotAdmittedError("the agent is not online")
@@ -179,8 +181,8 @@ class TwilioCalls:
         )
         caller = replace(caller, line=line)
         session = self.desk.begin(agent, start.call_sid, stream, caller)
-        if awaited.dial is not None:
-            self._dials.pop(awaited.dial.key, None)
+        if dial is not None:
+            del self._dials[dial.key]
         return session
 
     # calls that we place
