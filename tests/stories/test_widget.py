@@ -33,7 +33,7 @@ NEXT_STATE = """() => new Promise((resolve) => {
   if (window.session.state !== "connecting") resolve(window.session.state);
   window.session.addEventListener("state", ({ detail }) => resolve(detail.state));
 })"""
-WIDGET_DOC = Path(__file__).resolve().parents[2] / "docs/widget.md"
+WIDGET_DOC = Path(__file__).resolve().parents[2] / "docs/channels/widget.md"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -46,7 +46,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def embedded(
     browser: Browser, attributes: str = "", script: str = ""
 ) -> AsyncIterator[tuple[Page, StubServer, StubServer]]:
-    """A page of one server with the widget of another, under the policy that docs/widget.md asks for."""
+    """A page of one server with the widget of another, under the policy that docs/channels/widget.md asks for."""
     async with stub_server() as stub, stub_server() as shop:
         policy = documented_policy().replace("https://voice.example.com", stub.url)
         assert stub.url in policy

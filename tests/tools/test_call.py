@@ -72,10 +72,10 @@ def test_variables_that_are_set_are_known_at_once() -> None:
 def test_another_call_is_placed_by_the_calls_own_agent_unless_one_is_named() -> None:
     driver = Recorder()
     made(driver).dial("+15551230000", metadata={"lead": 7})
-    made(driver).dial("+15551230000", agent="sales", from_="+1555", greeting="Hello.")
+    made(driver).dial("+15551230000", agent="sales", from_="+1555", greeting="Hello.", detect_turn_end=True)
     assert driver.dialled == [
-        (made(driver).agent, "+15551230000", {"metadata": {"lead": 7}}),
-        ("sales", "+15551230000", {"from_": "+1555", "greeting": "Hello."}),
+        (made(driver).agent, "+15551230000", {"metadata": {"lead": 7}, "detect_turn_end": False}),
+        ("sales", "+15551230000", {"from_": "+1555", "greeting": "Hello.", "detect_turn_end": True}),
     ]
 
 

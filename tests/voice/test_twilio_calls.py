@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -183,3 +184,45 @@ async def test_what_goes_on_beside_the_calls_ends_with_the_server(
     assert "ValueError" in caplog.text
     assert "refused at Twilio's door: 2 tokens" in caplog.text
     assert "4111" not in caplog.text
+
+
+async def test_a_call_that_is_taken_back_while_somebody_picks_up_is_not_begun(world: World) -> None:
+    key = await world.dial()
+    world.rest.fails = TwilioError("Call is not in-progress. Cannot redirect.", 21220)
+    world.calls.cancel(world.client.id, "CA7")
+    with pytest.raises(NotAdmittedError):
+        world.calls.taken(key, "CA7", "")
+    world.calls.ended(key, "CA7", "completed")
+    assert world.client.take("call.ended")["reason"] == "canceled"
+
+
+async def test_a_call_that_is_taken_back_before_its_stream_opens_is_not_begun(world: World) -> None:
+    key = await world.dial()
+    token = token_of(world.calls.taken(key, "CA7", "") or "")
+    world.calls.cancel(world.client.id, "CA7")
+    with pytest.raises(NotAdmittedError):
+        world.calls.admit(start(token, "CA7"), None)  # type: ignore[arg-type]
+    world.calls.ended(key, "CA7", "completed")
+    assert world.client.take("call.ended")["reason"] == "canceled"
+
+
+async def test_a_call_whose_end_was_told_does_not_begin(world: World) -> None:
+    key = await world.dial()
+    token = token_of(world.calls.taken(key, "CA7", "") or "")
+    world.calls.ended(key, "CA7", "completed")
+    with pytest.raises(NotAdmittedError):
+        world.calls.admit(start(token, "CA7"), None)  # type: ignore[arg-type]
+
+
+async def test_a_twilio_that_does_not_answer_keeps_nobody_else_from_their_threads(world: World) -> None:
+    is_over = threading.Event()
+    world.rest.place = lambda *_, **__: str(is_over.wait(20))  # type: ignore[method-assign]
+    for _ in range(64):
+        world.client.send("call.dial", agent_id="front", to=PERSON, **{"from": NUMBER})
+    await settle()
+    try:
+        async with asyncio.timeout(5):
+            assert await asyncio.to_thread(lambda: "done") == "done"
+    finally:
+        is_over.set()
+        await world.calls.close()

@@ -128,7 +128,7 @@ async def test_a_note_that_cannot_be_heard_is_announced(monkeypatch: pytest.Monk
     async with world() as it:
         client = connect(it, stt="elevenlabs/scribe_v2_realtime" if what == "nobody hears" else "local", voice="local")
         if what == "gone":
-            it.meta.trouble = Trouble("refuse", status=404, times=2)  # of the receipt, and of the media
+            it.meta.trouble = Trouble("refuse", status=404, times=2)  # of the media, and of the receipt
         it.send_voice(b"no sound at all" if what == "no sound" else encode(TONE))
         await it.meta.answer(ADA)
         assert client.take("whatsapp.message")["text"] == UNHEARD
@@ -206,3 +206,103 @@ async def test_the_last_answers_are_sent_though_it_ends() -> None:
         talk.session.end("client_hangup")
         assert (await it.meta.answer(ADA)).text == "Goodbye."
         await until(lambda: not it.desk._talks)
+
+
+NUMBERS = {"when": "look", "call": {"look": {}}, "reply": "."}, {"when": r"(?P<n>\d)", "reply": "{{ n }}"}
+
+
+def answer_tool(client: Client) -> None:
+    asked = client.take("llm.tool_call")
+    result = {"tool_call_id": asked["tool_calls"][0]["id"], "result": {"where": "here"}}
+    client.send("llm.tool_result", call_id=asked["call_id"], msg_id=asked["msg_id"], results=[result])
+
+
+async def test_each_answer_has_the_form_of_its_own_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    Heard(monkeypatch)
+    async with world() as it:
+        client = connect(it, stt="local", voice="local", channel={"voiceNotes": True})
+        it.write("look")
+        await until(lambda: client.named("llm.tool_call"))
+        it.send_voice(encode(TONE))
+        await until(lambda: len(client.named("whatsapp.message")) == 2)
+        answer_tool(client)
+        await it.meta.answer(ADA, 2)
+        assert [sorted({"text", "audio"} & sent.body.keys()) for sent in it.meta.sent] == [["text"], ["audio"]]
+
+
+async def test_a_message_is_shown_as_read_when_its_turn_has_come() -> None:
+    async with world() as it:
+        client = connect(it)
+        it.write("look")
+        await until(lambda: client.named("llm.tool_call"))
+        it.write("and hello")
+        await until(lambda: len(client.named("whatsapp.message")) == 2)
+        answer_tool(client)
+        await it.meta.answer(ADA)
+        assert len(it.meta.receipts) == 1
+        await it.meta.answer(ADA, 2)
+        assert len(it.meta.receipts) == 2
+
+
+async def test_what_waits_when_a_conversation_ends_begins_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    Heard(monkeypatch)
+    async with world() as it:
+        client = connect(it, stt="local", voice="local", llm=scripted(*NUMBERS))
+        it.write("look")
+        await until(lambda: client.named("llm.tool_call"))
+        for number in range(3):
+            it.write(f"number {number}")
+        await until(lambda: len(client.named("whatsapp.message")) == 4)
+        it.write("number 3")
+        client.send("call.hangup", call_id=client.named("llm.tool_call")[0]["call_id"])
+        await it.meta.answer(ADA, 4)
+        assert [sent.text for sent in it.meta.sent] == ["0", "1", "2", "3"]
+        assert len(client.named("whatsapp.session_started")) == 2
+
+
+async def test_a_conversation_that_cannot_begin_is_not_begun_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise ValueError("no greeting")
+
+    monkeypatch.setattr("pinecall_run.voice.chat_session.ChatSession._greet", fail)
+    async with world() as it:
+        client = connect(it)
+        it.write("hello")
+        await until(lambda: not it.desk._talks)
+        assert len(client.named("whatsapp.session_started")) == 1
+
+
+async def test_a_server_that_stops_begins_nothing_with_what_waits() -> None:
+    async with world() as it:
+        client = connect(it)
+        it.write("look")
+        await until(lambda: client.named("llm.tool_call"))
+        it.write("number 1")
+        await until(lambda: len(client.named("whatsapp.message")) == 2)
+        closing = asyncio.create_task(it.stage.hub.close())
+        await asyncio.sleep(0)
+        assert it.write("number 2") is Outcome.AWAY
+        await until(lambda: not it.desk._talks)
+        await closing
+        assert len(client.named("whatsapp.session_started")) == 1
+
+
+async def test_a_conversation_that_cannot_be_read_on_ends_and_the_next_begins(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("my card is 4111")
+
+    async with world() as it:
+        client = connect(it)
+        it.write("hello")
+        await it.meta.answer(ADA)
+        with monkeypatch.context() as broken:
+            broken.setattr(whatsapp_talk.Talk, "_told", fail)
+            it.write("hello again")
+            await until(lambda: not it.desk._talks)
+        it.write("and again")
+        await it.meta.answer(ADA, 2)
+        assert client.named("whatsapp.session_ended")[0]["reason"] == "error"
+    assert "ValueError" in caplog.text
+    assert "4111" not in caplog.text

@@ -193,6 +193,7 @@ class Call:
         greeting: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         config: Mapping[str, Any] | None = None,
+        detect_turn_end: bool = False,
     ) -> Pending[Call]:
         """Place another call, to the number ``to``: the new call, as soon as somebody answers.
 
@@ -202,11 +203,12 @@ class Call:
             greeting: said when somebody answers, in place of the agent's.
             metadata: what the new call's ``metadata`` will hold.
             config: keys of an agent, as the server knows them, for the new call only.
+            detect_turn_end: whether the greeting waits until the other side has said something.
 
         Waiting for it raises :class:`CallError` when nobody answers within 30 s, or the server does not place it.
         """
         options = {"from_": from_, "greeting": greeting, "metadata": metadata, "config": config}
-        return self._driver.dial(agent or self.agent, to, **options)
+        return self._driver.dial(agent or self.agent, to, **options, detect_turn_end=detect_turn_end)
 
     def hold(self) -> None:
         """Put the person on hold."""

@@ -305,6 +305,7 @@ class Hub:
 
     async def close(self) -> None:
         """End every conversation, say so to everybody, and close every connection."""
+        self.whatsapp.shut()
         await self.conversations.close()
         await self.whatsapp.close()
         await self.calls.close()

@@ -28,7 +28,7 @@ _OWN = frozenset((*commands.CONFIGURATION_KEYS, "turn_detection", "vad"))
 _NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 _FORMATTING = re.compile(r"[\s().-]")
 
-NO_CARRIER = "this voice server places no calls: nothing here carries them (docs/twilio.md)"
+NO_CARRIER = "this voice server places no calls: nothing here carries them (docs/channels/twilio.md)"
 
 
 class Carrier(Protocol):

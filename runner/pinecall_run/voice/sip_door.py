@@ -44,7 +44,7 @@ if TYPE_CHECKING:  # they need an extra, which typed conversations do without
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
-NOT_SET = "calls of SIP addresses need PINECALL_SIP where the voice server runs (docs/sip.md)"
+NOT_SET = "calls of SIP addresses need PINECALL_SIP where the voice server runs (docs/channels/sip.md)"
 
 GOODBYE_SECONDS = 0.5
 """How long the last answers may take when the server stops."""

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -50,7 +51,11 @@ MOST_WAITING = 1_000
 DIAL_SECONDS = 600.0
 """After which a call that we placed, and of which nothing more was heard, is forgotten."""
 
-FAILED = "failed"
+FAILED, CANCELED = "failed", "canceled"
+
+MOST_ASKING = 8
+"""Requests to the REST API at once. They have threads of their own: when Twilio does not answer, the names of vendors
+are still looked up."""
 
 STREAM_PATH, ANSWERED_PATH, ANNOUNCE_PATH = "/twilio/stream", "/twilio/answered", "/twilio/announce"
 
@@ -81,6 +86,9 @@ class Dialed:
     call_sid: str = ""
     is_decided: bool = False
     """Somebody took it, or nobody will."""
+    is_unwanted: bool = False
+    """The runner took it back. Somebody may pick up in that moment: Twilio cancels no more then, and the call begins
+    unless it is refused here."""
 
 
 class TwilioCalls:
@@ -97,6 +105,7 @@ class TwilioCalls:
         self._answered: dict[str, None] = {}
         self._whispers: dict[str, tuple[str, float]] = {}
         self._work: set[asyncio.Task[None]] = set()
+        self._threads = ThreadPoolExecutor(MOST_ASKING, "twilio")
 
     # what is there (Carrier)
 
@@ -146,13 +155,17 @@ class TwilioCalls:
         """Begin the conversation of a stream.
 
         Raises:
-            NotAdmittedError: its token is not this call's, or was used; or the agent is gone.
+            NotAdmittedError: its token is not this call's, or was used; the call was taken back, or is over; or the
+                agent is gone, or cannot take it.
         """
         awaited = self._awaited.pop(start.token, None)
         is_good = awaited is not None and awaited.call_sid == start.call_sid and awaited.expires > time.monotonic()
         if awaited is None or not is_good or self.account is None or start.account_sid != self.account.sid:
             self.refused["tokens"] += 1
             raise NotAdmittedError("no stream of this call is awaited")
+        dial = awaited.dial
+        if dial is not None and (dial.is_unwanted or dial.key not in self._dials):
+            raise NotAdmittedError("the call was taken back, or its end was told before its stream came")
         agent = self.desk.agent(awaited.agent_id)
         if agent is None:
             raise NotAdmittedError("the agent is not online")
@@ -168,8 +181,8 @@ class TwilioCalls:
         )
         caller = replace(caller, line=line)
         session = self.desk.begin(agent, start.call_sid, stream, caller)
-        if awaited.dial is not None:
-            self._dials.pop(awaited.dial.key, None)
+        if dial is not None:
+            del self._dials[dial.key]
         return session
 
     # calls that we place
@@ -212,15 +225,15 @@ class TwilioCalls:
         """What a call is told that we placed and somebody took; ``None`` where it is none of ours.
 
         Raises:
-            NotAdmittedError: its agent is gone.
+            NotAdmittedError: its agent is gone, or it was taken back.
         """
         dial = self._dials.get(key)
         if dial is None or dial.is_decided or dial.call_sid not in ("", call_sid):
             return None
         dial.is_decided, dial.call_sid = True, call_sid
         agent = self.desk.agent(dial.agent_id)
-        if agent is None:
-            raise NotAdmittedError("the agent is not online")
+        if agent is None or dial.is_unwanted:
+            raise NotAdmittedError("the agent is not online, or does not want it any more")
         command = dial.command
         metadata = dict(command.metadata) if isinstance(command.metadata, dict) else {}
         caller = {
@@ -240,7 +253,7 @@ class TwilioCalls:
         if dial is None:
             return
         dial.is_decided = True
-        reason = status if status in NEVER_BEGAN else FAILED
+        reason = CANCELED if dial.is_unwanted else status if status in NEVER_BEGAN else FAILED
         over = events.CallEnded(agent_id=dial.agent_id, call_id=call_sid, session_id=call_sid, reason=reason)
         self.desk.tell(dial.agent_id, over)
 
@@ -249,7 +262,10 @@ class TwilioCalls:
         for dial in self._dials.values():
             agent = self.desk.agent(dial.agent_id)
             is_theirs = agent is not None and agent.connection == connection
-            if is_theirs and not dial.is_decided and dial.call_sid == call_id:
+            if not is_theirs or not call_id or dial.call_sid != call_id:
+                continue
+            dial.is_unwanted = True
+            if not dial.is_decided:
                 self.start(self._cancel(call_id))
 
     async def _cancel(self, call_id: str) -> None:
@@ -286,7 +302,7 @@ class TwilioCalls:
     async def _ask(self, work: Callable[[TwilioRest], Any]) -> Any:
         if self._rest is None:
             raise TwilioError(self.missing())
-        return await asyncio.to_thread(work, self._rest)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, self._rest)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something beside the calls."""
@@ -302,6 +318,7 @@ class TwilioCalls:
         for task in self._work:
             task.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 async def _guarded(work: Coroutine[Any, Any, None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
@@ -95,15 +95,18 @@ class WhatsappDesk:
         if is_late or not self._seen.add(message.id):
             return Outcome.REPLAYED
         try:
-            if found is not None and (talk is None or talk.agent_id != found[0].agent_id):
-                talk = self._begin(message, *found)
-            if talk is None:
-                raise NotAdmittedError("nobody answers at this number now")
-            talk.receive(message)
+            self._hand_over(message, talk, found)
         except NotAdmittedError:
             self._seen.forget(message.id)
             return Outcome.AWAY
         return Outcome.TAKEN
+
+    def _hand_over(self, message: Message, talk: Talk | None, found: tuple[Agent, Number] | None) -> None:
+        if found is not None and (talk is None or talk.agent_id != found[0].agent_id):
+            talk = self._begin(message, *found)
+        if talk is None:
+            raise NotAdmittedError("nobody answers at this number now")
+        talk.receive(message)
 
     def _report(self, status: Status, talk: Talk | None, agent_id: str) -> Outcome:
         if not self._seen.add((status.id, status.status)):
@@ -140,7 +143,7 @@ class WhatsappDesk:
         id = f"{PREFIX}{self._new_id()}"
         talk = Talk(id, agent.agent_id, contact, self._current(number), office=self._opened())
         is_paused = lambda: self._takeover.is_paused(talk.agent_id, id, contact.phone)  # noqa: E731
-        opening = Opening(TYPE, number.id, _retelling(contact, number), is_paused, number.idle_seconds)
+        opening = Opening(TYPE, number.id, _retelling(talk, number), is_paused, number.idle_seconds)
         metadata = {PHONE: contact.phone, NAME: contact.name}
         talk.open(self._hub.conversations.begin(agent, id, talk, metadata, opening), is_paused)
         if (before := self._talks.get(key)) is not None:
@@ -168,6 +171,16 @@ class WhatsappDesk:
         self._takeover.resume(talk.agent_id, session=talk.id)
         if self._talks.get(key) is talk:
             del self._talks[key]
+        if not self._is_closed:
+            self._go_on(key, talk.left_over())
+
+    def _go_on(self, key: Key, messages: Iterable[Message]) -> None:
+        """Meta has been told that these were taken: they are answered in the next conversation."""
+        for message in messages:
+            try:
+                self._hand_over(message, self._live(key), reached(self._hub.registry, message.number))
+            except NotAdmittedError:
+                _LOG.warning("a message on WhatsApp was lost: its conversation ended, and nobody can begin another")
 
     def _over(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
@@ -184,9 +197,13 @@ class WhatsappDesk:
             self._office = Office(graph, conversations.tell, self._hub.clock, conversations.health, self._environ)
         return self._office
 
+    def shut(self) -> None:
+        """Take nothing more: Meta delivers it again to the server that comes after this one."""
+        self._is_closed = True
+
     async def close(self) -> None:
         """Send what is still to be sent, for a moment, and let go of everything. To be called when all have ended."""
-        self._is_closed = True
+        self.shut()
         tasks = set(self._tasks)
         if tasks:
             await asyncio.wait(tasks, timeout=CLOSING_SECONDS)
@@ -269,11 +286,13 @@ class WhatsappDesk:
         yield from (talk for talk in live if contact and talk.contact.phone == digits(contact))
 
 
-def _retelling(contact: Contact, number: Number) -> Callable[[events.CallEvent], events.Event | None]:
+def _retelling(talk: Talk, number: Number) -> Callable[[events.CallEvent], events.Event | None]:
     def retell(event: events.CallEvent) -> events.Event | None:
+        if isinstance(event, events.ChatMessage):
+            talk.begins_next()
         if isinstance(event, events.ChatEnded) and event.reason == "idle_timeout":
             event.reason = "window_expired" if number.idle_seconds >= WINDOW_SECONDS else event.reason
-        return from_chat(event, contact)
+        return from_chat(event, talk.contact)
 
     return retell
 

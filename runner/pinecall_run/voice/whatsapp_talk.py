@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -62,10 +63,13 @@ class Talk:
         self.postbox = Postbox(
             contact.phone, number, office.graph, clock=office.clock, on_failure=lambda *what: self.failed(*what)
         )
-        self._inbox: asyncio.Queue[Message] = asyncio.Queue(WAITING)
+        self._inbox: asyncio.Queue[Message] = asyncio.Queue()
+        self._ahead: deque[Message] = deque()
+        """What was read, or is being heard, and whose turn has not come."""
+        self._has_begun = False
         self._outbox: asyncio.Queue[Callable[[], Awaitable[object]] | None] = asyncio.Queue()
         self._is_spoken_to = False
-        """Whether the person's last message was a voice note."""
+        """Whether the message that is being answered was a voice note."""
         self._has_apologised = False
         self._is_paused: Callable[[], bool] = lambda: False
         self._session: ChatSession | None = None
@@ -89,13 +93,27 @@ class Talk:
         Raises:
             NotAdmittedError: too many wait.
         """
-        try:
-            self._inbox.put_nowait(message)
-        except asyncio.QueueFull:
-            raise NotAdmittedError(f"{WAITING} messages are waiting for an answer") from None
+        if self._inbox.qsize() + len(self._ahead) >= WAITING:
+            raise NotAdmittedError(f"{WAITING} messages are waiting for an answer")
+        self._inbox.put_nowait(message)
         self.postbox.heard(message.sent_at)
 
     # from the desk
+
+    def begins_next(self) -> None:
+        """The conversation takes up the message that came first of those that wait."""
+        message = self._ahead.popleft()
+        self._has_begun = True
+        self._is_spoken_to = message.audio is not None
+        if not self._is_paused():  # else a human reads it, or does not
+            self._put(lambda: self.postbox.mark_read(message.id))
+
+    def left_over(self) -> list[Message]:
+        """What waited when the conversation ended; nothing where it took up nothing, as the next would not either."""
+        waiting = list(self._ahead)
+        while not self._inbox.empty():
+            waiting.append(self._inbox.get_nowait())
+        return waiting if self._has_begun else []
 
     def human_said(self, text: str, on_sent: Callable[[], object]) -> None:
         """A human answers in the agent's place; ``on_sent`` when Meta has taken it."""
@@ -160,6 +178,7 @@ class Talk:
     async def run(self) -> None:
         """Carry messages both ways until the conversation has ended and all of it is sent."""
         reading = asyncio.create_task(self._read())
+        reading.add_done_callback(self._reading_is_over)
         try:
             while (work := await self._outbox.get()) is not None:
                 try:
@@ -169,15 +188,18 @@ class Talk:
                     self.failed(0, f"the voice server failed with {type(error).__name__}")
         finally:
             reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            await asyncio.gather(reading, return_exceptions=True)  # its exception is told by the callback
+
+    def _reading_is_over(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOG.error("a conversation with %s on WhatsApp failed: %s", self.agent_id, described(error))
+            self.session.end("error")
 
     async def _read(self) -> None:
         while True:
             message = await self._inbox.get()
-            if not self._is_paused():  # else a human reads it, or does not
-                self._put(lambda id=message.id: self.postbox.mark_read(id))  # type: ignore[misc]
+            self._ahead.append(message)
             text = message.text if message.audio is None else await self._heard(message.audio)
-            self._is_spoken_to = message.audio is not None
             self._tell(self._told(message, text))
             await self.session.post_in_turn(text)
 

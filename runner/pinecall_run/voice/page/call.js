@@ -73,7 +73,7 @@ export class CallSession extends EventTarget {
     this.#tell("muted", { isMuted });
   }
 
-  // Any action of the data channel (docs/widget.md): "set_context" with {key, value}, say.
+  // Any action of the data channel (docs/channels/widget.md): "set_context" with {key, value}, say.
   act(action, fields = {}) {
     const whole = { ...fields, action };
     if (this.state === "live") this.#peer.send(whole);

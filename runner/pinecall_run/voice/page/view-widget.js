@@ -23,7 +23,7 @@ export class Widget {
   #bar = new CallView();
   #log;
 
-  // What the script tag says, see docs/widget.md.
+  // What the script tag says, see docs/channels/widget.md.
   constructor({ agent, tokenUrl, label }) {
     this.#agent = agent;
     this.#tokenUrl = tokenUrl;

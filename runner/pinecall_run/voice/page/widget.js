@@ -1,4 +1,4 @@
-// The widget's door, served as /widget.js: puts a call button into the page whose script tag names it (docs/widget.md).
+// The widget's door, served as /widget.js: puts a call button into the page whose script tag names it (docs/channels/widget.md).
 
 // The address is the one from the server's root, where this file is served, not the one in its folder.
 import { Widget } from "./page/view-widget.js";
