@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.sip._script import Dice
 
-from pinecall_run.sip.sdes import Crypto, read_crypto
+from pinecall_run.sip.sdes import SUITES, Crypto, Keys, read_crypto
 
 KEY = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"  # RFC 4568, 9
 
@@ -15,8 +16,8 @@ def test_the_example_of_rfc_4568() -> None:
     found = read_crypto(f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|2^20|1:4".replace("|1:4", ""))
     assert found is not None
     assert (found.tag, found.suite, found.key[:6], len(found.key)) == (1, "AES_CM_128_HMAC_SHA1_80", b"YS___s", 30)
-    assert read_crypto(str(found)) == found
-    assert KEY not in repr(found)
+    assert read_crypto(found.line) == found
+    assert KEY not in f"{found} {found!r}"
 
 
 @pytest.mark.parametrize("lifetime", ["", "|2^31", "|1048576"])
@@ -47,6 +48,16 @@ def test_what_we_cannot_do(text: str) -> None:
 @given(st.text(), st.binary(min_size=30, max_size=30))
 def test_keys_come_back_and_no_text_breaks_it(text: str, key: bytes) -> None:
     crypto = Crypto(1, "AES_CM_128_HMAC_SHA1_80", key)
-    assert read_crypto(str(crypto)) == crypto
+    assert read_crypto(crypto.line) == crypto
     read_crypto(text)
-    read_crypto(f"{crypto}{text}")
+    read_crypto(f"{crypto.line}{text}")
+
+
+def test_each_suite_has_a_key_of_its_own_and_keeps_it() -> None:
+    keys = Keys(Dice())
+    first, second = keys.offered()
+    assert [(key.tag, key.suite) for key in (first, second)] == [(1, SUITES[0]), (2, SUITES[1])]
+    assert first.key != second.key
+    again = keys.answering(Crypto(7, SUITES[1], bytes(30)))
+    assert (again.tag, again.suite, again.key) == (7, SUITES[1], second.key)
+    assert [key.key for key in keys.offered([SUITES[1]])] == [second.key]

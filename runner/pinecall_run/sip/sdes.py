@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 SUITES = ("AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32")
 """What we can do, the better one first."""
@@ -24,7 +25,9 @@ class Crypto:
     suite: str
     key: bytes = field(repr=False)
 
-    def __str__(self) -> str:
+    @property
+    def line(self) -> str:
+        """The value of its attribute ``crypto``. It holds the key: it is for the other side, and for nothing else."""
         return f"{self.tag} {self.suite} inline:{base64.b64encode(self.key).decode()}"
 
 
@@ -37,3 +40,25 @@ def read_crypto(text: str) -> Crypto | None:
     if found[4] and not _LIFETIME.fullmatch(found[4]):
         return None
     return Crypto(int(found[1]), found[2], base64.b64decode(found[3]))
+
+
+class Keys:
+    """The keys that we send with in one call: one for each suite (RFC 4568, 6.1), which stays as long as the call does.
+    A new one would cost a silence. ``chance`` gives bytes that nobody can guess."""
+
+    def __init__(self, chance: Callable[[int], bytes]) -> None:
+        self._chance = chance
+        self._keys: dict[str, Crypto] = {}
+
+    def offered(self, suites: Sequence[str] = SUITES) -> list[Crypto]:
+        """A key for each suite, the suites in the order in which we would like them."""
+        return [self._key(suite, tag) for tag, suite in enumerate(suites, 1)]
+
+    def answering(self, theirs: Crypto) -> Crypto:
+        """The key that goes with one that was offered: of its suite, under its tag."""
+        return self._key(theirs.suite, theirs.tag)
+
+    def _key(self, suite: str, tag: int) -> Crypto:
+        known = self._keys.get(suite) or Crypto(tag, suite, self._chance(KEY_BYTES))
+        self._keys[suite] = replace(known, tag=tag)
+        return self._keys[suite]
