@@ -14,9 +14,10 @@ from pinecall_run.audio.chunk import CHUNK_SAMPLES, RATE, Samples
 from pinecall_run.sip.media import PCMA, PCMU, Codec
 from pinecall_run.transports import rtp
 from pinecall_run.transports.telephone_events import pressed
-from pinecall_run.transports.telephone_media import FRAME, Ear, Mouth
+from pinecall_run.transports.telephone_media import Ear, Mouth
 
 SECONDS = 4
+FRAME = 160
 Line = Callable[[int], float | None]
 
 
@@ -36,7 +37,7 @@ def heard(packets: list[rtp.Packet], late: Line = lambda _: 0.0, codec: Codec = 
     for beat in range(len(packets) + 15):
         while arrivals and arrivals[0][0] <= beat * 0.02 + 0.005:
             at, number = arrivals.pop(0)
-            assert ear.receive(packets[number], at)
+            assert ear.receive(packets[number], codec, at)
         chunk = ear.chunk(beat * 0.02 + 0.01)
         assert chunk.shape == (CHUNK_SAMPLES,)
         chunks.append(chunk)
@@ -93,7 +94,7 @@ def test_silence_is_sent_and_times_go_on() -> None:
 def test_a_key_has_one_time_and_sound_after_it_begins_anew() -> None:
     mouth = Mouth(7)
     before = rtp.parse(mouth.say(None))
-    raw = [packet for beat in pressed("5") for packet in mouth.press(beat, 101)]
+    raw = [packet for beat in pressed("5", 8_000) for packet in mouth.press(beat, 101)]
     after = mouth.say(None)
     keys = [rtp.parse(packet) for packet in raw]
     assert before is not None
@@ -108,16 +109,16 @@ def test_a_key_has_one_time_and_sound_after_it_begins_anew() -> None:
 def test_another_stream_is_taken_only_when_the_first_is_silent() -> None:
     ear, packet = Ear(), sent(tone(440, 0.1))[0]
     other = rtp.Packet(0, 1, 1, 99, packet.payload)
-    assert ear.receive(packet, 1.0)
-    assert not ear.receive(other, 1.05)
-    assert ear.receive(other, 1.2)
+    assert ear.receive(packet, PCMU, 1.0)
+    assert not ear.receive(other, PCMU, 1.05)
+    assert ear.receive(other, PCMU, 1.2)
 
 
 def test_reports_say_what_was_lost() -> None:
     ear, packets = Ear(), sent(tone(440, 1))
     for number, packet in enumerate(packets):
         if number % 5:
-            ear.receive(packet, number * 0.02)
+            ear.receive(packet, PCMU, number * 0.02)
     mouth = Mouth(7)
     assert mouth.report(None)[1] == 201, "a receiver's, before anything is sent"
     mouth.say(None)

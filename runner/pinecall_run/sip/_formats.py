@@ -49,10 +49,13 @@ def packet_time(section: Section) -> int:
 
 
 def numbered(codecs: Sequence[Codec], rates: Iterable[int], known: Mapping[str, int]) -> dict[str, int]:
-    """A payload type for each codec and for events of each rate: the one that is known in this session, else its own or a free one
-    (a number keeps its meaning for as long as a session lasts: RFC 3264, 8.3.2)."""
+    """A payload type for each codec and for events of each rate: the one that is known in this session, else its own or
+    a free one (a number keeps its meaning for as long as a session lasts: RFC 3264, 8.3.2)."""
     types = dict(known)
-    wishes = [*((codec.name, codec.payload_type) for codec in codecs), *((events(rate), _FIRST_EVENT) for rate in rates)]
+    wishes = [
+        *((codec.name, codec.payload_type) for codec in codecs),
+        *((events(rate), _FIRST_EVENT) for rate in rates),
+    ]
     for name, wanted in wishes:
         if name not in types:
             taken = set(types.values())

@@ -164,8 +164,9 @@ class Negotiation:
         """Ours and theirs, after an answer to our offer; ``None`` both where it leaves the offer's keys alone."""
         theirs = self._their_key(section) if self._offered_keys else None
         ours = next((key for key in self._offered_keys if theirs and key.suite == theirs.suite), None)
-        if ours is None and (theirs or is_savp or self._must_be_secure):
-            raise NotAcceptableError("the answer has no key for a suite of the offer")
+        is_echo = ours is not None and theirs is not None and ours.key == theirs.key
+        if is_echo or (ours is None and (theirs or is_savp or self._must_be_secure)):
+            raise NotAcceptableError("the answer has no key of its own for a suite of the offer")
         return ours, theirs
 
     def _write(self, ours: Section) -> bytes:
