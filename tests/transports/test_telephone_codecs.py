@@ -1,4 +1,4 @@
-"""Speech through each codec of a telephone, as an other decoder hears it, and what is made up where packets are lost."""
+"""Speech through each codec of a telephone, as another decoder hears it, and what is made up for what is lost."""
 
 from __future__ import annotations
 
