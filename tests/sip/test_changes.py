@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.sip._script import OFFER, Line, after, up
+from tests.sip._script import AUDIO, OFFER, Line, after, up
 
 from pinecall_run.sip.digest import Account
-from pinecall_run.sip.media import PCMU
+from pinecall_run.sip.media import PCMU, Encryption
 from pinecall_run.sip.outputs import Answered, ChangeRefused, Ended, EndReason, IncomingCall, MediaChanged
+from pinecall_run.sip.sdes import SUITES
 from pinecall_run.sip.sdp import Direction
 
 HELD = OFFER.replace("sendrecv", "sendonly")
 SILENT = OFFER.replace("sendrecv", "inactive")
 TO_US = OFFER.replace("sendrecv", "recvonly")
+SECURE = OFFER.replace("/AVP", "/SAVP") + f"a=crypto:1 {SUITES[0]} inline:{'A' * 40}\r\n"
+WELCOMING = replace(AUDIO, encryption=Encryption.WELCOME)
 
 
 def turn(wish: Direction) -> Any:
@@ -67,6 +71,19 @@ def test_what_cannot_be_done_leaves_all_as_it_was() -> None:
     assert line >> line.invite(body=OFFER.replace("8 0 101", "18")) << 488
     assert line >> line.invite(body="x", kind="text/plain") << 415
     assert line >> line.invite() << 200 >> line.ack()
+
+
+def test_an_encrypted_call_stays_encrypted() -> None:
+    line = Line()
+    line >> line.invite(body=SECURE) << 100 << IncomingCall
+    line >> (lambda it: it.agent.answer(it.call, WELCOMING, it.now)) << 200
+    answered = line.seen.pop()
+    assert answered.media.is_encrypted
+    assert line >> line.ack() >> line.invite() << 488
+    line >> line.invite(body=SECURE.replace("8 0 101", "0")) << 200
+    changed = line.seen.pop()
+    assert changed.media.codec is PCMU
+    assert changed.media.send_key == answered.media.send_key, "a new one would cost a silence"
 
 
 def test_a_re_invite_without_an_offer_asks_for_ours() -> None:

@@ -333,3 +333,57 @@ def test_two_of_ours_agree(all_codecs: list[Codec], some: list[Codec], wish: Dir
         assert (ours.direction, theirs.direction) == (wish, wish.reversed())
         assert (ours.send_key, ours.receive_key) == (theirs.receive_key, theirs.send_key)
         assert {(ours.host, ours.port), (theirs.host, theirs.port)} == {("192.0.2.1", 1000), ("192.0.2.2", 2000)}
+
+
+LINES = (
+    *(f"m={kind} {port} {protocol} {formats}" for kind, port, protocol, formats in (
+        ("audio", 30_000, "RTP/AVP", "0 8 101"),
+        ("audio", 30_000, "RTP/SAVP", "9 96 101"),
+        ("audio", 30_000, "RTP/SAVPF", "96 97 8"),
+        ("audio", 0, "RTP/AVP", "0"),
+        ("audio", 30_000, "UDP/TLS/RTP/SAVPF", "0"),
+        ("video", 30_002, "RTP/SAVP", "31"),
+    )),
+    *(f"a=crypto:{number} {suite} inline:{KEY}{more}" for number, suite, more in (
+        (1, SUITES[0], ""),
+        (2, SUITES[1], "|2^31"),
+        (3, SUITES[0], "|1:4"),
+        (4, "F8_128_HMAC_SHA1_80", ""),
+        (999_999_999, SUITES[1], " WSH=64"),
+    )),
+    "a=rtpmap:96 opus/48000/2",
+    "a=rtpmap:97 telephone-event/48000",
+    "a=rtpmap:101 telephone-event/8000",
+    "a=rtpmap:101 G722/8000",
+    "a=sendonly",
+    "a=inactive",
+    "a=rtcp-mux",
+    "a=ptime:40",
+    "c=IN IP4 0.0.0.0",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=12), st.sampled_from(Encryption), st.booleans())
+def test_whatever_is_offered_the_answer_fits(lines: list[str], encryption: Encryption, is_changed: bool) -> None:
+    negotiation = Negotiation(LocalAudio("192.0.2.1", 40_000, encryption=encryption), Dice())
+    if is_changed and encryption is not Encryption.REQUIRED:
+        negotiation.answer(OFFER.encode())
+    before = negotiation.media
+    offer = (HEAD + "".join(f"{line}\r\n" for line in lines)).encode()
+    try:
+        answer = read_description(negotiation.answer(offer).decode()).sections
+    except NotAcceptableError:
+        assert negotiation.media is before
+        return
+    offered, media = read_description(offer.decode()).sections, negotiation.media
+    assert media is not None
+    assert [(each.kind, each.protocol) for each in answer] == [(each.kind, each.protocol) for each in offered]
+    ((theirs, ours),) = [(one, other) for one, other in zip(offered, answer, strict=True) if other.port]
+    assert set(ours.formats) <= set(theirs.formats)
+    assert len(ours.all("crypto")) == media.is_encrypted == (media.receive_key is not None)
+    if media.is_encrypted:
+        assert encryption is not Encryption.NEVER
+        assert ours.get("crypto").split()[:2] in [line.split()[:2] for line in theirs.all("crypto")]
+    else:
+        assert encryption is not Encryption.REQUIRED
+        assert "SAVP" not in ours.protocol

@@ -25,6 +25,11 @@ def test_lifetimes_do_not_matter(lifetime: str) -> None:
     assert read_crypto(f"9 AES_CM_128_HMAC_SHA1_32 inline:{KEY}{lifetime}") is not None
 
 
+@pytest.mark.parametrize("hints", [" WSH=64", " -FUTURE=1", "|2^31 WSH=128 -X"])
+def test_hints_do_not_matter(hints: str) -> None:
+    assert read_crypto(f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}{hints}") is not None
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -36,6 +41,7 @@ def test_lifetimes_do_not_matter(lifetime: str) -> None:
         f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|2^20|1:4",
         f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|1:4",
         f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY} UNENCRYPTED_SRTP",
+        f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY} WSH=64 KDR=1",
         f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY};inline:{KEY}",
         "1 AES_CM_128_HMAC_SHA1_80 inline:====",
         f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}=",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.transports._pcap import RTCP, RTP, needs_tshark, read, write
 from tests.transports._peers import share, tone
 
 from pinecall_run.audio.chunk import CHUNK_SAMPLES, RATE, Samples
@@ -175,6 +177,32 @@ def test_packets_of_another_length(milliseconds: int) -> None:
             number += 1
         got.append(ear.chunk(now + 0.01))
     assert share(np.concatenate(got)[RATE // 2 :], 440) > 0.95
+
+
+@needs_tshark
+def test_wireshark_finds_no_fault_in_it(tmp_path: Path) -> None:
+    """Every codec, keys in between, a hold, and reports."""
+    mouth, now = Mouth(7), 0.0
+    packets: list[tuple[float, int, bytes]] = []
+    for codec in CODECS:
+        mouth.agree(codec, codec.payload_type)
+        for chunk in [*tone(440, 1).reshape(-1, CHUNK_SAMPLES), None, None]:
+            packets.append((now := now + 0.02, RTP, mouth.say(chunk)))
+        packets.append((now, RTCP, mouth.report(None)))
+        for beat in pressed("5", codec.clock_rate):
+            now += 0.02
+            packets += [(now, RTP, packet) for packet in mouth.press(beat, 101)]
+        for _ in range(10):
+            mouth.skip()
+            now += 0.02
+    write(tmp_path / "call.pcap", packets)
+    faults = "_ws.malformed || _ws.expert.severity >= 0x600000"
+    assert read(tmp_path / "call.pcap", "-Y", faults) == ""
+    assert len(read(tmp_path / "call.pcap", "-Y", "rtcp.pt == 200").splitlines()) == len(CODECS)
+    table = read(tmp_path / "call.pcap", "-q", "-z", "rtp,streams")
+    rows = [line for line in table.splitlines() if "192.0.2.1" in line]
+    assert len(rows) == 2, "one for each clock"
+    assert all(" 0 (0.0%)" in row for row in rows), "nothing is lost"
 
 
 def test_reports_say_what_was_lost() -> None:

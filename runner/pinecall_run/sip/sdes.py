@@ -14,6 +14,7 @@ KEY_BYTES = 30
 """A key of 16 bytes and a salt of 14 (RFC 4568, 6.2)."""
 
 _CRYPTO = re.compile(r"([0-9]{1,9})\s+(\S+)\s+inline:([A-Za-z0-9+/]{40})((?:\|[^\s|;]+)*)((?:\s+\S+)*)")
+_HINT = re.compile(r"-\S+|WSH=[0-9]{2,4}")
 _LIFETIME = re.compile(r"\|(?:2\^[0-9]{1,2}|[0-9]{1,15})")
 
 
@@ -33,9 +34,10 @@ class Crypto:
 
 def read_crypto(text: str) -> Crypto | None:
     """The value of an attribute ``crypto``; ``None`` for what we cannot do: another suite, several keys with their
-    identifiers, or parameters that change what the suite does."""
+    identifiers, or parameters that change what the suite does. A window is a hint, and what has a dash may be left
+    out (6.3)."""
     found = _CRYPTO.fullmatch(text.strip())
-    if found is None or found[2] not in SUITES or found[5].strip():
+    if found is None or found[2] not in SUITES or not all(map(_HINT.fullmatch, found[5].split())):
         return None
     if found[4] and not _LIFETIME.fullmatch(found[4]):
         return None
