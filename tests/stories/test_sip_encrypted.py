@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -49,7 +51,10 @@ def tls(folder: Path) -> dict[str, Any]:
         ("PCMA/8000/1", "srtp-mand", "udp"),
     ],
 )
-async def test_baresip_asks_and_hears(tmp_path: Path, codec: str, encryption: str, transport: str) -> None:
+async def test_baresip_asks_and_hears(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, codec: str, encryption: str, transport: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
     over_tls = tls(tmp_path)
     async with lobby(tmp_path, sip={"tls": over_tls}) as line:
         account = f"audio_codecs={codec}" + (f";mediaenc={encryption}" if encryption else "")
@@ -59,6 +64,7 @@ async def test_baresip_asks_and_hears(tmp_path: Path, codec: str, encryption: st
         assert (await line.runner.until("user.message"))["text"] == "Where is my order?"
         told = await phone
         assert (await line.runner.until("call.ended"))["reason"] == "hangup"
+        assert "inline:" not in caplog.text + json.dumps(line.runner.frames), "keys show nowhere"
     assert (ENABLED in told.log) is bool(encryption)
     assert f"encoder: {codec.partition('/')[0]}" in told.log
     assert told.heard is not None
