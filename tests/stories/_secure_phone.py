@@ -25,6 +25,8 @@ needs_baresip = pytest.mark.skipif(
 )
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 
+PATIENCE = 25
+
 CONFIG = """\
 poll_method epoll
 sip_listen {host}:{port}
@@ -59,15 +61,23 @@ class Told:
 
 async def call(folder: Path, said: Samples, target: str, *, account: str, seconds: int) -> Told:
     """Call an address, say something, hang up after so many seconds."""
+    return await _run(folder, said, account, "-e", f"/dial {target}", "-t", str(seconds), port=free_port())
+
+
+async def wait(folder: Path, said: Samples, port: int, *, account: str, seconds: int) -> Told:
+    """Answer who calls ``ana`` at a port within so many seconds, and say something; then hang up."""
+    return await _run(folder, said, f"answermode=auto;{account}", "-t", str(seconds), port=port)
+
+
+async def _run(folder: Path, said: Samples, account: str, *words: str, port: int) -> Told:
     folder.mkdir()
     _write(folder / "said.wav", said)
-    (folder / "config").write_text(CONFIG.format(host=LOOPBACK, port=free_port(), folder=folder, modules=MODULES))
+    (folder / "config").write_text(CONFIG.format(host=LOOPBACK, port=port, folder=folder, modules=MODULES))
     (folder / "accounts").write_text(f"<sip:ana@{LOOPBACK}>;regint=0;{account}\n")
-    words = ["baresip", "-f", str(folder), "-e", f"/dial {target}", "-t", str(seconds)]
     with (folder / "log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(*words, stdout=log, stderr=log)
+        process = await asyncio.create_subprocess_exec("baresip", "-f", str(folder), *words, stdout=log, stderr=log)
         try:
-            await asyncio.wait_for(process.wait(), seconds + 10)
+            await asyncio.wait_for(process.wait(), PATIENCE)
         finally:
             if process.returncode is None:
                 process.kill()

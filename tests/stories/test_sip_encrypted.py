@@ -11,15 +11,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.sip._sipp import LOOPBACK, SCENARIOS, free_port, needs_sipp
+from tests.sip._sipp import LOOPBACK, SCENARIOS, driver, free_port, needs_sipp
 from tests.stories._callers import tape
-from tests.stories._secure_phone import Told, call, certified, needs_baresip, needs_openssl
+from tests.stories._secure_phone import Told, call, certified, needs_baresip, needs_openssl, wait
 from tests.stories._sip_phone import Lobby, lobby, player
-from tests.transports._peers import share
+from tests.transports._peers import share, tone
 from tests.voice._fakes import until
 from tests.voice._speech import needs_flite
 
-from pinecall_run.audio.chunk import RATE
+from pinecall_run.audio.chunk import CHUNK_SAMPLES, RATE
+from pinecall_run.sip.media import Encryption, LocalAudio
+from pinecall_run.sip.outbound import Dial
+from pinecall_run.sip.outputs import Answered
+from pinecall_run.sip.uri import NameAddr, read_uri
+from pinecall_run.transports.rtp_session import RtpSession
 
 pytestmark = needs_flite
 
@@ -102,3 +107,39 @@ async def test_another_codec_in_the_middle_of_a_call(tmp_path: Path, offer: str,
     later = [packet for packet in phone.got if packet.payload_type == payload_type]
     assert {(b.sequence - a.sequence) & 0xFFFF for a, b in pairwise(later)} == {1}
     assert {(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in pairwise(later)} == {step}
+
+
+@needs_baresip
+@pytest.mark.parametrize(
+    ("codec", "encryption", "ours"),
+    [
+        ("opus/48000/2", "srtp", Encryption.OFFERED),
+        ("G722/16000/1", "", Encryption.OFFERED),
+        ("PCMU/8000/1", "srtp-mand", Encryption.REQUIRED),
+    ],
+)
+async def test_baresip_takes_what_we_offer(tmp_path: Path, codec: str, encryption: str, ours: Encryption) -> None:
+    port, clock = free_port(), asyncio.get_running_loop().time
+    account = f"audio_codecs={codec}" + (f";mediaenc={encryption}" if encryption else "")
+    phone = asyncio.create_task(wait(tmp_path / "phone", tone(440, 8), port, account=account, seconds=8))
+    sound = RtpSession(LOOPBACK, None, clock, on_key=lambda _: None)
+    async with driver(lambda *_: None) as agent:
+        audio = LocalAudio(LOOPBACK, sound.port, encryption=ours)
+        me, ana = NameAddr(read_uri(f"sip:desk@{LOOPBACK}:{agent.port}")), read_uri(f"sip:ana@{LOOPBACK}:{port}")
+        agent.agent.dial(Dial(ana, me, audio), agent.now)
+        agent.flush()
+        await until(lambda: any(isinstance(output, Answered) for output in agent.outputs))
+        media = next(output.media for output in agent.outputs if isinstance(output, Answered))
+        sound.agree(media, LOOPBACK)
+        heard = []
+        for chunk in tone(300, 3).reshape(-1, CHUNK_SAMPLES):
+            sound.say(chunk)
+            heard.append(sound.hear(clock()))
+            await asyncio.sleep(0.02)
+        told = await phone
+    sound.close()
+    assert media.codec.name == codec.partition("/")[0].upper()
+    assert (media.is_encrypted, ENABLED in told.log) == (bool(encryption), bool(encryption))
+    assert share(np.concatenate(heard)[RATE : 2 * RATE], 440) > 0.9
+    assert told.heard is not None
+    assert share(told.heard[RATE // 2 : 2 * RATE], 300) > 0.8
