@@ -67,3 +67,10 @@ def test_each_suite_has_a_key_of_its_own_and_keeps_it() -> None:
     again = keys.answering(Crypto(7, SUITES[1], bytes(30)))
     assert (again.tag, again.suite, again.key) == (7, SUITES[1], second.key)
     assert [key.key for key in keys.offered([SUITES[1]])] == [second.key]
+
+
+def test_a_key_is_not_used_again_after_another_suite() -> None:
+    keys, first, second = Keys(Dice()), *(Crypto(1, suite, bytes(30)) for suite in SUITES)
+    used = [keys.answering(theirs).key for theirs in (first, first, second, first)]
+    assert used[0] == used[1]
+    assert len(set(used)) == 3

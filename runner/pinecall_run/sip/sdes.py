@@ -45,8 +45,12 @@ def read_crypto(text: str) -> Crypto | None:
 
 
 class Keys:
-    """The keys that we send with in one call: one for each suite (RFC 4568, 6.1), which stays as long as the call does.
-    A new one would cost a silence. ``chance`` gives bytes that nobody can guess."""
+    """The keys that we send with in one call: one for each suite (RFC 4568, 6.1), which stays until another suite takes
+    its place. ``chance`` gives bytes that nobody can guess.
+
+    A new key without need would cost a silence; an old one that is used again, with its packets counted from the
+    beginning, would encrypt two packets alike (RFC 3711, 9.1).
+    """
 
     def __init__(self, chance: Callable[[int], bytes]) -> None:
         self._chance = chance
@@ -57,8 +61,10 @@ class Keys:
         return [self._key(suite, tag) for tag, suite in enumerate(suites, 1)]
 
     def answering(self, theirs: Crypto) -> Crypto:
-        """The key that goes with one that was offered: of its suite, under its tag."""
-        return self._key(theirs.suite, theirs.tag)
+        """The key that goes with one that was offered: of its suite, under its tag. Those of other suites are gone."""
+        ours = self._key(theirs.suite, theirs.tag)
+        self._keys = {ours.suite: ours}
+        return ours
 
     def _key(self, suite: str, tag: int) -> Crypto:
         known = self._keys.get(suite) or Crypto(tag, suite, self._chance(KEY_BYTES))
