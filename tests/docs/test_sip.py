@@ -8,7 +8,9 @@ import pytest
 from tests.rules._scan import ROOT
 
 from pinecall_run.cli.serve import SIP
-from pinecall_run.transports import jitter, rtp_session, sip_sockets
+from pinecall_run.sip.media import CODECS
+from pinecall_run.sip.sdes import SUITES
+from pinecall_run.transports import jitter, rtp_session, sip_sockets, srtp
 from pinecall_run.voice import sip_settings
 
 PAGE = (ROOT / "docs/channels/sip.md").read_text(encoding="utf-8")
@@ -30,6 +32,10 @@ def test_its_numbers_are_those_of_the_code() -> None:
     assert f"while the caller holds | {usual.hold_seconds:.0f} |" in PAGE
     assert f"{jitter.MIN_DELAY * 1000:.0f} to {jitter.MAX_DELAY * 1000:.0f} ms" in PAGE
     assert f"silent for {rtp_session.MOVED_SECONDS:.0f} s" in PAGE
+    assert f"{srtp.REPLAY_PACKETS} packets late" in PAGE
+    assert all(f"`srtp: {name}`" in PAGE for name in sip_settings.SRTP)
+    assert f"in the description (SDES: `{SUITES[0]}`" in PAGE
+    assert ", ".join(codec.name for codec in CODECS[:-1]).upper() in PAGE.upper().replace("G.722", "G722")
     (at_once, a_second), (all_at_once, all_a_second) = sip_sockets.STRANGER, sip_sockets.EVERYBODY
     assert f"{a_second} times a\nsecond each ({at_once} at once)" in PAGE
     assert f"{all_a_second} times all together ({all_at_once} at once)" in PAGE

@@ -15,14 +15,14 @@ from typing import Any
 
 from pinecall_run.sip.agent import UserAgent
 from pinecall_run.sip.core import Settings
-from pinecall_run.sip.media import LocalAudio
+from pinecall_run.sip.media import PCMA, PCMU, LocalAudio
 from pinecall_run.sip.message import Request, Response
 from pinecall_run.sip.outputs import Answered, IncomingCall, Send
 from pinecall_run.sip.parser import read_datagram
 from pinecall_run.sip.peer import Peer
 
 PEER = Peer("udp", "198.51.100.7", 5060)
-AUDIO = LocalAudio("192.0.2.1", 40_000)
+AUDIO = LocalAudio("192.0.2.1", 40_000, (PCMU, PCMA))
 OFFER = (
     "v=0\r\no=- 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\n"
     "m=audio 30000 RTP/AVP 8 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=sendrecv\r\n"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.sip._script import OFFER, Line, after, up
+from tests.sip._script import AUDIO, OFFER, Line, after, up
 
 from pinecall_run.sip.digest import Account
-from pinecall_run.sip.media import PCMU
+from pinecall_run.sip.media import PCMU, Encryption
 from pinecall_run.sip.outputs import Answered, ChangeRefused, Ended, EndReason, IncomingCall, MediaChanged
+from pinecall_run.sip.sdes import SUITES
 from pinecall_run.sip.sdp import Direction
 
 HELD = OFFER.replace("sendrecv", "sendonly")
 SILENT = OFFER.replace("sendrecv", "inactive")
 TO_US = OFFER.replace("sendrecv", "recvonly")
+SECURE = OFFER.replace("/AVP", "/SAVP") + f"a=crypto:1 {SUITES[0]} inline:{'A' * 40}\r\n"
+WELCOMING = replace(AUDIO, encryption=Encryption.WELCOME)
 
 
 def turn(wish: Direction) -> Any:
@@ -69,6 +73,19 @@ def test_what_cannot_be_done_leaves_all_as_it_was() -> None:
     assert line >> line.invite() << 200 >> line.ack()
 
 
+def test_an_encrypted_call_stays_encrypted() -> None:
+    line = Line()
+    line >> line.invite(body=SECURE) << 100 << IncomingCall
+    line >> (lambda it: it.agent.answer(it.call, WELCOMING, it.now)) << 200
+    answered = line.seen.pop()
+    assert answered.media.is_encrypted
+    assert line >> line.ack() >> line.invite() << 488
+    line >> line.invite(body=SECURE.replace("8 0 101", "0")) << 200
+    changed = line.seen.pop()
+    assert changed.media.codec is PCMU
+    assert changed.media.send_key == answered.media.send_key, "a new one would cost a silence"
+
+
 def test_a_re_invite_without_an_offer_asks_for_ours() -> None:
     line = up()
     line >> line.invite(body="") << 200
@@ -106,7 +123,7 @@ def test_we_hold_and_take_back() -> None:
 def test_while_we_hold_an_offer_of_theirs_does_not_take_it_back() -> None:
     line = up()
     line >> turn(Direction.SENDONLY) << "INVITE" >> line.taken(body=TO_US) << "ACK" << MediaChanged
-    assert line >> line.invite() << 200 >> line.ack()
+    assert line >> line.invite() << 200 << MediaChanged >> line.ack()
     assert b"a=sendonly" in line.sent.body
 
 
@@ -229,14 +246,16 @@ def test_we_give_signs_of_life_by_update_where_it_is_understood() -> None:
 def test_we_give_signs_of_life_by_re_invite_where_update_is_not_understood() -> None:
     line = timed("Supported: timer", "Session-Expires: 120;refresher=uas", "Allow: INVITE")
     line >> after(60) << "INVITE"
-    assert line >> line.taken("Session-Expires: 120;refresher=uac") << "ACK" >> after(60) << "INVITE"
+    assert line >> line.taken("Session-Expires: 120;refresher=uac") << "ACK" << MediaChanged
+    assert line >> after(60) << "INVITE"
 
 
 def test_a_sign_of_life_that_is_refused_is_tried_in_the_other_way() -> None:
     line = timed("Supported: timer", "Session-Expires: 120;refresher=uas", "Allow: INVITE, UPDATE")
     line >> after(60) << "UPDATE" >> line.response(500) >> after(10) << "INVITE"
     assert line >> line.response(500) << "ACK" << ChangeRefused(line.call, 500) >> after(10) << "INVITE"
-    assert line >> line.taken("Session-Expires: 120;refresher=uac", "Allow: UPDATE") << "ACK" >> after(60) << "UPDATE"
+    assert line >> line.taken("Session-Expires: 120;refresher=uac", "Allow: UPDATE") << "ACK" << MediaChanged
+    assert line >> after(60) << "UPDATE"
 
 
 def test_whoever_knows_timers_is_asked_for_signs_of_life() -> None:

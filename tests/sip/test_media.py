@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pinecall_run.sip.media import G722, OPUS, PCMU, Media
+from pinecall_run.sip.sdes import Crypto
 from pinecall_run.sip.sdp import Direction
 
 
@@ -16,3 +17,11 @@ def test_held_is_not_being_listened_to() -> None:
         return Media("h", 1, PCMU, 0, 0, 2, direction=direction).is_held
 
     assert [held(direction) for direction in Direction] == [False, False, True, True]
+
+
+def test_encrypted_is_with_a_key() -> None:
+    key = Crypto(1, "AES_CM_128_HMAC_SHA1_80", b"\x07" * 30)
+    media = Media("h", 1, PCMU, 0, 0, 2, send_key=key, receive_key=key)
+    assert media.is_encrypted
+    assert repr(key.key) not in f"{media} {media!r}"
+    assert not Media("h", 1, PCMU, 0, 0, 2).is_encrypted

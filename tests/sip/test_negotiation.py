@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.sip._script import AUDIO, OFFER, Dice
 
-from pinecall_run.sip.media import CODECS, G722, OPUS, PCMU, Codec, Encryption, LocalAudio
+from pinecall_run.sip.media import CODECS, G722, OPUS, PCMA, PCMU, Codec, Encryption, LocalAudio
 from pinecall_run.sip.negotiation import Negotiation, NotAcceptableError
-from pinecall_run.sip.sdes import read_crypto
+from pinecall_run.sip.sdes import SUITES, read_crypto
 from pinecall_run.sip.sdp import Direction, Section, read_description
 
 ALL = LocalAudio("192.0.2.1", 40_000, CODECS, encryption=Encryption.WELCOME)
@@ -123,34 +123,110 @@ def test_encryption_may_be_required_or_out_of_the_question() -> None:
             answered(body, local)
     negotiation = Negotiation(required, Dice())
     (section,) = read_description(negotiation.offer().decode()).sections
-    ours = read_crypto(section.get("crypto"))
-    assert section.protocol == "RTP/SAVP"
-    media = negotiation.accept((HEAD + SECURE.replace("_32", "_80")).encode())
-    assert (media.send_key, media.receive_key is not None) == (ours, True)
-    for refused in (OFFER, HEAD + "m=audio 1 RTP/SAVP 0\r\n", HEAD + SECURE):
+    ours = [read_crypto(line) for line in section.all("crypto")]
+    assert (section.protocol, [key.suite for key in ours if key]) == ("RTP/SAVP", list(SUITES))
+    media = negotiation.accept((HEAD + SECURE).encode())
+    assert (media.send_key, media.receive_key is not None) == (ours[1], True)
+    for refused in (OFFER, HEAD + "m=audio 1 RTP/SAVP 0\r\n", HEAD + SECURE.replace("SAVP", "AVP")):
         with pytest.raises(NotAcceptableError):
             negotiation.accept(refused.encode())
+
+
+def test_what_is_encrypted_stays_so() -> None:
+    negotiation, _ = answered(SECURE)
+    before = negotiation.media
+    for refused in (OFFER, HEAD + "m=audio 1 RTP/SAVP 0\r\n"):
+        with pytest.raises(NotAcceptableError):
+            negotiation.answer(refused.encode())
+    assert negotiation.media is before
+    (section,) = read_description(negotiation.offer().decode()).sections
+    assert before is not None
+    assert before.send_key is not None
+    keys = [read_crypto(line) for line in section.all("crypto")]
+    assert [(key.suite, key.key) for key in keys if key] == [(before.send_key.suite, before.send_key.key)]
+    with pytest.raises(NotAcceptableError):
+        negotiation.accept(OFFER.encode())
+
+
+def test_plain_sound_may_become_encrypted() -> None:
+    negotiation, _ = answered(OFFER[len(HEAD) :])
+    assert negotiation.media is not None
+    assert not negotiation.media.is_encrypted
+    negotiation.answer((HEAD + SECURE).encode())
+    assert negotiation.media.is_encrypted
+
+
+@pytest.mark.parametrize(("encryption", "is_encrypted"), [("NEVER", False), ("WELCOME", True), ("OFFERED", True)])
+def test_keys_beside_plain_sound_are_an_invitation(encryption: str, is_encrypted: bool) -> None:
+    local = LocalAudio("192.0.2.1", 40_000, encryption=Encryption[encryption])
+    negotiation, section = answered(SECURE.replace("SAVP", "AVP"), local)
+    assert negotiation.media is not None
+    assert (negotiation.media.is_encrypted, section.has("crypto")) == (is_encrypted, is_encrypted)
+    assert section.protocol == "RTP/AVP"
+
+
+def test_an_invitation_of_ours_may_be_taken_or_left() -> None:
+    local = LocalAudio("192.0.2.1", 40_000, encryption=Encryption.OFFERED)
+    negotiation = Negotiation(local, Dice())
+    (section,) = read_description(negotiation.offer().decode()).sections
+    assert (section.protocol, len(section.all("crypto"))) == ("RTP/AVP", 2)
+    assert not negotiation.accept(OFFER.encode()).is_encrypted
+    taken = Negotiation(local, Dice())
+    taken.offer()
+    assert taken.accept((HEAD + SECURE.replace("SAVP", "AVP")).encode()).is_encrypted
+    other = Negotiation(local, Dice())
+    other.offer()
+    with pytest.raises(NotAcceptableError):
+        other.accept((HEAD + SECURE).encode())
+
+
+def test_the_encrypted_one_of_two_streams_is_taken() -> None:
+    negotiation = Negotiation(ALL, Dice())
+    body = "m=audio 4 RTP/AVP 0\r\n" + SECURE + "m=audio 6 RTP/SAVP 0\r\n"
+    sections = read_description(negotiation.answer((HEAD + body).encode()).decode()).sections
+    assert [(found.protocol, found.port) for found in sections] == [
+        ("RTP/AVP", 0), ("RTP/SAVP", 40_000), ("RTP/SAVP", 0),
+    ]  # fmt: skip
 
 
 def test_our_offer_and_the_answer_to_it() -> None:
     negotiation = Negotiation(ALL, Dice())
     text = negotiation.offer().decode()
     assert text.splitlines()[5:] == [
-        "m=audio 40000 RTP/AVP 96 9 0 8 101",
+        "m=audio 40000 RTP/AVP 96 9 0 8 101 97",
         "a=rtpmap:96 opus/48000/2",
-        "a=fmtp:96 useinbandfec=1",
+        "a=fmtp:96 maxplaybackrate=16000;sprop-maxcapturerate=16000",
         "a=rtpmap:9 G722/8000",
         "a=rtpmap:0 PCMU/8000",
         "a=rtpmap:8 PCMA/8000",
         "a=rtpmap:101 telephone-event/8000",
         "a=fmtp:101 0-16",
+        "a=rtpmap:97 telephone-event/48000",
+        "a=fmtp:97 0-16",
         "a=ptime:20",
         "a=sendrecv",
     ]
     answer = "m=audio 30000 RTP/AVP 107 99\r\na=rtpmap:107 opus/48000/2\r\na=rtpmap:99 telephone-event/8000\r\n"
     media = negotiation.accept((HEAD + answer).encode())
     assert (media.codec, media.sends, media.receives) == (OPUS, 107, 96)
-    assert (media.dtmf_sends, media.dtmf_receives) == (99, 101)
+    assert (media.dtmf_sends, media.dtmf_receives, media.dtmf_rate) == (99, 101, 8_000)
+    answer += "a=rtpmap:98 telephone-event/48000\r\n"
+    media = negotiation.accept((HEAD + answer.replace("107 99", "107 99 98")).encode())
+    assert (media.dtmf_sends, media.dtmf_receives, media.dtmf_rate) == (98, 97, 48_000)
+
+
+def test_events_of_a_rate_that_was_not_offered_are_none() -> None:
+    negotiation = Negotiation(ALL, Dice())
+    negotiation.offer()
+    answer = "m=audio 30000 RTP/AVP 0 99\r\na=rtpmap:99 telephone-event/16000\r\n"
+    assert negotiation.accept((HEAD + answer).encode()).dtmf_sends is None
+
+
+def test_an_answer_may_name_codecs_to_change_to() -> None:
+    negotiation = Negotiation(ALL, Dice())
+    negotiation.offer()
+    media = negotiation.accept((HEAD + "m=audio 30000 RTP/AVP 0 9 107 8\r\na=rtpmap:107 opus/48000/2\r\n").encode())
+    assert (media.codec, media.sends, media.also) == (PCMU, 0, {9: G722, 96: OPUS, 8: PCMA})
 
 
 def test_the_version_grows_only_with_a_change() -> None:
@@ -166,7 +242,7 @@ def test_numbers_keep_their_meaning_in_offers_of_ours() -> None:
         "m=audio 1 RTP/AVP 101 0 96\r\na=rtpmap:101 opus/48000/2\r\na=rtpmap:96 telephone-event/8000\r\n"
     )
     (section,) = read_description(negotiation.offer().decode()).sections
-    assert section.formats == ["101", "9", "0", "8", "96"]
+    assert section.formats == ["101", "9", "0", "8", "96", "97"]
 
 
 def test_a_number_that_was_taken_away_is_not_used_for_two() -> None:
@@ -174,7 +250,7 @@ def test_a_number_that_was_taken_away_is_not_used_for_two() -> None:
     negotiation.offer()
     negotiation.answer((HEAD + "m=audio 1 RTP/AVP 101\r\na=rtpmap:101 opus/48000/2\r\n").encode())
     (section,) = read_description(negotiation.offer().decode()).sections
-    assert section.formats == ["101", "9", "0", "8", "96"]
+    assert section.formats == ["101", "9", "0", "8", "96", "97"]
 
 
 def test_what_we_do_not_wish_is_not_offered_or_answered() -> None:
@@ -257,3 +333,57 @@ def test_two_of_ours_agree(all_codecs: list[Codec], some: list[Codec], wish: Dir
         assert (ours.direction, theirs.direction) == (wish, wish.reversed())
         assert (ours.send_key, ours.receive_key) == (theirs.receive_key, theirs.send_key)
         assert {(ours.host, ours.port), (theirs.host, theirs.port)} == {("192.0.2.1", 1000), ("192.0.2.2", 2000)}
+
+
+LINES = (
+    *(f"m={kind} {port} {protocol} {formats}" for kind, port, protocol, formats in (
+        ("audio", 30_000, "RTP/AVP", "0 8 101"),
+        ("audio", 30_000, "RTP/SAVP", "9 96 101"),
+        ("audio", 30_000, "RTP/SAVPF", "96 97 8"),
+        ("audio", 0, "RTP/AVP", "0"),
+        ("audio", 30_000, "UDP/TLS/RTP/SAVPF", "0"),
+        ("video", 30_002, "RTP/SAVP", "31"),
+    )),
+    *(f"a=crypto:{number} {suite} inline:{KEY}{more}" for number, suite, more in (
+        (1, SUITES[0], ""),
+        (2, SUITES[1], "|2^31"),
+        (3, SUITES[0], "|1:4"),
+        (4, "F8_128_HMAC_SHA1_80", ""),
+        (999_999_999, SUITES[1], " WSH=64"),
+    )),
+    "a=rtpmap:96 opus/48000/2",
+    "a=rtpmap:97 telephone-event/48000",
+    "a=rtpmap:101 telephone-event/8000",
+    "a=rtpmap:101 G722/8000",
+    "a=sendonly",
+    "a=inactive",
+    "a=rtcp-mux",
+    "a=ptime:40",
+    "c=IN IP4 0.0.0.0",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=12), st.sampled_from(Encryption), st.booleans())
+def test_whatever_is_offered_the_answer_fits(lines: list[str], encryption: Encryption, is_changed: bool) -> None:
+    negotiation = Negotiation(LocalAudio("192.0.2.1", 40_000, encryption=encryption), Dice())
+    if is_changed and encryption is not Encryption.REQUIRED:
+        negotiation.answer(OFFER.encode())
+    before = negotiation.media
+    offer = (HEAD + "".join(f"{line}\r\n" for line in lines)).encode()
+    try:
+        answer = read_description(negotiation.answer(offer).decode()).sections
+    except NotAcceptableError:
+        assert negotiation.media is before
+        return
+    offered, media = read_description(offer.decode()).sections, negotiation.media
+    assert media is not None
+    assert [(each.kind, each.protocol) for each in answer] == [(each.kind, each.protocol) for each in offered]
+    ((theirs, ours),) = [(one, other) for one, other in zip(offered, answer, strict=True) if other.port]
+    assert set(ours.formats) <= set(theirs.formats)
+    assert len(ours.all("crypto")) == media.is_encrypted == (media.receive_key is not None)
+    if media.is_encrypted:
+        assert encryption is not Encryption.NEVER
+        assert ours.get("crypto").split()[:2] in [line.split()[:2] for line in theirs.all("crypto")]
+    else:
+        assert encryption is not Encryption.REQUIRED
+        assert "SAVP" not in ours.protocol

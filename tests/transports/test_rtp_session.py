@@ -9,11 +9,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from tests.stories._sip_phone import Player, player
+from tests.stories._sip_phone import Player, pair, player
+from tests.transports._srtp import Reference
 from tests.voice._fakes import until
 
-from pinecall_run.sip.media import PCMU, Media
+from pinecall_run.sip.media import G722, PCMU, Media
+from pinecall_run.sip.sdes import SUITES, Crypto
 from pinecall_run.transports.rtp_session import MOVED_SECONDS, RtpSession, SourceLock
+from pinecall_run.transports.telephone_events import pressed
 
 HERE, THERE = "127.0.0.1", "192.0.2.1"
 
@@ -123,6 +126,81 @@ async def test_reports_share_the_port_where_that_was_agreed_on() -> None:
             await asyncio.sleep(0.05)
             phone.way.sendto(b"\x80\xc9\x00\x01" + b"\0" * 4, (HERE, it.session.port))
             await until(lambda: it.session.heard_at > heard_at)
+
+
+OURS, THEIRS = (Crypto(1, SUITES[0], bytes([byte]) * 30) for byte in (1, 2))
+KEYS = {"send_key": OURS, "receive_key": THEIRS}
+
+
+@contextmanager
+def datagrams() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A telephone's sockets, of sound and of reports, for what a player does not do."""
+    way, reports = pair()
+    try:
+        yield way, reports
+    finally:
+        way.close()
+        reports.close()
+
+
+async def received(way: socket.socket) -> bytes:
+    return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(way, 2_048), 5)
+
+
+async def test_encrypted_sound_both_ways() -> None:
+    async with player() as phone:
+        phone.is_sending = False
+        with call(phone, **KEYS) as it, datagrams() as (way, reports):
+            it.session.agree(
+                replace(it.media, port=way.getsockname()[1], rtcp_port=reports.getsockname()[1], **KEYS), HERE
+            )
+            here, there = Reference(OURS), Reference(THEIRS)
+            it.session.say(None)
+            assert here.unprotect(await received(way))[12:] == b"\xff" * 160
+            for beat in pressed("5", 8_000):
+                it.session.press(beat)
+            assert here.unprotect(await received(way))[12] == 5
+            it.session.report()
+            assert here.unprotect_report(await received(reports))[1] == 200
+            for _ in range(5):
+                way.sendto(there.protect(phone.packet(b"\x00" * 160)), (HERE, it.session.port))
+            way.sendto(there.protect(phone.packet(b"\x07\x0a\0\xa0", 101)), (HERE, it.session.port))
+            await until(lambda: it.keys == "7")
+            await until(lambda: it.session.hear(asyncio.get_running_loop().time()).any())
+            assert it.session.ignored == 0
+
+
+async def test_on_an_encrypted_call_the_rest_is_counted_and_nothing_else() -> None:
+    async with player() as phone:
+        phone.is_sending = False
+        with call(phone, **KEYS) as it, datagrams() as (way, _):
+            it.session.heard_at = heard_at = -1.0
+            to, there = (HERE, it.session.port), Reference(THEIRS)
+            plain = phone.packet(b"\x00" * 160)
+            forged = there.protect(plain)[:-1] + b"\0"
+            for data in (plain, forged, Reference(OURS).protect(plain)):
+                way.sendto(data, to)
+            way.sendto(b"\x80\xc9\x00\x01" + b"\0" * 4, (HERE, it.session.port + 1))
+            await until(lambda: it.session.ignored == 4)
+            assert it.session.heard_at == heard_at
+            way.sendto(there.protect(plain), to)
+            await until(lambda: it.session.heard_at != heard_at)
+            for _ in range(3):
+                way.sendto(there.protect(plain), to)
+            await until(lambda: it.session.ignored == 7)
+            way.sendto(there.protect_report(b"\x80\xc9\x00\x01" + b"\0" * 4, 1), (HERE, it.session.port + 1))
+            heard_at = it.session.heard_at
+            await until(lambda: it.session.heard_at != heard_at)
+            assert it.session.ignored == 7
+
+
+async def test_codecs_that_were_agreed_on_are_told_apart_by_their_numbers() -> None:
+    async with player() as phone:
+        phone.is_sending = False
+        with call(phone, also={9: G722}) as it, datagrams() as (way, _):
+            for payload_type in (0, 9, 8):
+                way.sendto(phone.packet(b"\x00" * 160, payload_type), (HERE, it.session.port))
+            await until(lambda: it.session.ignored == 1)
 
 
 async def test_ports_come_from_a_range_and_run_out() -> None:

@@ -34,6 +34,7 @@ class Sound:
         self.can_send_keys = True
         self.heard_at = asyncio.get_running_loop().time()
         self.said: list[Any] = []
+        self.pressed: list[bytes] = []
         self.agreements: list[Media] = []
         self.is_closed = False
 
@@ -49,6 +50,7 @@ class Sound:
 
     def press(self, beat: Any) -> None:
         self.said.append(beat.key or "key")
+        self.pressed += beat.payloads
 
     def skip(self) -> None:
         self.said.append("nothing")
@@ -190,6 +192,14 @@ async def test_keys_are_pressed_one_after_another_instead_of_sound() -> None:
         between = it.sound.said[it.sound.said.index("1") + 1 : it.sound.said.index("2")]
         assert set(between) == {"key"}
         assert it.agent.asked == []
+
+
+async def test_keys_go_by_the_clock_that_was_agreed_on() -> None:
+    with line() as it:
+        it.call.agreed(replace(MEDIA, dtmf_rate=48_000))
+        it.call.press("1")
+        await until(lambda: it.sound.pressed)
+        assert int.from_bytes(it.sound.pressed[0][2:]) == 960
 
 
 async def test_who_takes_no_keys_in_packets_is_told_of_them() -> None:

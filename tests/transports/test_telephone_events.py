@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,18 +45,19 @@ def test_anything_is_a_key_or_nothing(payload: bytes, timestamp: int) -> None:
 
 def test_keys_are_pressed_as_they_are_read() -> None:
     reader, told, at = KeyReader(), "", 0
-    for number, beat in enumerate(pressed("1w#")):
+    for number, beat in enumerate(pressed("1w#", 8_000)):
         at = 160 * number if beat.key else at
         for payload in beat.payloads:
             told += reader.read(Packet(101, 0, at, 1, payload))
     assert told == "1#"
 
 
-def test_a_key_grows_and_ends_three_times() -> None:
-    beats = list(pressed("9"))
+@pytest.mark.parametrize("step", [160, 960])
+def test_a_key_grows_and_ends_three_times(step: int) -> None:
+    beats = list(pressed("9", 50 * step))
     sent = [struct.unpack("!BBH", payload) for beat in beats for payload in beat.payloads]
-    assert [duration for _, _, duration in sent] == [*range(160, 1280, 160), 1280, 1280, 1280]
+    assert [duration for _, _, duration in sent] == [*range(step, 8 * step, step), *[8 * step] * 3]
     assert [flags >> 7 for _, flags, _ in sent] == [0] * 7 + [1] * 3
     assert [beat.key for beat in beats] == ["9", *[""] * (len(beats) - 1)]
     assert not any(beat.payloads for beat in beats[-PAUSE_BEATS:])
-    assert len(list(pressed("w"))) == WAIT_BEATS
+    assert len(list(pressed("w", 8_000))) == WAIT_BEATS

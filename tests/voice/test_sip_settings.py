@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pinecall_run.sip.media import Encryption
 from pinecall_run.voice.sip_settings import EXAMPLE, BadSipSettingsError, SipSettings, Tls, read_sip
 
 PEERS = {"peers": ["198.51.100.0/24", "2001:db8::7"]}
@@ -77,6 +78,8 @@ def test_the_example_is_one() -> None:
         ({"hold_seconds": True}, "hold_seconds"),
         ({"algorithms": ["SHA-1"]}, "algorithms"),
         ({"tls": {"certificate": "c.pem"}}, "tls"),
+        ({"srtp": "sometimes"}, "srtp: none of"),
+        ({"srtp": ["off"]}, "srtp: none of"),
         ({"port": 7}, "unknown: port"),
     ],
 )
@@ -96,3 +99,17 @@ def test_anything_is_settings_or_none(written: Any) -> None:
         assert isinstance(read_sip(json.dumps(written)), SipSettings)
     except BadSipSettingsError:
         return
+
+
+@pytest.mark.parametrize(
+    ("srtp", "over_udp", "over_tls"),
+    [
+        ("optional", Encryption.WELCOME, Encryption.OFFERED),
+        ("required", Encryption.REQUIRED, Encryption.REQUIRED),
+        ("off", Encryption.NEVER, Encryption.NEVER),
+    ],
+)
+def test_keys_are_offered_where_messages_are_encrypted(srtp: str, over_udp: Encryption, over_tls: Encryption) -> None:
+    found = read(srtp=srtp)
+    assert (found.encryption("udp"), found.encryption("tcp"), found.encryption("tls")) == (over_udp, over_udp, over_tls)
+    assert read().encryption("tls") is Encryption.OFFERED

@@ -7,8 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pinecall_run.sip.media import Codec
 from pinecall_run.sip.sdp import Attribute, Section
 
-EVENTS = "telephone-event"
+_EVENTS = "telephone-event"
 _FIRST_EVENT, _DYNAMIC = 101, range(96, 128)
+
+
+def events(clock_rate: int) -> str:
+    """How telephone-events of a rate are called among payload types. They have the rate of the sound that they go with
+    (RFC 4733, 2.1), so that who offers codecs of two offers events of two."""
+    return f"{_EVENTS}/{clock_rate}"
 
 
 def offered_codecs(section: Section, ours: Sequence[Codec]) -> list[tuple[int, Codec]]:
@@ -23,13 +29,13 @@ def offered_codecs(section: Section, ours: Sequence[Codec]) -> list[tuple[int, C
 
 
 def offered_events(section: Section, clock_rate: int) -> tuple[int, int] | None:
-    """The payload type and rate of telephone-events, those that go with a codec's rate if there are several."""
+    """The payload type and rate of telephone-events: those of a codec's rate, else those that everybody has."""
     named = (
         (payload_type, rate)
         for payload_type, (name, rate, _) in _maps(section).items()
-        if name == EVENTS.upper() and payload_type in _numbers(section)
+        if name == _EVENTS.upper() and payload_type in _numbers(section)
     )
-    return min(named, key=lambda found: found[1] != clock_rate, default=None)
+    return min(named, key=lambda found: (found[1] != clock_rate, found[1] != 8_000), default=None)
 
 
 def packet_time(section: Section) -> int:
@@ -42,11 +48,15 @@ def packet_time(section: Section) -> int:
     return wanted if wanted in range(10, 61, 10) else 20
 
 
-def numbered(codecs: Iterable[Codec], known: Mapping[str, int]) -> dict[str, int]:
-    """A payload type for each codec and for events: the one that is known in this session, else its own or a free one
-    (a number keeps its meaning for as long as a session lasts: RFC 3264, 8.3.2)."""
+def numbered(codecs: Sequence[Codec], rates: Iterable[int], known: Mapping[str, int]) -> dict[str, int]:
+    """A payload type for each codec and for events of each rate: the one that is known in this session, else its own or
+    a free one (a number keeps its meaning for as long as a session lasts: RFC 3264, 8.3.2)."""
     types = dict(known)
-    for name, wanted in [*((codec.name, codec.payload_type) for codec in codecs), (EVENTS, _FIRST_EVENT)]:
+    wishes = [
+        *((codec.name, codec.payload_type) for codec in codecs),
+        *((events(rate), _FIRST_EVENT) for rate in rates),
+    ]
+    for name, wanted in wishes:
         if name not in types:
             taken = set(types.values())
             types[name] = wanted if wanted not in taken else next(free for free in _DYNAMIC if free not in taken)
@@ -61,7 +71,7 @@ def attributes(codecs: Sequence[Codec], types: Mapping[str, int], rates: Iterabl
         if codec.parameters:
             lines.append(("fmtp", f"{types[codec.name]} {codec.parameters}"))
     for rate in rates:
-        lines += [("rtpmap", f"{types[EVENTS]} {EVENTS}/{rate}"), ("fmtp", f"{types[EVENTS]} 0-16")]
+        lines += [("rtpmap", f"{types[events(rate)]} {events(rate)}"), ("fmtp", f"{types[events(rate)]} 0-16")]
     return lines
 
 

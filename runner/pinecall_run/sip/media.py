@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from pinecall_run.sip.sdes import Crypto
@@ -41,9 +42,11 @@ class Codec:
 PCMU = Codec("PCMU", 8_000, 0)
 PCMA = Codec("PCMA", 8_000, 8)
 G722 = Codec("G722", 8_000, 9)
-OPUS = Codec("OPUS", 48_000, 96, 2, "useinbandfec=1")
+OPUS = Codec("OPUS", 48_000, 96, 2, "maxplaybackrate=16000;sprop-maxcapturerate=16000")
+"""Its clock and channels are always these (RFC 7587, 7); what we hear and say of it has 16 kHz and one."""
 
 CODECS = (OPUS, G722, PCMU, PCMA)
+"""What we can do, the best one first."""
 
 
 class Encryption(Enum):
@@ -52,6 +55,8 @@ class Encryption(Enum):
     NEVER = auto()
     WELCOME = auto()
     """If the other side offers it; of ourselves we offer it not."""
+    OFFERED = auto()
+    """By us, too, without insisting on it (RFC 8643)."""
     REQUIRED = auto()
 
 
@@ -68,7 +73,7 @@ class LocalAudio:
 
     host: str
     port: int
-    codecs: tuple[Codec, ...] = (PCMU, PCMA)
+    codecs: tuple[Codec, ...] = CODECS
     ptime: int = 20
     encryption: Encryption = Encryption.NEVER
 
@@ -81,7 +86,8 @@ class Media:
         host: where the other side wants to be sent to. Behind a translator of addresses its packets may come from
             elsewhere; then they are answered there (symmetric RTP, RFC 4961), which is the door's to judge.
         port: of RTP; ``rtcp_port`` of its reports, the same where ``is_rtcp_mux``.
-        sends: the payload type of our packets; ``receives``: of theirs.
+        sends: the payload type of our packets; ``receives``: of theirs. ``also`` has further codecs that they may
+            change to in the middle of the sound, by their payload types (RFC 3264, 6.1).
         dtmf_sends: the payload type of our telephone-events (RFC 4733), ``None`` where they want none;
             ``dtmf_receives``: of theirs. ``dtmf_rate`` is the clock rate of both.
         ptime: milliseconds of sound in a packet that they would like, 20 where they do not say.
@@ -103,8 +109,14 @@ class Media:
     direction: Direction = Direction.SENDRECV
     send_key: Crypto | None = None
     receive_key: Crypto | None = None
+    also: Mapping[int, Codec] = field(default_factory=dict)
 
     @property
     def is_held(self) -> bool:
         """Whether the other side does not want to be heard or to hear."""
         return not self.direction.can_send
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether it is SRTP."""
+        return self.send_key is not None

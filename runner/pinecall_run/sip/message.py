@@ -99,7 +99,8 @@ class Via:
 @dataclass(frozen=True, slots=True)
 class _Message:
     headers: Headers
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
+    """May hold the keys of sound."""
 
     @property
     def call_id(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pinecall_run.sip.media import Media
@@ -36,7 +36,7 @@ class Send:
     """Send the bytes: one datagram, or a piece of a connection, which is opened if there is none. If that cannot be
     done, tell :meth:`UserAgent.lost`."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     peer: Peer
 
 

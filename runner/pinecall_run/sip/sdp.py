@@ -67,7 +67,8 @@ class Section:
     protocol: str
     formats: Sequence[str]
     host: str = ""
-    attributes: Sequence[Attribute] = ()
+    attributes: Sequence[Attribute] = field(default=(), repr=False)
+    """May hold the keys of sound."""
 
     def all(self, name: str) -> list[str]:
         """The values of an attribute, in order."""

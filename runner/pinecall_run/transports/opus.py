@@ -6,10 +6,11 @@ import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.packet import Packet
 
 from pinecall_run.audio.chunk import CHUNK_SAMPLES, RATE, SILENCE, Samples
+from pinecall_run.audio.resample import Resampler
+from pinecall_run.transports.jitter import CLOCK_RATE
 
 BIT_RATE = 32_000
 
@@ -23,7 +24,7 @@ class Decoder:
     def __init__(self) -> None:
         self._codec = _codec("r")
         # libopus by way of FFmpeg speaks 48 kHz and no less.
-        self._resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
+        self._resampler = Resampler(CLOCK_RATE, RATE)
         self._last = 0x48
         self._concealed = 0
 
@@ -53,9 +54,8 @@ class Decoder:
 
     def _samples(self, payload: bytes) -> Samples:
         pieces = [
-            np.frombuffer(memoryview(piece.planes[0]), np.int16, piece.samples)
+            self._resampler.feed(np.frombuffer(memoryview(frame.planes[0]), np.int16, frame.samples))
             for frame in self._codec.decode(Packet(payload))
-            for piece in self._resampler.resample(frame)
         ]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces or [SILENCE[:0]])
 

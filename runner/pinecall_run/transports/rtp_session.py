@@ -9,8 +9,9 @@ import socket
 from collections.abc import Callable, Iterable
 
 from pinecall_run.audio.chunk import Samples
-from pinecall_run.sip.media import Media
+from pinecall_run.sip.media import Codec, Media
 from pinecall_run.transports import rtp
+from pinecall_run.transports.srtp import Cipher
 from pinecall_run.transports.telephone_events import Beat, KeyReader
 from pinecall_run.transports.telephone_media import Ear, Mouth
 
@@ -78,12 +79,14 @@ class RtpSession:
         on_key: Callable[[str], None],
     ) -> None:
         self.ignored = 0
-        """Datagrams that are not the call's: forged, or nothing that was agreed on."""
+        """Datagrams that are not the call's: forged, repeated, or nothing that was agreed on."""
         self.heard_at = clock()
         """When the other side was heard of last, by sound or by a report."""
         self._clock = clock
         self._on_key = on_key
         self._media: Media | None = None
+        self._codecs: dict[int, Codec] = {}
+        self._cipher = Cipher()
         self._ear = Ear()
         self._mouth = Mouth(secrets.randbits(32))
         self._keys = KeyReader()
@@ -107,6 +110,8 @@ class RtpSession:
         self.heard_at = self._clock()
         self._ear.agree(media.codec)
         self._mouth.agree(media.codec, media.sends)
+        self._codecs = {**media.also, media.receives: media.codec}
+        self._cipher.agree(media.send_key, media.receive_key)
         named = _literal(media.host)
         self._lock.expect((media.host, media.port), [host for host in (named, _literal(origin)) if host])
         # A name is not looked up: the first packet shows the way.
@@ -119,7 +124,7 @@ class RtpSession:
 
     def say(self, chunk: Samples | None) -> None:
         """The next 20 ms for the other side."""
-        self._send(self._sound, self._mouth.say(chunk), self._to)
+        self._send(self._sound, self._cipher.sealed(self._mouth.say(chunk)), self._to)
 
     def press(self, beat: Beat) -> None:
         """The next 20 ms of keys, instead of sound; nothing is heard of them unless :attr:`can_send_keys`."""
@@ -128,7 +133,7 @@ class RtpSession:
             self.skip()
             return
         for packet in self._mouth.press(beat, payload_type):
-            self._send(self._sound, packet, self._to)
+            self._send(self._sound, self._cipher.sealed(packet), self._to)
 
     def skip(self) -> None:
         """Nothing is said for 20 ms."""
@@ -138,7 +143,7 @@ class RtpSession:
         """Tell the other side what was sent, and what arrived."""
         is_mux = self._media is not None and self._media.is_rtcp_mux
         way = (self._sound, self._to) if is_mux else (self._reports, self._reports_to)
-        self._send(way[0], self._mouth.report(self._ear.incoming), way[1])
+        self._send(way[0], self._cipher.sealed_report(self._mouth.report(self._ear.incoming)), way[1])
 
     def close(self) -> None:
         """Give the ports back. Closing twice does no harm."""
@@ -162,16 +167,27 @@ class RtpSession:
         if self._media is None or not self._lock.may_be(address, now) or len(data) < 2:
             self.ignored += 1
         elif self._media.is_rtcp_mux and rtp.is_rtcp(data):
-            self.heard_at = now
-        elif (packet := rtp.parse(data)) is not None and self._is_taken(packet, self._media, now):
+            self._hear_report(data, now)
+        elif (packet := self._packet(data)) is not None and self._is_taken(packet, self._media, now):
             self._lock.heard(address, now)
             self._to, self.heard_at = address, now
         else:
             self.ignored += 1
 
+    def _packet(self, data: bytes) -> rtp.Packet | None:
+        opened = self._cipher.opened(data)
+        return rtp.parse(opened) if opened is not None else None
+
+    def _hear_report(self, data: bytes, now: float) -> bool:
+        is_theirs = self._cipher.opened_report(data) is not None
+        if is_theirs:
+            self.heard_at = now
+        self.ignored += not is_theirs
+        return is_theirs
+
     def _is_taken(self, packet: rtp.Packet, media: Media, now: float) -> bool:
-        if packet.payload_type == media.receives:
-            return self._ear.receive(packet, now)
+        if (codec := self._codecs.get(packet.payload_type)) is not None:
+            return self._ear.receive(packet, codec, now)
         if packet.payload_type != media.dtmf_receives:
             return False
         if key := self._keys.read(packet):
@@ -182,8 +198,8 @@ class RtpSession:
         now = self._clock()
         if len(data) < 2 or not rtp.is_rtcp(data) or not self._lock.is_host(address[0]):
             self.ignored += 1
-            return
-        self._reports_to, self.heard_at = address, now
+        elif self._hear_report(data, now):
+            self._reports_to = address
 
     @staticmethod
     def _send(way: socket.socket, data: bytes, to: Address | None) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from pinecall_run.sip.grammar import GrammarError
-from pinecall_run.sip.media import Media
+from pinecall_run.sip.media import PCMU, Media
 from pinecall_run.sip.outputs import EndReason, IncomingCall
 from pinecall_run.sip.uri import Uri, read_uri, sip_uri
 from pinecall_run.transports.contract import PhoneSession
@@ -87,7 +87,8 @@ class SipCall:
 
     def press(self, digits: str) -> None:
         """See :class:`PhoneLine`: as packets where the other side takes them, else as INFO."""
-        self._pressing = chain(self._pressing, pressed(digits))
+        clock_rate = self._media.dtmf_rate if self._media else PCMU.clock_rate
+        self._pressing = chain(self._pressing, pressed(digits, clock_rate))
 
     def forward(self, to: str, *, message: str, announce: bool) -> None:
         """See :class:`PhoneLine`. The other side of the call places the next one (REFER), and says who it is; that

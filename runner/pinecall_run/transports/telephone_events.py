@@ -13,9 +13,6 @@ KEYS = "0123456789*#ABCD"
 
 WAIT = "w"
 
-TIMESTAMPS = 160
-"""Of 20 ms."""
-
 PRESSED_BEATS, PAUSE_BEATS, WAIT_BEATS = 8, 5, 25
 """How long a key is held, what follows it, and a wait: 160, 100 and 500 ms."""
 
@@ -58,15 +55,16 @@ class Beat:
     payloads: Sequence[bytes] = ()
 
 
-def pressed(keys: str) -> Iterator[Beat]:
-    """Keys one after another, and waits of half a second (``w``). All packets of a key have the timestamp of its
-    first."""
+def pressed(keys: str, clock_rate: int) -> Iterator[Beat]:
+    """Keys one after another, and waits of half a second (``w``), in timestamps of a clock. All packets of a key have
+    the timestamp of its first."""
+    step = clock_rate // 50
     for key in keys:
         if key == WAIT:
             yield from (Beat() for _ in range(WAIT_BEATS))
             continue
         code = KEYS.index(key)
         for beat in range(1, PRESSED_BEATS):
-            yield Beat(key if beat == 1 else "", [_EVENT.pack(code, _VOLUME, beat * TIMESTAMPS)])
-        yield Beat("", [_EVENT.pack(code, _END | _VOLUME, PRESSED_BEATS * TIMESTAMPS)] * ENDS)
+            yield Beat(key if beat == 1 else "", [_EVENT.pack(code, _VOLUME, beat * step)])
+        yield Beat("", [_EVENT.pack(code, _END | _VOLUME, PRESSED_BEATS * step)] * ENDS)
         yield from (Beat() for _ in range(PAUSE_BEATS))

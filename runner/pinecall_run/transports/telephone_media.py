@@ -1,26 +1,17 @@
-"""The sound of one telephone call, both ways, in chunks of 20 ms: G.711 in RTP (RFC 3551, 4.5.14)."""
+"""The sound of one telephone call, both ways, in chunks of 20 ms: whatever codec was agreed on, in RTP."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import secrets
 
 import numpy as np
 
-from pinecall_run.audio.chunk import CHUNK_SAMPLES, RATE, SILENCE, Samples
-from pinecall_run.audio.g711 import a_law_decode, a_law_encode, mu_law_decode, mu_law_encode
-from pinecall_run.audio.resample import Resampler
-from pinecall_run.sip.media import PCMA, PCMU, Codec
+from pinecall_run.audio.chunk import CHUNK_SAMPLES, SILENCE, Samples
+from pinecall_run.sip.media import PCMU, Codec
 from pinecall_run.transports import rtp
 from pinecall_run.transports.jitter import Due, JitterBuffer
+from pinecall_run.transports.telephone_codecs import CODINGS
 from pinecall_run.transports.telephone_events import Beat
-
-LINE_RATE = 8_000
-FRAME = LINE_RATE // 50
-"""Samples, bytes and timestamps of 20 ms."""
-
-LAG = 32
-"""Samples of silence before the first sound, so that what a resampler holds back is never missing."""
 
 QUIET = 300
 """Amplitude below which a frame may be left out without being missed."""
@@ -28,52 +19,34 @@ QUIET = 300
 HURRY_SECONDS = 0.1
 """That far behind, a frame is left out whatever is in it."""
 
-FADE = 0.5
-"""What is left of a frame when it is said again in place of one that was lost."""
-
 SSRC_SECONDS = 0.1
 """How long a stream must have been silent before another one from the same place is taken for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Law:
-    """How samples are written."""
-
-    encode: Callable[[Samples], bytes]
-    decode: Callable[[bytes], Samples]
-
-
-LAWS: dict[Codec, Law] = {PCMU: Law(mu_law_encode, mu_law_decode), PCMA: Law(a_law_encode, a_law_decode)}
-
-
-def _nothing(samples: int) -> Samples:
-    return np.zeros(samples, np.int16)
 
 
 class Ear:
     """Packets to chunks."""
 
+    _codec: Codec
+    _rest: Samples
+    _heard_at: float
+
     def __init__(self) -> None:
         self.incoming: rtp.Incoming | None = None
-        self._law = LAWS[PCMU]
-        self._resampler = Resampler(LINE_RATE, RATE)
-        self._rest = _nothing(2 * LAG)
-        self._last = _nothing(FRAME)
-        self._heard_at = 0.0
-        self._jitter = JitterBuffer(LINE_RATE, len)
+        self._open(PCMU)
 
     def agree(self, codec: Codec) -> None:
-        """What the other side writes from now on; what waits still is forgotten if that is something else."""
-        law = LAWS[codec]
-        if law is not self._law:
-            self._law, self._jitter = law, JitterBuffer(LINE_RATE, len)
+        """What the other side writes from now on, maybe as a new stream; what waits still of another is forgotten."""
+        if codec is not self._codec:
+            self._open(codec)
 
-    def receive(self, packet: rtp.Packet, now: float) -> bool:
+    def receive(self, packet: rtp.Packet, codec: Codec, now: float) -> bool:
         """A packet of sound arrived; ``False`` where it is of another stream while the one before still flows."""
+        self.agree(codec)
         if self.incoming is None or self.incoming.ssrc != packet.ssrc:
-            if self.incoming is not None and now - self._heard_at < SSRC_SECONDS:
+            if now - self._heard_at < SSRC_SECONDS:
                 return False
-            self.incoming, self._jitter = rtp.Incoming(packet.ssrc, packet.sequence), JitterBuffer(LINE_RATE, len)
+            self.incoming = rtp.Incoming(packet.ssrc, packet.sequence)
+            self._begin()
         self._heard_at = now
         self.incoming.count(packet.sequence)
         self._jitter.put(packet.timestamp, packet.payload, now)
@@ -81,51 +54,63 @@ class Ear:
 
     def chunk(self, now: float) -> Samples:
         """The next 20 ms."""
-        while len(self._rest) < CHUNK_SAMPLES:
-            wanted = (CHUNK_SAMPLES - len(self._rest) + 1) // 2
-            self._rest = np.concatenate((self._rest, self._resampler.feed(self._piece(now, wanted))))
-        chunk, self._rest = self._rest[:CHUNK_SAMPLES], self._rest[CHUNK_SAMPLES:]
-        return chunk
+        pieces, held = [self._rest], len(self._rest)
+        while held < CHUNK_SAMPLES:
+            piece = self._piece(now, CHUNK_SAMPLES - held)
+            pieces.append(piece)
+            held += len(piece)
+        samples = np.concatenate(pieces) if len(self._rest) or len(pieces) > 2 else pieces[-1]
+        self._rest = samples[CHUNK_SAMPLES:]
+        return samples[:CHUNK_SAMPLES]
+
+    def _open(self, codec: Codec) -> None:
+        self._codec = codec
+        self._decoder = CODINGS[codec].decoder()
+        self._rest = np.zeros(self._decoder.lag, np.int16)
+        self._heard_at = float("-inf")
+        self._begin()
+
+    def _begin(self) -> None:
+        self._jitter = JitterBuffer(self._codec.clock_rate, CODINGS[self._codec].duration)
 
     def _piece(self, now: float, wanted: int) -> Samples:
         due = self._jitter.next(now)
         if due is Due.NOTHING:
-            self._last = _nothing(FRAME)
-            return _nothing(wanted)
+            return self._decoder.pause(wanted)
         if due is Due.LOST:
-            self._last = (self._last * FADE).astype(np.int16)
-            return self._last
-        piece = self._law.decode(due)
-        self._last = piece[-FRAME:]
+            return self._decoder.conceal()
+        piece = self._decoder.decode(due)
         if self._jitter.is_behind(now):
             is_quiet = int(piece.min(initial=0)) > -QUIET and int(piece.max(initial=0)) < QUIET
             if is_quiet or self._jitter.is_behind(now, HURRY_SECONDS):
-                return piece[:0]
+                return SILENCE[:0]
         return piece
 
 
 class Mouth:
     """Chunks and keys to packets. Each call but :meth:`agree` is 20 ms."""
 
+    _codec: Codec
+    _at: int
+    _is_first: bool
+
     def __init__(self, ssrc: int) -> None:
-        self.outgoing = rtp.Outgoing(PCMU.payload_type, ssrc)
-        self.has_sent = False
-        self._law = LAWS[PCMU]
+        self._begin(PCMU, ssrc)
         self._sends = PCMU.payload_type
-        self._resampler = Resampler(RATE, LINE_RATE)
-        self._rest = _nothing(LAG)
-        self._is_quiet = self._is_first = True
-        self._at = self._key_at = 0
 
     def agree(self, codec: Codec, payload_type: int) -> None:
-        """What we write from now on."""
-        self._law, self._sends = LAWS[codec], payload_type
+        """What we write from now on; as another stream where its clock goes at another rate (RFC 7160, 4.1)."""
+        self._sends = payload_type
+        if codec.clock_rate != self._codec.clock_rate:
+            self._begin(codec, secrets.randbits(32))
+        elif codec is not self._codec:
+            self._codec, self._encoder = codec, CODINGS[codec].encoder()
 
     def say(self, chunk: Samples | None) -> bytes:
         """The packet of a chunk; ``None`` is silence, sent all the same: without packets a line looks dead."""
-        packet = self._packet(self._payload(chunk), self._sends, self._at, is_first=self._is_first)
+        packet = self._packet(self._encoder.encode(chunk), self._sends, self._at, is_first=self._is_first)
         self._is_first = False
-        self._at += FRAME
+        self._at += self._codec.clock_rate // 50
         return packet
 
     def press(self, beat: Beat, payload_type: int) -> list[bytes]:
@@ -141,22 +126,20 @@ class Mouth:
     def skip(self) -> None:
         """Nothing is sent."""
         self._is_first = True
-        self._at += FRAME
+        self._at += self._codec.clock_rate // 50
 
     def report(self, incoming: rtp.Incoming | None) -> bytes:
         """What the other side is told of what was sent, and of what arrived of its own."""
         return rtp.report(self.outgoing, incoming, has_sent=self.has_sent)
 
+    def _begin(self, codec: Codec, ssrc: int) -> None:
+        self._codec, self._encoder = codec, CODINGS[codec].encoder()
+        self._at = self._key_at = 0
+        self._is_first = True
+        self.outgoing = rtp.Outgoing(codec.payload_type, ssrc)
+        self.has_sent = False
+
     def _packet(self, payload: bytes, payload_type: int, at: int, *, is_first: bool) -> bytes:
         self.has_sent = True
         self.outgoing.payload_type = payload_type
         return self.outgoing.packet(payload, at, is_first=is_first)
-
-    def _payload(self, chunk: Samples | None) -> bytes:
-        was_quiet, self._is_quiet = self._is_quiet, chunk is None
-        if was_quiet and chunk is None:  # nothing is left in the resampler
-            return self._law.encode(_nothing(FRAME))
-        samples = self._resampler.feed(SILENCE if chunk is None else chunk)
-        self._rest = np.concatenate((self._rest, samples))
-        frame, self._rest = self._rest[:FRAME], self._rest[FRAME:]
-        return self._law.encode(frame)

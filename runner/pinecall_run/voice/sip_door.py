@@ -240,7 +240,8 @@ class SipDoor:
             _LOG.warning("a call to %s was turned away: %s", agent.agent_id, error)
             return UNABLE
         self._calls[incoming.call] = call
-        audio = LocalAudio(settings.address, call.sound.port)
+        encryption = settings.encryption(incoming.peer.transport)
+        audio = LocalAudio(settings.address, call.sound.port, encryption=encryption)
         self._do(lambda agent, now: agent.answer(incoming.call, audio, now))
         return 0
 

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pinecall_run.sip.digest import ALGORITHMS
+from pinecall_run.sip.media import Encryption
 
 EXAMPLE = '{"listen": "203.0.113.5:5060", "trunks": [{"peers": ["198.51.100.0/24"]}]}'
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[0-9.]+)(:(?P<port>\d{1,5}))?")
+
+SRTP = ("optional", "required", "off")
 
 DEFAULT_PORT, TLS_PORT = 5060, 5061
 
@@ -43,6 +46,7 @@ class SipSettings:
         peers: who may call without a password.
         users: who may call with one: passwords by name.
         algorithms: of passwords, the first that is offered first; some telephones look at no other than MD5 there.
+        srtp: whether sound is encrypted; see :meth:`encryption`.
         rtp_ports: the first and the last port for sound; any without.
         silence_seconds: after which a caller who sends nothing is taken for gone; ``hold_seconds``: one who holds us.
     """
@@ -53,6 +57,7 @@ class SipSettings:
     peers: Sequence[Network] = ()
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
     algorithms: Sequence[str] = ALGORITHMS
+    srtp: str = "optional"
     rtp_ports: tuple[int, int] | None = None
     silence_seconds: float = 10.0
     hold_seconds: float = 3_600.0
@@ -65,6 +70,13 @@ class SipSettings:
         except ValueError:
             return False
         return any(address in network for network in self.peers)
+
+    def encryption(self, transport: str) -> Encryption:
+        """That of a call whose messages go over a transport: ``optional`` takes it from everybody who offers it, and
+        offers it where nobody else reads the keys."""
+        if self.srtp == "optional":
+            return Encryption.OFFERED if transport == "tls" else Encryption.WELCOME
+        return Encryption.REQUIRED if self.srtp == "required" else Encryption.NEVER
 
 
 def read_sip(text: str) -> SipSettings | None:
@@ -123,6 +135,12 @@ def _ports(value: Any) -> dict[str, Any]:
     raise BadSipSettingsError("rtp_ports: not a first and a last port, such as [10000, 20000]")
 
 
+def _srtp(value: Any) -> dict[str, Any]:
+    if value not in SRTP:
+        raise BadSipSettingsError(f"srtp: none of {', '.join(SRTP)}")
+    return {"srtp": value}
+
+
 def _seconds(key: str) -> Callable[[Any], dict[str, Any]]:
     def read(value: Any) -> dict[str, Any]:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 86_400:
@@ -146,6 +164,7 @@ _KEYS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "address": _told,
     "algorithms": _algorithms,
     "rtp_ports": _ports,
+    "srtp": _srtp,
     "silence_seconds": _seconds("silence_seconds"),
     "hold_seconds": _seconds("hold_seconds"),
     "tls": _tls,
