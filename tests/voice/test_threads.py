@@ -210,5 +210,7 @@ def test_of_a_long_one_the_latest_turns_are_kept_whole(turns: list[list[dict[str
 
 def test_a_page_is_shown_what_was_said_and_nothing_of_tools() -> None:
     assert Earlier(TOOLS, waiting=["and now?"]).shown == [*said("look", "here"), *said("and now?")]
+    begun = [said("book it")[0], {"role": "assistant", "content": "Wait.", "tool_calls": []}, TOOLS[2]]
+    assert Earlier(begun, "book it").shown == said("book it")
     odd = [{"role": "user", "content": [{"type": "image"}]}, {"role": "system", "content": "secret"}, {}]
     assert Earlier(odd).shown == []

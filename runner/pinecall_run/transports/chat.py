@@ -40,11 +40,11 @@ class _Outlet:
         self._session_id = ""
         self._shows_results = False
 
-    def begin(self, admitted: Admitted) -> None:
+    def begin(self, admitted: Admitted, *, has_asked: bool) -> None:
         self._session_id = admitted.session.id
         self._shows_results = admitted.is_developer
         self.send("chat.connected", thread=admitted.thread)
-        if admitted.earlier:
+        if has_asked or admitted.earlier:
             self.send("chat.history", thread=admitted.thread, messages=admitted.earlier)
 
     def send(self, event: str, **fields: Any) -> None:
@@ -83,12 +83,13 @@ async def serve_chat(socket: WebSocket, reception: Reception) -> None:
     outlet = _Outlet()
     try:
         query = socket.query_params
-        admitted = reception.open_chat(query.get("token", ""), outlet, query.get("thread", ""))
+        thread = query.get("thread", "")
+        admitted = reception.open_chat(query.get("token", ""), outlet, thread)
     except NotAdmittedError as refusal:
         await refuse(socket, refusal)
         return
     session = admitted.session
-    outlet.begin(admitted)
+    outlet.begin(admitted, has_asked=bool(thread))
     workers = [
         asyncio.create_task(_read(socket, session, outlet)),
         asyncio.create_task(_write(socket, outlet)),

@@ -41,12 +41,14 @@ class Earlier:
 
     @property
     def shown(self) -> list[dict[str, str]]:
-        """What both have said, for the person's page: no prompt, no tools."""
+        """What both have said, for the person's page: no prompt, no tools, nothing of an answer that is made anew."""
         said = [
             {"role": message["role"], "content": message["content"]}
             for message in self.messages
             if message.get("role") in ("user", "assistant") and isinstance(message.get("content"), str)
         ]
+        while self.unanswered is not None and said and said[-1]["role"] == "assistant":
+            said.pop()
         return [*said, *({"role": "user", "content": text} for text in self.waiting)]
 
 
