@@ -16,6 +16,7 @@ from websockets.asyncio.client import connect
 
 from pinecall_run.transports import chat as door
 from pinecall_run.transports.chat import MAX_TEXT
+from pinecall_run.voice.tokens import TokenMint
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -137,6 +138,66 @@ def _watch_screens(monkeypatch: pytest.MonkeyPatch) -> None:
         _screens[self.id] = dict(self.conversation.screen)
 
     monkeypatch.setattr(ChatSession, "set_context", set_context)
+
+
+REFUSED = {
+    "none": "the token is not one of this server's",
+    "forged": "the token is not one of this server's",
+    "of another server": "the token is not one of this server's",
+    "for calls": "the token is not one of this server's",
+    "for calls, but renamed": "the token is for another kind of session",
+    "expired": "the token has expired; ask for a new one",
+    "used": "the token was used before; ask for a new one",
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+async def test_what_is_no_good_token_opens_nothing(
+    address: str, runner: Socket, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = [frame["event"] for frame in runner.frames].count("llm.chat.started")
+    if what == "expired":
+        monkeypatch.setattr("pinecall_run.voice.tokens.LIFETIME_SECONDS", 0.0)
+    kind = "webrtc" if what.startswith("for calls") else "chat"
+    token = str((await get(address, f"/{kind}/token?agent_id=desk")).json["token"])
+    match what:
+        case "none":
+            token = ""
+        case "forged":
+            payload, _, signature = token.partition(".")
+            token = f"{payload[:-1]}{'A' if payload[-1] != 'A' else 'B'}.{signature}"
+        case "of another server":
+            token = TokenMint(b"another secret", lambda: "nonce").mint("chat", "desk", 2e9, scope="supervise")
+        case "for calls, but renamed":
+            token = token.replace("wrt_", "cht_")
+        case "used":
+            async with connect(f"ws://{address}/chat/ws?token={token}") as first:
+                await first.recv()
+            started += 1
+    async with connect(f"ws://{address}/chat/ws?token={token}") as socket:
+        page = Socket(socket)
+        assert await page.closed() == (1008, REFUSED[what])
+        assert page.frames == [{"event": "error", "error": REFUSED[what]}]
+    await until_started(runner, started)
+
+
+async def until_started(runner: Socket, count: int) -> None:
+    def heard(event: str) -> int:
+        return [frame["event"] for frame in runner.frames].count(event)
+
+    before = heard("pong")
+    await runner.send("ping")
+    await until(lambda: heard("pong") > before)
+    assert heard("llm.chat.started") == count
+
+
+async def test_a_token_is_for_its_agent_alone(address: str, runner: Socket) -> None:
+    async with client(address, "back", llm=scripted(otherwise="I am another.")):
+        token = (await get(address, "/chat/token?agent_id=back")).json["token"]
+        async with connect(f"ws://{address}/chat/ws?token={token}&agent_id=desk&agent=desk") as socket:
+            page = Socket(socket)
+            await page.send("message", text="hi", agent_id="desk")
+            assert (await page.until("chat.done"))["text"] == "I am another."
 
 
 @pytest.mark.parametrize("what", ["none", "forged", "used", "for an agent that has gone"])
