@@ -340,7 +340,7 @@ async def test_a_runner_that_returns_hears_of_the_conversation_and_of_its_open_t
         talk.session.owner_returned()
         started, again = talk.owner.told
         assert isinstance(started, events.ChatStarted)
-        assert (started.metadata, started.language) == ({"userId": "7"}, "en")
+        assert (started.metadata, started.language, started.messages) == ({"userId": "7"}, "en", turns("go"))
         assert again == asked
         await talk.answer_tools(result("here"))
         assert talk.outlet.log[-1] == ("done", "Found.")
@@ -488,6 +488,7 @@ async def test_what_was_said_before_is_in_the_models_memory_and_greeted_is_once(
         ]  # fmt: skip
     assert talk.session.remembered() == Earlier(turns("My number is 7.", "Noted.", "What is it?", "Seven."))
     assert talk.owner.last(events.ChatEnded).messages == talk.history
+    assert talk.owner.last(events.ChatStarted).messages == turns("My number is 7.", "Noted.")
 
 
 @pytest.mark.parametrize("reason", ["disconnected", RESUMED, "client_hangup", "idle_timeout"])
@@ -537,6 +538,7 @@ async def test_a_client_that_answers_by_itself_is_asked_again() -> None:
     async with Talk(None, earlier=talk.session.remembered()) as again:
         asked = again.owner.last(events.TurnEnd)
         assert (asked.text, asked.message_id) == ("hi", again.owner.last(events.UserMessage).message_id)
+        assert again.owner.last(events.ChatStarted).messages is UNSET, "of what it is asked it hears once"
         await again.do(reply("Hello.", to=asked.message_id))
     assert again.session.remembered() == Earlier(turns("hi", "Hello."))
 

@@ -180,7 +180,15 @@ class ChatSession:
     def announce(self) -> None:
         """Tell the runner that the conversation is there."""
         core = self._core
-        core.tell(events.ChatStarted, metadata=core.metadata or UNSET, language=core.language or UNSET)
+        said = Earlier(self.conversation.messages).shown
+        if core.model is None and self._unanswered is not None:
+            said.pop()  # it comes as a message, to be answered
+        core.tell(
+            events.ChatStarted,
+            metadata=core.metadata or UNSET,
+            language=core.language or UNSET,
+            messages=said or UNSET,
+        )
 
     # the task
 
