@@ -23,10 +23,6 @@ def reply(text: str, *, to: str = "", add: bool = False, id: str = "msg_1") -> c
     return commands.BotReply(call_id="chat-1", message_id=id, text=text, in_reply_to=to, add_to_history=add)
 
 
-def piece(action: Any, token: str = "", *, to: str = "") -> commands.BotReplyStream:
-    return commands.BotReplyStream(call_id="chat-1", message_id="msg_1", action=action, token=token, in_reply_to=to)
-
-
 def result(value: Any, name: str = "look", **more: bool) -> commands.ToolResult:
     return commands.ToolResult(tool_call_id=f"call_{name}", result=value, **more)
 
@@ -169,70 +165,11 @@ async def test_without_a_model_the_client_is_asked_and_its_reply_is_shown() -> N
         assert [message["content"] for message in talk.history] == ["hi", "Hello!"]
 
 
-async def test_a_reply_to_a_message_that_is_no_longer_the_last_is_rejected() -> None:
-    async with Talk(None) as talk:
-        await talk.say("first")
-        old = talk.owner.last(events.TurnEnd).message_id
-        await talk.say("second")
-        new = talk.owner.last(events.TurnEnd).message_id
-        for stale in (reply("late", to=old), piece("start", to=old)):
-            await talk.do(stale)
-            rejected = talk.owner.told[-1]
-            assert isinstance(rejected, events.ReplyRejected)
-            assert (rejected.in_reply_to, rejected.expected_reply_to) == (old, new)
-            assert rejected.reason == "message_obsolete"
-        await talk.do(piece("chunk", "late"))
-        await talk.do(piece("end"))
-        assert talk.outlet.log == []
-
-
-async def test_a_reply_comes_piece_by_piece() -> None:
-    async with Talk(None) as talk:
-        await talk.say("hi")
-        await talk.do(piece("start", to=talk.owner.last(events.TurnEnd).message_id))
-        await talk.do(piece("chunk", "Hel"))
-        await talk.do(piece("chunk", "lo"))
-        await talk.do(piece("end"))
-        await talk.do(piece("end"))
-        assert talk.outlet.log == [("token", "Hel"), ("token", "lo"), ("done", "Hello")]
-        assert talk.owner.names[-2:] == ["bot.speaking", "bot.finished"]
-        assert talk.history[-1] == {"role": "assistant", "content": "Hello"}
-
-
 async def test_a_person_whose_client_is_away_is_told_so() -> None:
     async with Talk(None) as talk:
         talk.owner.is_there = False
         await talk.say("hi")
         assert talk.outlet.log == [("error", "the agent is away; try again in a moment")]
-
-
-# saying things besides
-
-
-async def test_what_is_said_during_an_answer_is_shown_after_it() -> None:
-    gate = asyncio.Event()
-    async with Talk(Model(["The answer", gate, " is 42."])) as talk:
-        await talk.do(reply("At once.", add=False))
-        await talk.say("what?")
-        await talk.do(reply("By the way.", add=True))
-        await talk.do(piece("start"))
-        await talk.do(piece("chunk", "In pieces."))
-        await talk.do(piece("end"))
-        gate.set()
-        await settle()
-        assert talk.outlet.log == [
-            ("token", "At once."),
-            ("done", "At once."),
-            ("token", "The answer"),
-            ("token", " is 42."),
-            ("done", "The answer is 42."),
-            ("token", "By the way."),
-            ("done", "By the way."),
-            ("token", "In pieces."),
-            ("done", "In pieces."),
-        ]
-        assert "At once." not in str(talk.history)
-        assert "By the way." in str(talk.history)
 
 
 # the runner's other commands
@@ -344,24 +281,6 @@ async def test_a_runner_that_returns_hears_of_the_conversation_and_of_its_open_t
         assert again == asked
         await talk.answer_tools(result("here"))
         assert talk.outlet.log[-1] == ("done", "Found.")
-
-
-async def test_of_a_runner_that_left_nothing_half_said_is_taken() -> None:
-    async def stream(talk: Talk, id: str, **pieces: str) -> None:
-        for action, token in pieces.items():
-            await talk.do(
-                commands.BotReplyStream(call_id="chat-1", message_id=id, action=action, token=token)  # type: ignore[arg-type]
-            )
-
-    async with Talk(None) as talk:
-        await talk.say("hi")
-        await stream(talk, "m1", start="", chunk="Half")
-        talk.session.owner_left()
-        talk.session.owner_returned()
-        assert len(talk.owner.named(events.TurnEnd)) == 2
-        await stream(talk, "m1", chunk=" more.", end="")
-        await stream(talk, "m2", start="", chunk="Whole.", end="")
-        assert [message["content"] for message in talk.history] == ["hi", "Whole."]
 
 
 # a human in the agent's place

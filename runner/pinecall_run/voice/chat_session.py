@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from pinecall_run.providers.contracts import LanguageModel, ProviderError
 from pinecall_run.transports.contract import Outlet
 from pinecall_run.voice.call_core import CallCore, Surroundings, explained
+from pinecall_run.voice.chat_replies import ChatReplies
 from pinecall_run.voice.conversation import Conversation, ToolOutcome
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.thinking import think
@@ -28,14 +28,6 @@ LEFT = ("disconnected", RESUMED)
 
 UNKNOWN = "the connection was lost before {} had answered: it may have been done, or not"
 """What the model is told of a tool."""
-
-
-@dataclass(slots=True)
-class _Reply:
-    """A client-side reply being streamed."""
-
-    message_id: str
-    pieces: list[str] = field(default_factory=list)
 
 
 class ChatSession:
@@ -65,14 +57,19 @@ class ChatSession:
         self._inbox: asyncio.Queue[str] = asyncio.Queue(WAITING)
         self._latest = ""
         self._partial: list[str] = []
-        self._deferred: list[str] = []
         self._unanswered: str | None = None
         """What the person said last, while it has no answer."""
         self._asked: Sequence[events.ToolCall] = ()
         """Tools that have not answered yet."""
         self._is_resumed = earlier is not None
         self._remembered: Earlier | None = None
-        self._replies: dict[str, _Reply] = {}
+        self._replies = ChatReplies(
+            self._core,
+            outlet,
+            latest=lambda: self._latest,
+            is_writing=lambda: bool(self._partial),
+            on_answered=self._client_answered,
+        )
         self.heard_at = around.clock()
         self._end_reason = ""
         self._ended = asyncio.Event()
@@ -168,7 +165,7 @@ class ChatSession:
 
     def owner_left(self) -> None:
         """The runner is gone: what it began is begun anew."""
-        self._replies.clear()
+        self._replies.forget()
 
     def owner_returned(self) -> None:
         """A runner took the conversation up: the one that lost its connection, or the next to hold the agent."""
@@ -249,9 +246,7 @@ class ChatSession:
             self._answered(text)
         self.conversation.answer_is_over()
         self._partial.clear()
-        for waiting in self._deferred:
-            self._show(waiting)
-        self._deferred.clear()
+        self._replies.answer_is_over()
 
     def _answered(self, text: str) -> None:
         if self._is_paused():  # a human took over while it was made
@@ -285,12 +280,8 @@ class ChatSession:
         greeting = self._core.greeting
         if self._core.configuration.get("greeting_in_chat") and greeting and not self._is_resumed:
             self.conversation.agent_said(greeting)
-            self._show(greeting)
+            self._replies.show(greeting)
             self._tell(events.ChatResponse, text=greeting, message_id=self._around.new_id())
-
-    def _show(self, text: str) -> None:
-        self._outlet.token(text)
-        self._outlet.done(text, is_asked=False)
 
     def _say_goodbye(self, reason: str) -> None:
         self._outlet.ended(reason)
@@ -304,41 +295,13 @@ class ChatSession:
     # the runner's commands
 
     def _on_reply(self, command: commands.BotReply) -> None:
-        if self._core.reject(command, self._latest):
-            return
-        if command.in_reply_to:
-            self._unanswered = None
-        self._tell(events.BotSpeaking, message_id=command.message_id, text=command.text)
-        self._deliver(command.text, command.message_id, add=command.add_to_history or bool(command.in_reply_to))
+        self._replies.whole(command)
 
-    def _on_reply_stream(self, command: commands.BotReplyStream) -> None:
-        match command.action:
-            case "start":
-                if not self._core.reject(command, self._latest):
-                    self._replies[command.message_id] = _Reply(command.message_id)
-                    self._tell(events.BotSpeaking, message_id=command.message_id)
-            case "chunk" if command.message_id in self._replies:
-                self._replies[command.message_id].pieces.append(command.token)
-                if not self._partial:
-                    self._outlet.token(command.token)
-            case "end" if command.message_id in self._replies:
-                text = "".join(self._replies.pop(command.message_id).pieces)
-                self._unanswered = None
-                self.conversation.agent_said(text)
-                if self._partial:
-                    self._deferred.append(text)
-                else:
-                    self._outlet.done(text)
-                self._tell(events.BotFinished, message_id=command.message_id)
+    def _on_stream(self, command: commands.BotReplyStream) -> None:
+        self._replies.streamed(command)
 
-    def _deliver(self, text: str, message_id: str, *, add: bool) -> None:
-        if add:
-            self.conversation.agent_said(text)
-        if self._partial:
-            self._deferred.append(text)  # shown when the answer that is being written is complete
-        else:
-            self._show(text)
-        self._tell(events.BotFinished, message_id=message_id)
+    def _client_answered(self) -> None:
+        self._unanswered = None
 
     def _on_hangup(self, command: commands.CallHangup) -> None:
         self.end("client_hangup")
@@ -349,7 +312,7 @@ class ChatSession:
 
 _COMMANDS: dict[type[commands.Command], Callable[[ChatSession, Any], None]] = {
     commands.BotReply: ChatSession._on_reply,
-    commands.BotReplyStream: ChatSession._on_reply_stream,
+    commands.BotReplyStream: ChatSession._on_stream,
     commands.CallHangup: ChatSession._on_hangup,
     call_commands.SetContext: ChatSession._on_context,
 }
