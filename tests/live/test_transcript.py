@@ -35,6 +35,16 @@ def test_a_typed_conversation() -> None:
     assert call.latest_message == "u1"
 
 
+def test_a_conversation_that_goes_on_from_another_connection() -> None:
+    before = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}, {"role": "user"}, {}]
+    call = play(
+        (e.ChatStarted, {"messages": before}),
+        (e.ChatStarted, {"messages": before}),
+        (e.ChatMessage, {"text": "Hi again", "message_id": "u1"}),
+    )
+    assert said(call) == [("user", "Hi", 0.0), ("agent", "Hello.", 0.0), ("user", "Hi again", 2.0)]
+
+
 def test_a_spoken_conversation_whose_messages_are_told_twice() -> None:
     call = play(
         (e.UserMessage, {"message_id": "u1", "text": "where is"}),

@@ -11,8 +11,9 @@ import pytest
 from tests.voice._fakes import Model, Talk, settle, tool, until
 
 from pinecall_run.providers.contracts import ProviderError
-from pinecall_run.voice.chat_session import WAITING
-from pinecall_run.wire import commands, events
+from pinecall_run.voice.chat_session import UNKNOWN, WAITING
+from pinecall_run.voice.threads import RESUMED, Earlier
+from pinecall_run.wire import call_commands, commands, events
 from pinecall_run.wire.absent import UNSET
 
 TOOLS = [{"type": "function", "function": {"name": "look"}}]
@@ -20,10 +21,6 @@ TOOLS = [{"type": "function", "function": {"name": "look"}}]
 
 def reply(text: str, *, to: str = "", add: bool = False, id: str = "msg_1") -> commands.BotReply:
     return commands.BotReply(call_id="chat-1", message_id=id, text=text, in_reply_to=to, add_to_history=add)
-
-
-def piece(action: Any, token: str = "", *, to: str = "") -> commands.BotReplyStream:
-    return commands.BotReplyStream(call_id="chat-1", message_id="msg_1", action=action, token=token, in_reply_to=to)
 
 
 def result(value: Any, name: str = "look", **more: bool) -> commands.ToolResult:
@@ -168,70 +165,11 @@ async def test_without_a_model_the_client_is_asked_and_its_reply_is_shown() -> N
         assert [message["content"] for message in talk.history] == ["hi", "Hello!"]
 
 
-async def test_a_reply_to_a_message_that_is_no_longer_the_last_is_rejected() -> None:
-    async with Talk(None) as talk:
-        await talk.say("first")
-        old = talk.owner.last(events.TurnEnd).message_id
-        await talk.say("second")
-        new = talk.owner.last(events.TurnEnd).message_id
-        for stale in (reply("late", to=old), piece("start", to=old)):
-            await talk.do(stale)
-            rejected = talk.owner.told[-1]
-            assert isinstance(rejected, events.ReplyRejected)
-            assert (rejected.in_reply_to, rejected.expected_reply_to) == (old, new)
-            assert rejected.reason == "message_obsolete"
-        await talk.do(piece("chunk", "late"))
-        await talk.do(piece("end"))
-        assert talk.outlet.log == []
-
-
-async def test_a_reply_comes_piece_by_piece() -> None:
-    async with Talk(None) as talk:
-        await talk.say("hi")
-        await talk.do(piece("start", to=talk.owner.last(events.TurnEnd).message_id))
-        await talk.do(piece("chunk", "Hel"))
-        await talk.do(piece("chunk", "lo"))
-        await talk.do(piece("end"))
-        await talk.do(piece("end"))
-        assert talk.outlet.log == [("token", "Hel"), ("token", "lo"), ("done", "Hello")]
-        assert talk.owner.names[-2:] == ["bot.speaking", "bot.finished"]
-        assert talk.history[-1] == {"role": "assistant", "content": "Hello"}
-
-
 async def test_a_person_whose_client_is_away_is_told_so() -> None:
     async with Talk(None) as talk:
         talk.owner.is_there = False
         await talk.say("hi")
         assert talk.outlet.log == [("error", "the agent is away; try again in a moment")]
-
-
-# saying things besides
-
-
-async def test_what_is_said_during_an_answer_is_shown_after_it() -> None:
-    gate = asyncio.Event()
-    async with Talk(Model(["The answer", gate, " is 42."])) as talk:
-        await talk.do(reply("At once.", add=False))
-        await talk.say("what?")
-        await talk.do(reply("By the way.", add=True))
-        await talk.do(piece("start"))
-        await talk.do(piece("chunk", "In pieces."))
-        await talk.do(piece("end"))
-        gate.set()
-        await settle()
-        assert talk.outlet.log == [
-            ("token", "At once."),
-            ("done", "At once."),
-            ("token", "The answer"),
-            ("token", " is 42."),
-            ("done", "The answer is 42."),
-            ("token", "By the way."),
-            ("done", "By the way."),
-            ("token", "In pieces."),
-            ("done", "In pieces."),
-        ]
-        assert "At once." not in str(talk.history)
-        assert "By the way." in str(talk.history)
 
 
 # the runner's other commands
@@ -339,28 +277,10 @@ async def test_a_runner_that_returns_hears_of_the_conversation_and_of_its_open_t
         talk.session.owner_returned()
         started, again = talk.owner.told
         assert isinstance(started, events.ChatStarted)
-        assert (started.metadata, started.language) == ({"userId": "7"}, "en")
+        assert (started.metadata, started.language, started.messages) == ({"userId": "7"}, "en", turns("go"))
         assert again == asked
         await talk.answer_tools(result("here"))
         assert talk.outlet.log[-1] == ("done", "Found.")
-
-
-async def test_of_a_runner_that_left_nothing_half_said_is_taken() -> None:
-    async def stream(talk: Talk, id: str, **pieces: str) -> None:
-        for action, token in pieces.items():
-            await talk.do(
-                commands.BotReplyStream(call_id="chat-1", message_id=id, action=action, token=token)  # type: ignore[arg-type]
-            )
-
-    async with Talk(None) as talk:
-        await talk.say("hi")
-        await stream(talk, "m1", start="", chunk="Half")
-        talk.session.owner_left()
-        talk.session.owner_returned()
-        assert len(talk.owner.named(events.TurnEnd)) == 2
-        await stream(talk, "m1", chunk=" more.", end="")
-        await stream(talk, "m2", start="", chunk="Whole.", end="")
-        assert [message["content"] for message in talk.history] == ["hi", "Whole."]
 
 
 # a human in the agent's place
@@ -467,3 +387,84 @@ async def test_a_conversation_that_breaks_says_why_in_the_log_and_ends(caplog: p
     assert talk.outlet.log == [("ended", "error")]
     assert "ZeroDivisionError" in caplog.text
     assert "4111" not in caplog.text
+
+
+# going on from an earlier connection
+
+
+def turns(*texts: str) -> list[dict[str, Any]]:
+    return [{"role": ("user", "assistant")[number % 2], "content": text} for number, text in enumerate(texts)]
+
+
+async def test_what_was_said_before_is_in_the_models_memory_and_greeted_is_once() -> None:
+    greeting = {"greeting": "Hello!", "greeting_in_chat": True}
+    async with Talk(Model(["Seven."]), greeting, earlier=Earlier(turns("My number is 7.", "Noted."))) as talk:
+        assert talk.outlet.log == []
+        await talk.say("What is it?")
+        assert talk.model is not None
+        assert talk.model.messages() == [
+            ("user", "My number is 7."), ("assistant", "Noted."), ("user", "What is it?")
+        ]  # fmt: skip
+    assert talk.session.remembered() == Earlier(turns("My number is 7.", "Noted.", "What is it?", "Seven."))
+    assert talk.owner.last(events.ChatEnded).messages == talk.history
+    assert talk.owner.last(events.ChatStarted).messages == turns("My number is 7.", "Noted.")
+
+
+@pytest.mark.parametrize("reason", ["disconnected", RESUMED, "client_hangup", "idle_timeout"])
+async def test_who_is_cut_off_is_owed_the_answer_and_who_left_is_not(reason: str) -> None:
+    async with Talk(Model(["It ", asyncio.Event()])) as talk:
+        for text in ("one", "two", "three"):
+            await talk.say(text)
+        talk.session.end(reason)
+        early = talk.session.remembered() if reason == RESUMED else None
+        await talk.task
+    assert [m["content"] for m in talk.owner.last(events.ChatEnded).messages] == ["one", "It "], "what was shown"
+    earlier = talk.session.remembered()
+    assert early in (None, earlier)
+    is_owed = reason in ("disconnected", RESUMED)
+    assert earlier == (Earlier(turns("one"), "one", ("two", "three")) if is_owed else Earlier(turns("one")))
+    answers = [["1"], ["2"], ["3"]] if is_owed else []
+    async with Talk(Model(*answers), earlier=earlier) as again:
+        await settle()
+        assert [text for what, text in again.outlet.log if what == "done"] == ["1", "2", "3"] * is_owed
+        told = [event.text for event in again.owner.named(events.ChatMessage)]
+        assert told == ["two", "three"] * is_owed, "of the first one its runner heard when it was said"
+    assert [m["content"] for m in again.history] == ["one", *["1", "two", "2", "three", "3"] * is_owed]
+
+
+async def test_a_tool_whose_answer_was_lost_is_not_simply_called_again() -> None:
+    async with Talk(Model(["Wait. ", tool("look")]), {"tools": TOOLS}) as talk:
+        await talk.say("book it")
+    earlier = talk.session.remembered()
+    assert [m["role"] for m in earlier.messages] == ["user", "assistant", "tool"]
+    assert UNKNOWN.format("look") in earlier.messages[-1]["content"]
+    async with Talk(Model(["Let me see."]), {"tools": TOOLS}, earlier=earlier) as again:
+        assert again.outlet.log[-1] == ("done", "Let me see.")
+        assert again.model is not None
+        assert again.model.messages()[-1] == ("tool", earlier.messages[-1]["content"])
+
+
+async def test_of_a_tools_answer_that_is_not_kept_nothing_is_remembered() -> None:
+    async with Talk(Model([tool("look")], [asyncio.Event()]), {"tools": TOOLS}) as talk:
+        await talk.say("look")
+        await talk.answer_tools(result("pin 1234", ephemeral=True))
+    assert talk.session.remembered() == Earlier(turns("look"), "look")
+
+
+async def test_a_client_that_answers_by_itself_is_asked_again() -> None:
+    async with Talk(None) as talk:
+        await talk.say("hi")
+    async with Talk(None, earlier=talk.session.remembered()) as again:
+        asked = again.owner.last(events.TurnEnd)
+        assert (asked.text, asked.message_id) == ("hi", again.owner.last(events.UserMessage).message_id)
+        assert again.owner.last(events.ChatStarted).messages is UNSET, "of what it is asked it hears once"
+        await again.do(reply("Hello.", to=asked.message_id))
+    assert again.session.remembered() == Earlier(turns("hi", "Hello."))
+
+
+async def test_a_runner_shows_the_model_something_as_a_page_does() -> None:
+    async with Talk(Model(["ok"])) as talk:
+        await talk.do(call_commands.SetContext(call_id="chat-1", key="stock", value={"kettles": 0}))
+        assert talk.session.conversation.screen == {"stock": {"kettles": 0}}
+        await talk.do(call_commands.SetContext(call_id="chat-1", key="stock", value=None))
+        assert talk.session.conversation.screen == {}

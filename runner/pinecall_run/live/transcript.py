@@ -27,6 +27,13 @@ class Transcript:
         if handler is not None:
             handler(self, event, now)
 
+    def _on_started(self, event: events.ChatStarted, now: float) -> None:
+        """What was said before; when that was nobody tells."""
+        if not self._call.transcript and isinstance(event.messages, list):
+            for message in event.messages:
+                who = "user" if message.get("role") == "user" else "agent"
+                self._add(who, str(message.get("content") or ""), "", now)
+
     def _on_user(self, event: events.UserMessage | events.ChatMessage, now: float) -> None:
         if event.message_id:
             self._call.latest_message = event.message_id
@@ -66,6 +73,7 @@ class Transcript:
 
 
 _HANDLERS: dict[type[events.Event], Callable[[Transcript, Any, float], None]] = {
+    events.ChatStarted: Transcript._on_started,
     events.UserMessage: Transcript._on_user,
     events.ChatMessage: Transcript._on_user,
     events.TurnEnd: Transcript._on_turn,

@@ -9,7 +9,7 @@ OTHER = "other"
 END_REASONS = frozenset({
     "agent_removed", "busy", "canceled", "chat_completed", "chat_error", "client_disconnect", "client_hangup",
     "connection_lost", "disconnected", "error", "failed", "hangup", "idle_timeout", "max_duration", "no-answer",
-    "no_answer", "routed", "server_stopped", "timeout",
+    "no_answer", "resumed_elsewhere", "routed", "server_stopped", "timeout",
 })  # fmt: skip
 """Why calls end (docs/protocol.md); a server may have more to say."""
 

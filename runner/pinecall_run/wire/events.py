@@ -216,11 +216,13 @@ class LlmToolCall(CallEvent, tag="llm.tool_call", kw_only=True):
 
 
 class ChatStarted(CallEvent, tag="llm.chat.started", kw_only=True):
-    """A typed conversation began. ``model`` is for the terminal that began it."""
+    """A typed conversation began. ``model`` is for the terminal that began it; ``messages`` are what both said before,
+    over an earlier connection or to another runner (extension)."""
 
     metadata: dict[str, Any] | Maybe = UNSET
     language: str | Maybe = UNSET
     model: str | Maybe = UNSET
+    messages: list[dict[str, Any]] | Maybe = UNSET
 
 
 class ChatMessage(CallEvent, tag="chat.message", kw_only=True):
