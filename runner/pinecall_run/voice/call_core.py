@@ -72,6 +72,8 @@ class CallCore:
         self.desk = ToolDesk(self._deliver, timeout=around.tool_timeout)
         self.usage = Usage()
         self.started_at = around.clock()
+        self.is_taken_over = False
+        """A human answers in the agent's place."""
         self._moment: datetime | None = None
         """What the prompt takes for now, where that does not move on."""
         self._turn = 0
@@ -172,15 +174,16 @@ class CallCore:
         return handler is not None
 
     def reject(self, command: commands.BotReply | commands.BotReplyStream, latest: str) -> bool:
-        """Whether a reply is for a message that is no longer the latest: the runner is told so."""
-        if not command.in_reply_to or command.in_reply_to == latest:
+        """Whether a reply is for a message that is no longer the latest, or a human replies: the runner is told so."""
+        is_obsolete = bool(command.in_reply_to) and command.in_reply_to != latest
+        if not (is_obsolete or self.is_taken_over):
             return False
         self.tell(
             events.ReplyRejected,
             message_id=command.message_id,
             in_reply_to=command.in_reply_to,
             expected_reply_to=latest,
-            reason="message_obsolete",
+            reason="message_obsolete" if is_obsolete else "taken_over",
         )
         return True
 

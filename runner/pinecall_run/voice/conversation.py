@@ -70,6 +70,11 @@ class Conversation:
         system = "\n\n".join(part for part in prompt if part)
         return [*([{"role": "system", "content": system}] if system else []), *self.messages]
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether the person said something last, and nobody anything after it."""
+        return bool(self.messages) and self.messages[-1].get("role") == "user"
+
     def user_said(self, text: str) -> None:
         """Append what the person said."""
         self.messages.append({"role": "user", "content": text})

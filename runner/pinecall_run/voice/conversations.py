@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -122,6 +122,9 @@ class Conversations:
     def get(self, call_id: str) -> Session | None:
         """The live session of an id."""
         return self._sessions.get(call_id)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._sessions.values()))
 
     def count(self, agent_id: str) -> int:
         """How many sessions an agent has."""
