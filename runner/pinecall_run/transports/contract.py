@@ -121,9 +121,10 @@ class PhoneSession(AudioSession, Protocol):
 class PhoneLine(Protocol):
     """What an agent's runner can have done with a telephone line. Calls return at once."""
 
-    def forward(self, to: str, *, message: str, announce: bool) -> None:
+    def forward(self, to: str, *, message: str, announce: bool, summary: str = "") -> None:
         """Hand the person on to a number; ``message`` is said to them before, ``announce`` tells the other side who
-        comes. What comes of it is told by :meth:`PhoneSide.forwarded`, or to the runner as an error."""
+        comes, and ``summary`` what it was about, where the line can tell it anything. What comes of it is told by
+        :meth:`PhoneSide.forwarded`, or to the runner as an error."""
 
     def press(self, digits: str) -> None:
         """Press keys: ``0-9``, ``*``, ``#``, ``A-D``; ``w`` is half a second of waiting."""

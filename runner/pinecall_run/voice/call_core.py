@@ -12,6 +12,7 @@ from pinecall_run.providers.contracts import LanguageModel, ModelFailed, Provide
 from pinecall_run.voice.configured import are_tools, greeting_in, preparing_budget, prompt_in, rates_of, zone
 from pinecall_run.voice.conversation import Conversation, ToolOutcome, change_history
 from pinecall_run.voice.health import Health
+from pinecall_run.voice.summary import summary
 from pinecall_run.voice.thinking import Mind
 from pinecall_run.voice.tool_desk import ToolDesk
 from pinecall_run.voice.usage import Usage
@@ -74,6 +75,8 @@ class CallCore:
         self.started_at = around.clock()
         self.is_taken_over = False
         """A human answers in the agent's place."""
+        self._writer: LanguageModel | None = None
+        """Where the model hears and speaks, one that writes."""
         self._moment: datetime | None = None
         """What the prompt takes for now, where that does not move on."""
         self._turn = 0
@@ -130,6 +133,11 @@ class CallCore:
             next=failure.next,
         )
 
+    async def summarise(self) -> tuple[str, str]:
+        """What the call was about; see :func:`pinecall_run.voice.summary.summary`."""
+        model = self.model if self._moment is None else self._writer
+        return await summary(self.conversation.messages, model, self.usage, language=self.language)
+
     async def prepare(self) -> None:
         """Let a runner that asked for it get ready before the model is asked (protocol: ``preparing``)."""
         budget = preparing_budget(self.configuration.get("preparing"))
@@ -156,7 +164,7 @@ class CallCore:
         """Think with this one to the end. It remembers what it was told, so that the prompt speaks of one moment: its
         variables count once (protocol: LLM)."""
         self._moment = self._now()
-        self.model = model
+        self._writer, self.model = self.model, model
         self.around = replace(self.around, open_model=_kept)
 
     def _now(self) -> datetime:

@@ -239,6 +239,7 @@ class SpokenCall:
             self.end("error")
 
     async def _close(self) -> None:
+        await self.phone.close()
         await self._hearing.close()
         await self._agent.close()
         if self._tape is not None:
