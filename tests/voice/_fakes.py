@@ -104,6 +104,7 @@ class Talk:
         tool_timeout: float = 5.0,
         metadata: Mapping[str, Any] | None = None,
         is_paused: Callable[[], bool] = lambda: False,
+        is_shown_at_once: bool = False,
     ) -> None:
         self.outlet, self.owner, self.model = Outlet(), Owner(), model
         self.models: dict[str | None, Model] = {}
@@ -126,6 +127,7 @@ class Talk:
             around,
             metadata=metadata,
             is_paused=is_paused,
+            is_shown_at_once=is_shown_at_once,
         )
 
     def _open_model(self, configuration: Mapping[str, Any]) -> Model | None:

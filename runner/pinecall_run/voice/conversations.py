@@ -17,6 +17,7 @@ from pinecall_run.voice.chat_session import ChatSession
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.health import Health
 from pinecall_run.voice.models import Models, OpenedModel
+from pinecall_run.voice.takeover import Takeover
 from pinecall_run.wire import commands, events
 
 if TYPE_CHECKING:  # needs an extra, which typed conversations do without
@@ -107,6 +108,8 @@ class Conversations:
         tool_timeout: float,
         open_model: OpenModel = open_model,
     ) -> None:
+        self.takeover = Takeover()
+        """Where a human answers, in typed conversations of every kind."""
         self._health = Health(clock)
         self._around = Surroundings(self._tell_owner, new_id, clock, tool_timeout, self.model, self._health)
         self._tell = tell
@@ -180,7 +183,8 @@ class Conversations:
             outlet,
             self._around,
             metadata=metadata,
-            is_paused=opening.is_paused,
+            is_paused=lambda: opening.is_paused() or self.takeover.is_paused(agent.agent_id, call_id, ""),
+            is_shown_at_once=opening.type == CHAT.type,
         )
         self._openings[call_id] = opening
         self._start(session, agent)
@@ -280,7 +284,9 @@ class Conversations:
         return told is None or self.tell(event.call_id, told)
 
     def _forget(self, call_id: str, task: asyncio.Task[None]) -> None:
-        self._sessions.pop(call_id, None)
+        session = self._sessions.pop(call_id, None)
+        if session is not None:
+            self.takeover.resume(session.agent_id, session=call_id)
         self._owners.pop(call_id, None)
         self._openings.pop(call_id, None)
         self._orphans.pop(call_id, None)
