@@ -1,0 +1,80 @@
+"""A supervisor's page in a real browser: it plays a call, shows what is said, takes the call over and hands it back."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+from playwright.async_api import Page, expect
+from tests.stories._browser import browsing, has_chromium, problems_of
+from tests.voice._door import Socket, client, server
+from tests.voice.test_live_door import LIVE, LOUD, OPEN, Person, call_of, calling
+
+from pinecall_run.audio.chunk import from_bytes
+
+PATIENCE_MS = 10_000
+
+HEARD = "() => Number(document.querySelector('#level').value) > 0.05"
+
+
+async def hears(person: Person, least: int) -> None:
+    """Wait until the caller hears something so loud."""
+    person.heard.clear()
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        while not any(len(each) and np.abs(from_bytes(each).astype(int)).max() >= least for each in person.heard):
+            await asyncio.sleep(0.02)
+
+
+async def listens(page: Page, address: str, call: str) -> None:
+    await page.goto(f"http://{address}/live/{call}/player?token={OPEN}")
+    await expect(page.locator("#state")).to_have_text("connected", timeout=PATIENCE_MS)
+    await expect(page.locator("#call")).to_have_text(call)
+
+
+@has_chromium
+async def test_a_supervisor_listens_takes_over_speaks_and_hands_back() -> None:
+    async with (
+        server(OPEN, open_on_loopback=False) as address,
+        client(address, "desk", key=OPEN, **{**LIVE, "greeting": " ".join([LIVE["greeting"]] * 6)}) as runner,
+        calling(address) as person,
+        browsing() as browser,
+    ):
+        call = (await call_of(address))["call_id"]
+        page = await browser.new_page()
+        problems = problems_of(page)
+        await listens(page, address, call)
+        await page.click("#listen")
+        await page.wait_for_function(HEARD, timeout=PATIENCE_MS)
+        await expect(page.locator("#lines li[data-who=agent]").first).to_contain_text("shop", timeout=PATIENCE_MS)
+        await takes_over(page, runner)
+        await page.click("#microphone")
+        await hears(person, 1_000)
+        await page.fill("#text", "This is Ann speaking.")
+        await page.click("#say")
+        assert (await runner.until("supervisor.said", text="This is Ann speaking."))["message_id"]
+        await page.fill("#text", "be brief")
+        await page.click("#whisper")
+        await expect(page.locator("#lines li[data-who=whispered]")).to_have_text("be brief", timeout=PATIENCE_MS)
+        await page.click("#take")
+        assert (await runner.until("handoff.released"))["reason"] == "handed_back"
+        await expect(page.locator("#microphone")).to_be_hidden()
+        person.says += [LOUD] * 10
+        await page.wait_for_function(HEARD, timeout=PATIENCE_MS)
+        await person.socket.send('{"action":"hangup"}')
+        await expect(page.locator("#state")).to_have_text("the call is over", timeout=PATIENCE_MS)
+        assert problems == []
+
+
+async def takes_over(page: Page, runner: Socket) -> None:
+    await page.click("#take")
+    assert (await runner.until("handoff.active"))["agent_id"] == "desk"
+    await expect(page.locator("#state")).to_contain_text("you have this call", timeout=PATIENCE_MS)
+
+
+@has_chromium
+async def test_a_page_whose_call_is_not_there_says_so() -> None:
+    async with server(OPEN, open_on_loopback=False) as address, browsing() as browser:
+        page = await browser.new_page()
+        await page.goto(f"http://{address}/live/nobody/player?token={OPEN}")
+        await expect(page.locator("#problem")).to_contain_text("cannot be listened to", timeout=PATIENCE_MS)
+        await expect(page.locator("#listen")).to_be_disabled()
