@@ -1,4 +1,4 @@
-"""A supervisor's page in a real browser: it plays a call, shows what is said, takes the call over and hands it back."""
+"""Supervisors of whole calls: by the page in a real browser, and on a telephone call that an emulated Twilio carries."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ import asyncio
 import numpy as np
 from playwright.async_api import Page, expect
 from tests.stories._browser import browsing, has_chromium, problems_of
+from tests.stories._phone import phones, spoken
 from tests.voice._door import Socket, client, server
-from tests.voice.test_live_door import LIVE, LOUD, OPEN, Person, call_of, calling
+from tests.voice._fakes import until
+from tests.voice._speech import needs_flite
+from tests.voice.test_live_door import LIVE, LOUD, OPEN, Person, call_of, calling, event, sound_of
+from websockets.asyncio.client import connect
 
 from pinecall_run.audio.chunk import from_bytes
+from pinecall_run.audio.g711 import mu_law_decode
 
 PATIENCE_MS = 10_000
 
@@ -78,3 +83,37 @@ async def test_a_page_whose_call_is_not_there_says_so() -> None:
         await page.goto(f"http://{address}/live/nobody/player?token={OPEN}")
         await expect(page.locator("#problem")).to_contain_text("cannot be listened to", timeout=PATIENCE_MS)
         await expect(page.locator("#listen")).to_be_disabled()
+
+
+@needs_flite
+async def test_a_telephone_call_is_taken_over_at_the_telephone_s_rate() -> None:
+    async with phones(media={"live": True}) as calls:
+        await calls.add()
+        line = await calls.call()
+        call = str((await calls.runner.until("call.started"))["call_id"])
+        async with connect(f"ws://{calls.address}/live/{call}/ws?events=1") as boss:
+            assert (await event(boss, "metadata"))["sampleRate"] == 8000
+            assert np.abs(await sound_of(boss, 0.2)).max() > 500, "the greeting"
+            await calls.runner.until("bot.finished")
+            await boss.send('{"action":"take_over"}')
+            await calls.runner.until("handoff.active")
+            stream = await line.streaming()
+            before = len(stream.loud_since(0))
+            voice = mu_law_decode(spoken("hello this is a human")).astype("<i2").tobytes()
+            for at in range(0, len(voice), 800):
+                await boss.send(voice[at : at + 800])
+                await asyncio.sleep(0.045)
+            await until(lambda: len(stream.loud_since(0)) > before + 20)
+            assert (await calls.runner.until("supervisor.said"))["text"]
+            await boss.send('{"action":"say","text":"I send you a new one."}')
+            finished = await calls.runner.until("message.confirmed")
+            assert finished["text"] == "I send you a new one.", "the telephone says what of it was heard"
+            line.say(spoken("where is my order"))
+            said = await calls.runner.until("turn.end")
+            await boss.send('{"action":"hand_back"}')
+            await calls.runner.until("handoff.released")
+            await calls.runner.until("bot.speaking")
+            await line.hang_up()
+            messages = (await calls.runner.until("call.ended"))["messages"]
+            assert [m["role"] for m in messages[:4]] == ["assistant", "assistant", "assistant", "user"]
+            assert messages[3]["content"] == said["text"]
