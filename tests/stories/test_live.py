@@ -1,4 +1,4 @@
-"""Supervisors of whole calls: by the page in a real browser, and on a telephone call that an emulated Twilio carries."""
+"""Supervisors of whole calls: by the page in a real browser, and of a telephone call that an emulated Twilio has."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ HEARD = "() => Number(document.querySelector('#level').value) > 0.05"
 async def hears(person: Person, least: int) -> None:
     """Wait until the caller hears something so loud."""
     person.heard.clear()
-    async with asyncio.timeout(PATIENCE_MS / 1000):
-        while not any(len(each) and np.abs(from_bytes(each).astype(int)).max() >= least for each in person.heard):
-            await asyncio.sleep(0.02)
+    is_loud = lambda sound: len(sound) and np.abs(from_bytes(sound).astype(int)).max() >= least  # noqa: E731
+    await until(lambda: any(map(is_loud, person.heard)), PATIENCE_MS / 1000)
 
 
 async def listens(page: Page, address: str, call: str) -> None:
