@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
-from tests.voice._fakes import Model, settle
+from tests.voice._fakes import Model, settle, tool
 from tests.voice._line import LOUD, Line
 from tests.voice._supervisor import LIVE, Supervisor
 
 from pinecall_run.transports.contract import NotAdmittedError
-from pinecall_run.voice.live_side import GONE_SECONDS, MAX_TEXT, MOST, NOT_TAKEN, TAKEN
+from pinecall_run.voice.live_side import GONE_SECONDS, MAX_TEXT, MOST, NOT_TAKEN, OVER, TAKEN
 from pinecall_run.wire import commands, events, live_events, speech_events
 
+TOOLS = [{"type": "function", "function": {"name": "look", "description": "", "parameters": {"type": "object"}}}]
 COUNT = "one two three four five six seven eight nine ten eleven twelve."
 
 
@@ -81,6 +84,54 @@ async def test_who_takes_over_silences_the_agent_and_is_heard_in_its_place() -> 
         assert line.history[-1] == ("user", "who is this?")
         assert line.is_silent, "the agent says nothing"
         assert "handoff.active" in boss.names
+
+
+async def test_who_speaks_hears_everybody_but_themselves() -> None:
+    async with Line(Model(), LIVE) as line:
+        boss, other = Supervisor(line), Supervisor(line)
+        boss.wants("take_over")
+        await boss.speaks(0.5, pause=0)
+        assert np.abs(other.heard.astype(int)).max() == np.abs(LOUD.astype(int)).max()
+        assert not boss.heard.any()
+        boss.wants("say", text="Hello there.")
+        await line.wait(0.3)
+        assert np.abs(boss.heard.astype(int)).max() == 5_000, "the agent's voice"
+        await line.wait(0.3, probability=0.9)
+        assert np.abs(boss.heard.astype(int)).max() > 12_000, "the caller"
+        boss.wants("hand_back")
+        boss.pieces.clear()
+        await line.wait(0.3, probability=0.9)
+        assert boss.pieces, "they listen again as all do"
+
+
+async def test_what_tools_answered_when_a_human_took_over_is_told_when_they_hand_back() -> None:
+    async with Line(Model([tool("look")], ["It is here."]), {**LIVE, "tools": TOOLS}) as line:
+        boss = Supervisor(line)
+        await line.says("where is it?")
+        asked: Any = await line.until("llm.tool_call")
+        boss.wants("take_over")
+        result = commands.ToolResult(tool_call_id=asked.tool_calls[0].id, result="here")
+        await line.do(commands.LlmToolResult(call_id="call-1", msg_id=asked.msg_id, results=[result]))
+        await line.wait(1.0)
+        assert [role for role, _ in line.history] == ["user", "assistant", "tool"]
+        boss.wants("hand_back")
+        await line.wait(2.0)
+        assert line.history[-1] == ("assistant", "It is here.")
+
+
+async def test_another_runner_is_told_who_has_the_call() -> None:
+    async with Line(Model(), LIVE) as line:
+        Supervisor(line).wants("take_over")
+        line.owner.told.clear()
+        line.call.owner_returned()
+        assert line.owner.names == ["call.started", "handoff.active"]
+
+
+async def test_a_call_that_is_over_is_taken_over_by_nobody() -> None:
+    async with Line(Model(), LIVE) as line:
+        boss = Supervisor(line)
+    assert boss.wants("take_over") == OVER
+    assert not line.owner.named(live_events.HandoffActive)
 
 
 async def test_what_the_caller_says_to_a_human_are_turns_of_their_own() -> None:

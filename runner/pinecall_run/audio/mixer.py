@@ -30,6 +30,8 @@ class Mixer:
         self._pause = _PAUSE_CHUNKS
         self.guest: Guest | None = None
         """Who speaks beside the voice."""
+        self.without_guest: Samples | None = None
+        """The chunk that was taken last, as a guest would hear it: without themselves."""
         self.queued_samples = 0
         """Of the voice, not yet taken."""
 
@@ -72,6 +74,7 @@ class Mixer:
     def take(self) -> tuple[Samples | None, int]:
         """The next chunk, and how many samples of it are voice; ``None`` when there is nothing to play."""
         chunk, voiced = self._take()
+        self.without_guest = chunk
         beside = None if self.guest is None else self.guest.take()
         if beside is not None:
             chunk = beside if chunk is None else laid_over(chunk, beside)

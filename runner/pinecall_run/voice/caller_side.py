@@ -288,10 +288,10 @@ class CallerSide:
     def go_on(self) -> None:
         """See :class:`CallerHalf`."""
         is_theirs = self._machine.state is State.IDLE and self._core.conversation.is_unanswered
-        if is_theirs and self._core.model is None:
-            self._ask_runner()
-        elif is_theirs:
+        if is_theirs and self._core.model is not None:
             self._begin_answer(self._number, is_final=True)
+        elif is_theirs and self._ended:
+            self._ask_runner()
 
     def _keep(self, turn_id: int, text: str) -> None:
         """Keep what the caller said; a turn that goes on is one message, unless the runner has taken it out."""

@@ -72,8 +72,8 @@ class Conversation:
 
     @property
     def is_unanswered(self) -> bool:
-        """Whether the person said something last, and nobody anything after it."""
-        return bool(self.messages) and self.messages[-1].get("role") == "user"
+        """Whether the person said something last, or tools answered for them, and nobody said anything after it."""
+        return bool(self.messages) and self.messages[-1].get("role") in ("user", "tool")
 
     def user_said(self, text: str) -> None:
         """Append what the person said."""

@@ -31,6 +31,7 @@ MAX_TEXT = 8_000
 HANDED_BACK, LOST = "handed_back", "lost"
 
 TAKEN = "another supervisor has this call"
+OVER = "the call is over"
 NOT_TAKEN = "take this call over first"
 WHISPERED = "A supervisor who listens to this conversation tells you, and the person does not hear it: {}"
 
@@ -63,6 +64,8 @@ class LiveSide:
         self._words = words
         self._supervisors: list[Supervisor] = []
         self._blend: Blend | None = None
+        self._own: Blend | None = None
+        """What the one hears who has the call: all but themselves. It is hard to speak while one's voice comes back."""
         self._holder: Supervisor | None = None
         """Who has the call in hand. ``None`` with the call in human hands: they are gone, and may come back."""
         self._patience = 0
@@ -85,15 +88,20 @@ class LiveSide:
 
     def heard(self, chunk: Samples) -> None:
         """20 ms of the caller."""
-        if self._blend is not None:
-            self._blend.heard(chunk)
+        for blend in (self._blend, self._own):
+            if blend is not None:
+                blend.heard(chunk)
 
     def played(self, chunk: Samples | None) -> None:
         """20 ms for the caller."""
         if self._blend is not None:
             for piece in self._blend.played(chunk):
                 for supervisor in self._supervisors:
-                    supervisor.sound(piece)
+                    if supervisor is not self._holder:
+                        supervisor.sound(piece)
+        if self._own is not None and self._holder is not None:
+            for piece in self._own.played(self._mixer.without_guest):
+                self._holder.sound(piece)
         self._words.pulse()
         if self._core.is_taken_over and self._holder is None:
             self._wait()
@@ -109,7 +117,7 @@ class LiveSide:
         for supervisor in self._supervisors:
             supervisor.ended()
         self._supervisors = []
-        self._blend = self._holder = None
+        self._blend = self._own = self._holder = None
         await self._words.close()
 
     # supervisors (Supervised)
@@ -117,7 +125,7 @@ class LiveSide:
     def join(self, supervisor: Supervisor) -> None:
         """See the contract."""
         if self._is_over:
-            raise NotAdmittedError("the call is over")
+            raise NotAdmittedError(OVER)
         if len(self._supervisors) >= MOST:
             raise NotAdmittedError(f"{MOST} listen to this call: no more can")
         if self._blend is None:
@@ -130,12 +138,14 @@ class LiveSide:
         if not self._supervisors:
             self._blend = None
         if self._holder is supervisor:
-            self._holder = None
+            self._holder = self._own = None
             self._patience = round(GONE_SECONDS / CHUNK_SECONDS)
 
     def act(self, supervisor: Supervisor, action: Mapping[str, Any]) -> str:
         """See the contract."""
         name, text = action.get("action"), action.get("text")
+        if self._is_over:
+            return OVER
         if name in ("say", "whisper"):
             if not isinstance(text, str) or not text.strip() or len(text) > MAX_TEXT:
                 return f"{name} needs a text of at most {MAX_TEXT:,} characters"
@@ -163,6 +173,7 @@ class LiveSide:
             return TAKEN
         self._holder = supervisor
         self._mixer.guest = Guest()
+        self._own = Blend(self.rate)
         self._to_call = Resampler(self.rate, RATE)
         if not self._core.is_taken_over:
             self._agent.hush()
@@ -181,7 +192,7 @@ class LiveSide:
             self._release(LOST)
 
     def _release(self, reason: str) -> None:
-        self._holder = self._mixer.guest = self._to_call = None
+        self._holder = self._own = self._mixer.guest = self._to_call = None
         self._core.tell(live_events.HandoffReleased, reason=reason)
         self._agent.go_on()
 

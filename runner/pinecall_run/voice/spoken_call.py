@@ -199,6 +199,8 @@ class SpokenCall:
     def owner_returned(self) -> None:
         """A runner took the call up: the one that lost its connection, or the next to hold the agent."""
         self.announce()
+        if self._core.is_taken_over:
+            self._around.tell_owner(self._core.event(live_events.HandoffActive))
         self._core.desk.send_again()
         self._caller.ask_again()
 
@@ -239,12 +241,12 @@ class SpokenCall:
             self.end("error")
 
     async def _close(self) -> None:
+        await self.live.close()
         await self.phone.close()
         await self._hearing.close()
         await self._agent.close()
         if self._tape is not None:
             await self._tape.close()
-        await self.live.close()
         over = {"reason": self._end_reason or "server_stopped", **self._core.over()}
         self._around.tell_owner(self._core.event(events.CallEnded, **over))
         for kept in ("messages", "metrics"):  # what tools answered, and what it costs

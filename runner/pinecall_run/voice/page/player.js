@@ -35,6 +35,7 @@ function read(frame) {
     for (const element of [listen, take, whisper, text]) element.disabled = false;
   } else if (frame.type === "error") {
     isAsking = false;
+    if (isMine && frame.error.startsWith("another supervisor")) handed(false, frame.error); // both asked at once
     problem(frame.error);
   } else {
     happened(frame);
