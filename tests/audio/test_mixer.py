@@ -8,6 +8,7 @@ from tests.audio._tones import largest_step, noise, rms, tone
 
 from pinecall_run.audio.background import DUCKED
 from pinecall_run.audio.chunk import CHUNK_SAMPLES, SILENCE, Samples
+from pinecall_run.audio.guest import Guest
 from pinecall_run.audio.mixer import Mixer
 
 VOICE, MUSIC = tone(440, 16_000), tone(300, 16_000, amplitude=8_000)
@@ -183,3 +184,19 @@ def test_what_is_too_loud_together_is_held_at_full_scale() -> None:
     out = taken(mixer, 20)
     assert out.min() > 30_000
     assert out.max() == 32_767
+
+
+def test_a_guest_is_heard_beside_the_voice_and_is_no_part_of_it() -> None:
+    mixer = Mixer()
+    mixer.guest = Guest()
+    said = VOICE[: 10 * CHUNK_SAMPLES]
+    mixer.guest.add(said)
+    chunk, voiced = mixer.take()
+    assert chunk is not None
+    assert voiced == 0
+    assert np.array_equal(chunk, said[:CHUNK_SAMPLES])
+    mixer.queue(np.full(CHUNK_SAMPLES, 100, np.int16))
+    chunk, voiced = mixer.take()
+    assert chunk is not None
+    assert voiced == CHUNK_SAMPLES
+    assert np.array_equal(chunk, said[CHUNK_SAMPLES : 2 * CHUNK_SAMPLES] + 100)

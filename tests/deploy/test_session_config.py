@@ -59,6 +59,11 @@ def test_a_server_elsewhere_is_told_nothing_of_files_here() -> None:
     assert media(said) == {"recording": True}
 
 
+def test_nobody_listens_unless_the_project_says_so() -> None:
+    assert [media(agent(live=live)) for live in (None, False, True)] == [{}, {}, {"live": True}]
+    assert media(agent(live=True, recording=True)) == {"recording": True, "live": True}
+
+
 @pytest.mark.parametrize("recording", [None, False])
 def test_nothing_is_recorded_unless_the_project_asks(recording: Any) -> None:
     create = DeployedAgent(agent(recording=recording), "p", folder="/project").registration().create

@@ -74,7 +74,7 @@ ON_THE_WIRE = {
     "channels": None,  # each is a frame of its own
     "on": None,  # no server's business
     "context": "preparing",
-    "recording": "media",
+    **dict.fromkeys(("recording", "live"), "media"),
     **dict.fromkeys(("turn_detection", "vad", "background", "hold_music", "apology", "analysis"), "config"),
 }
 

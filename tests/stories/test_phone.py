@@ -305,6 +305,22 @@ async def test_a_call_is_forwarded_with_words_to_both_sides() -> None:
         assert line.whispered == [f"Una llamada de {' '.join(PERSON[1:])}."]
 
 
+async def test_whoever_takes_a_forwarded_call_hears_what_it_is_about() -> None:
+    async with phones() as calls:
+        await calls.add()
+        line = await calls.call()
+        call_id = await started(calls)
+        await calls.runner.until("bot.finished")
+        line.say(spoken("where is my order"))
+        await calls.runner.until("turn.end")
+        await calls.runner.send("call.forward", call_id=call_id, to=OTHER, message="", announce=True, summary=True)
+        summary = await calls.runner.until("call.summary")
+        assert summary["text"]
+        assert (await calls.runner.until("call.ended"))["reason"] == "forwarded"
+        assert await line.over() == "completed"
+        assert line.whispered == [f"A call from {' '.join(PERSON[1:])}.", summary["text"]]
+
+
 async def test_a_call_that_cannot_be_forwarded_goes_on() -> None:
     async with phones() as calls:
         await calls.add()

@@ -42,6 +42,14 @@ def made(driver: Recorder) -> Call:
             lambda call: call.forward("+15551234567", message="Bye."),
             cc.CallForward(call_id="call_1", to="+15551234567", message="Bye.", announce=False),
         ),
+        (
+            lambda call: call.forward("+1555", summary=True),
+            cc.CallForward(call_id="call_1", to="+1555", summary=True),
+        ),
+        (
+            lambda call: call.forward("+1555", summary="A lamp."),
+            cc.CallForward(call_id="call_1", to="+1555", summary="A lamp."),
+        ),
         (lambda call: call.dtmf("1w#"), cc.CallDtmf(call_id="call_1", digits="1w#")),
         (lambda call: call.hold(), cc.CallHold(call_id="call_1")),
         (lambda call: call.unhold(), cc.CallUnhold(call_id="call_1")),

@@ -40,9 +40,18 @@ def test_forwarding_to_numbers_and_to_sip() -> None:
 
 def test_who_comes_is_told_in_a_language_that_has_the_words() -> None:
     for language, spoken, begins in (("de", "de-DE", "Ein Anruf"), ("es-MX", "es-MX", "Una"), ("tlh", "en-US", "A c")):
-        (said,) = parse(twiml.caller_announced("+15551", language).encode())
+        (said,) = parse(twiml.whispered("+15551", "", language).encode())
         assert (said.attributes["language"], said.text[: len(begins)]) == (spoken, begins)
         assert said.text.endswith("1 5 5 5 1.")
+
+
+def test_whoever_takes_a_call_is_told_who_comes_and_what_it_is_about() -> None:
+    who, what = parse(twiml.whispered("+1", "A lamp & <shade>", "es").encode())
+    assert (who.text, what.text) == ("Una llamada de 1.", "A lamp & <shade>")
+    assert who.attributes == what.attributes == {"language": "es-ES"}
+    (what,) = parse(twiml.whispered("", "A lamp.", "").encode())
+    assert (what.text, what.attributes) == ("A lamp.", {})
+    assert twiml.whispered("", "", "es") == ""
 
 
 def test_nothing_to_do_is_nothing() -> None:

@@ -106,6 +106,7 @@ class Talk:
         metadata: Mapping[str, Any] | None = None,
         is_paused: Callable[[], bool] = lambda: False,
         earlier: Earlier | None = None,
+        is_shown_at_once: bool = False,
     ) -> None:
         self.outlet, self.owner, self.model = Outlet(), Owner(), model
         self.models: dict[str | None, Model] = {}
@@ -129,6 +130,7 @@ class Talk:
             metadata=metadata,
             is_paused=is_paused,
             earlier=earlier,
+            is_shown_at_once=is_shown_at_once,
         )
 
     def _open_model(self, configuration: Mapping[str, Any]) -> Model | None:

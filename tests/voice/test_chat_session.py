@@ -320,6 +320,19 @@ async def test_an_answer_that_is_ready_when_a_human_has_taken_over_is_nobodys() 
         assert talk.outlet.log[-1] == ("done", "Bye.")
 
 
+async def test_an_answer_that_the_person_reads_while_it_is_made_is_made_to_its_end() -> None:
+    paused, gate = [False], asyncio.Event()
+    options: dict[str, Any] = {"is_paused": lambda: paused[0], "is_shown_at_once": True}
+    async with Talk(Model(["Hel", gate, "lo."]), **options) as talk:
+        await talk.say("hi")
+        paused[0] = True
+        talk.session.human_wrote("Eva here.")
+        assert ("token", "Eva here.") not in talk.outlet.log, "not in the middle of another answer"
+        gate.set()
+        await settle()
+        assert talk.outlet.log[-3:] == [("done", "Hello."), ("token", "Eva here."), ("done", "Eva here.")]
+
+
 async def test_a_door_where_messages_can_wait_loses_none() -> None:
     gate = asyncio.Event()
     async with Talk(Model([gate, "0"], *([str(number)] for number in range(1, WAITING + 3)))) as talk:

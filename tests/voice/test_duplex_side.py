@@ -13,9 +13,11 @@ from tests.emulators.openai_server import Answer, calls, fails, says
 from tests.emulators.realtime_server import RealtimeServer, realtime_server
 from tests.emulators.trouble import Trouble
 from tests.voice._line import Line
+from tests.voice._supervisor import Supervisor
 
 from pinecall_run.providers.contracts import CallerBegan, CallerSaid, CallerStopped, SpokenItem
 from pinecall_run.voice.duplex_line import open_duplexes
+from pinecall_run.voice.guest_words import UNHEARD
 from pinecall_run.wire import call_commands, commands, events, speech_events
 
 TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
@@ -445,3 +447,29 @@ async def test_trouble_of_a_moment_is_not_told_to_the_caller() -> None:
         await speaks(line)
         await line.wait(1.5)
         assert line.history == [("user", "hello"), ("assistant", "Yes.")]
+
+
+async def test_a_human_takes_over_and_hands_back_to_a_model_that_knows_what_was_said() -> None:
+    script = Script(says("I am back, and I know."))
+    async with calling(script, ("I want a human", "are you there?"), media={"live": True}) as (line, _):
+        boss = Supervisor(line)
+        assert boss.wants("take_over") == ""
+        await speaks(line)
+        await line.wait(0.5)
+        assert line.history == [("user", "I want a human")]
+        assert not script.asked
+        assert boss.wants("say", text="Here I am.") == ""
+        await line.until("bot.finished")
+        await boss.speaks(0.5, pause=0)
+        assert boss.wants("whisper", text="be brief") == ""
+        assert boss.wants("hand_back") == ""
+        await line.wait(0.5)
+        assert not script.asked, "the human answered"
+        await speaks(line)
+        await line.until("bot.finished")
+        assert line.history == [
+            ("user", "I want a human"), ("assistant", "Here I am."), ("assistant", UNHEARD),
+            ("user", "are you there?"), ("assistant", "I am back, and I know."),
+        ]  # fmt: skip
+        assert "be brief" in str(script.asked[0])
+        assert [text for _, text in script.items()][1:3] == ["Here I am.", UNHEARD]

@@ -578,3 +578,34 @@ async def test_a_thread_outlives_a_refusal(monkeypatch: pytest.MonkeyPatch) -> N
     await settle()
     again = stage.hub.open_chat(stage.token("front"), Outlet(), admitted.thread)
     assert [said["content"] for said in again.earlier] == ["one", "I heard you."]
+
+
+async def test_a_human_takes_a_chat_over_writes_in_it_and_gives_it_back() -> None:
+    stage = Stage()
+    client, other = stage.connect("front", llm=scripted(otherwise="I am the agent.")), stage.connect()
+    session, outlet = await chat(stage)
+    scope = {"agent_id": "front", "session_id": session.id}
+    other.send("session.pause", **scope)
+    assert other.take("session.paused")["session_id"] == session.id
+    assert client.take("session.paused")["session_id"] == session.id
+    session.post("anybody there?")
+    await settle()
+    assert ("done", "I am the agent.") not in outlet.log
+    other.send("session.send", text="Yes, this is Eva.", **scope)
+    assert other.take("session.sent")["session_id"] == session.id
+    assert outlet.log == [("token", "Yes, this is Eva."), ("done", "Yes, this is Eva.")]
+    response = client.take("chat.response")
+    assert (response["text"], response["source"]) == ("Yes, this is Eva.", "human")
+    other.send("session.send", text="not mine", agent_id="front", session_id="chat-other")
+    assert other.take("error")["code"] == "SESSION_NOT_FOUND"
+    other.send("session.resume", **scope)
+    session.post("thank you")
+    await settle()
+    assert outlet.log[-1] == ("done", "I am the agent.")
+    assert [message["content"] for message in session.conversation.messages] == [
+        "anybody there?", "Yes, this is Eva.", "thank you", "I am the agent.",
+    ]  # fmt: skip
+    other.send("session.pause", **scope)
+    session.end("disconnected")
+    await settle()
+    assert not stage.hub.conversations.takeover._paused, "it is over, and with it what was wanted of it"

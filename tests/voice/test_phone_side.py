@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from tests.voice._fakes import Model, settle
 from tests.voice._line import Line
 
 from pinecall_run.voice.phone_side import MAX_KEYS, PhoneSide
-from pinecall_run.wire import call_commands, speech_events
+from pinecall_run.wire import call_commands, live_events, speech_events
 
 
 class Wire:
@@ -18,8 +19,8 @@ class Wire:
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
 
-    def forward(self, to: str, *, message: str, announce: bool) -> None:
-        self.asked.append(("forward", to, message, announce))
+    def forward(self, to: str, *, message: str, announce: bool, summary: str = "") -> None:
+        self.asked.append(("forward", to, message, announce, summary))
 
     def press(self, digits: str) -> None:
         self.asked.append(("press", digits))
@@ -47,7 +48,7 @@ async def test_commands_reach_the_line() -> None:
         phone = side(line, wire)
         assert phone.handle(call_commands.CallForward(call_id="call-1", to="+1555", message="Hold on", announce=True))
         assert phone.handle(call_commands.CallDtmf(call_id="call-1", digits="1wa#?"))
-        assert wire.asked == [("forward", "+1555", "Hold on", True), ("press", "1wA#")]
+        assert wire.asked == [("forward", "+1555", "Hold on", True, ""), ("press", "1wA#")]
         assert line.owner.last(speech_events.CallDtmfSent).digits == "1wa#?"
         assert not phone.handle(call_commands.CallHold(call_id="call-1"))
 
@@ -83,3 +84,41 @@ async def test_what_was_heard_is_what_the_line_says(shown: int) -> None:
         line.call.phone.played(100)
         heard = [word for role, word in line.history if role == "assistant"]
         assert heard == (["One"] if shown else [])
+
+
+async def test_whoever_takes_a_call_is_told_what_it_is_about() -> None:
+    model = Model(["It ships today."], ["Ada wants her lamp ", "sooner."])
+    async with Line(model, {"language": "en"}) as line:
+        await line.says("when does my lamp come?")
+        await line.until("bot.finished")
+        wire = Wire()
+        phone = side(line, wire)
+        phone.handle(call_commands.CallForward(call_id="call-1", to="+1555", message="Hold on", summary=True))
+        await settle()
+        assert wire.asked == [("forward", "+1555", "Hold on", False, "Ada wants her lamp sooner.")]
+        told = line.owner.last(live_events.CallSummary)
+        assert (told.text, told.source) == ("Ada wants her lamp sooner.", "model")
+        assert not line.page.named(live_events.CallSummary), "it is for whoever takes the call"
+        assert len(line.history) == 2, "the conversation knows nothing of it"
+        phone.handle(call_commands.CallForward(call_id="call-1", to="+1555", summary="A lamp."))
+        assert wire.asked[-1] == ("forward", "+1555", "", False, "A lamp.")
+        await phone.close()
+
+
+async def test_the_latest_forward_counts_and_none_outlives_the_call() -> None:
+    never = asyncio.Event()
+    async with Line(Model(["Yes."], [never], [never])) as line:
+        await line.says("is it there?")
+        await line.until("bot.finished")
+        wire = Wire()
+        phone = side(line, wire)
+        phone.handle(call_commands.CallForward(call_id="call-1", to="+1", summary=True))
+        await settle()
+        phone.handle(call_commands.CallForward(call_id="call-1", to="+2"))
+        await settle()
+        assert [asked[1] for asked in wire.asked] == ["+2"]
+        phone.handle(call_commands.CallForward(call_id="call-1", to="+3", summary=True))
+        await settle()
+        await phone.close()
+        assert len(wire.asked) == 1
+        assert not phone._handing

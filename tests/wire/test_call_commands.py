@@ -9,6 +9,11 @@ from pinecall_run.wire.codec import COMMAND_DECODER
 
 FRAMES = [
     (c.CallForward, '{"event":"call.forward","call_id":"CA_1","to":"+15551234567","message":"","announce":false}'),
+    (c.CallForward, '{"event":"call.forward","call_id":"C","to":"+1","message":"","announce":true,"summary":true}'),
+    (
+        c.CallForward,
+        '{"event":"call.forward","call_id":"C","to":"+1","message":"","announce":true,"summary":"A lamp."}',
+    ),
     (c.CallDtmf, '{"event":"call.dtmf","call_id":"CA_1","digits":"1w#"}'),
     (c.CallHold, '{"event":"call.hold","call_id":"CA_1"}'),
     (c.CallUnhold, '{"event":"call.unhold","call_id":"CA_1"}'),

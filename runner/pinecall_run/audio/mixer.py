@@ -1,4 +1,4 @@
-"""What the person hears next: the voice, over a background where there is one."""
+"""What the person hears next: the voice, over a background and beside a guest where there are such."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections import deque
 import numpy as np
 
 from pinecall_run.audio.background import Background
+from pinecall_run.audio.blend import laid_over
 from pinecall_run.audio.chunk import CHUNK_SAMPLES, RATE, Samples
+from pinecall_run.audio.guest import Guest
 
 _FADE = 80
 """A voice that stops fades over 5 ms."""
@@ -26,6 +28,10 @@ class Mixer:
         self._voice: deque[Samples] = deque()
         self._backgrounds: list[Background] = []
         self._pause = _PAUSE_CHUNKS
+        self.guest: Guest | None = None
+        """Who speaks beside the voice."""
+        self.without_guest: Samples | None = None
+        """The chunk that was taken last, as a guest would hear it: without themselves."""
         self.queued_samples = 0
         """Of the voice, not yet taken."""
 
@@ -67,6 +73,14 @@ class Mixer:
 
     def take(self) -> tuple[Samples | None, int]:
         """The next chunk, and how many samples of it are voice; ``None`` when there is nothing to play."""
+        chunk, voiced = self._take()
+        self.without_guest = chunk
+        beside = None if self.guest is None else self.guest.take()
+        if beside is not None:
+            chunk = beside if chunk is None else laid_over(chunk, beside)
+        return chunk, voiced
+
+    def _take(self) -> tuple[Samples | None, int]:
         if not self.queued_samples and not self._backgrounds:
             return None, 0
         voice = self._pull(CHUNK_SAMPLES) if self.queued_samples else None

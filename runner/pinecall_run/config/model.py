@@ -28,7 +28,7 @@ PLAIN = (
 )
 """Keys of an agent that are read, kept and sent as they are."""
 
-SPOKEN = ("turn_detection", "vad", "recording", "background", "hold_music", "apology", "analysis")
+SPOKEN = ("turn_detection", "vad", "recording", "live", "background", "hold_music", "apology", "analysis")
 """Keys of an agent that are read and kept as they are, and sent as :mod:`pinecall_run.deploy.session_config` says."""
 
 DEFAULT_MODEL = "gpt-4.1-mini"
@@ -143,6 +143,7 @@ class Agent:
     turn_detection: str | Options | None = None
     vad: Options | None = None
     recording: bool | Options | None = None
+    live: bool | None = None
     background: str | Options | None = None
     hold_music: str | None = None
     apology: str | Mapping[str, str] | None = None

@@ -81,7 +81,7 @@ def _known_as(key: str) -> str:
 _NAMES = {
     "llm": "model",
     "preparing": "prompt of each call",
-    "media": "recording",
+    "media": "recording, live",
     "config.recording_dir": "folder of recordings",
 }
 

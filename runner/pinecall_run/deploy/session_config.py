@@ -41,8 +41,8 @@ def session_config(agent: Agent, folder: str | None, prices: Prices | None = Non
 
 
 def media(agent: Agent) -> dict[str, Any]:
-    """The ``media`` of an agent: whether its calls are recorded."""
-    return {"recording": True} if agent.recording else {}
+    """The ``media`` of an agent: whether its calls are recorded, and whether people may listen to them."""
+    return {**({"recording": True} if agent.recording else {}), **({"live": True} if agent.live else {})}
 
 
 def _path(folder: str, name: str) -> str:

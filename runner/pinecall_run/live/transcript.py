@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pinecall_run.tools.call import Call, Said
-from pinecall_run.wire import events, speech_events
+from pinecall_run.wire import events, live_events, speech_events
 
 
 class Transcript:
@@ -47,6 +47,10 @@ class Transcript:
         self._waiting.pop(event.message_id, None)
         self._add("agent", event.text, event.message_id, now)
 
+    def _on_supervisor(self, event: live_events.SupervisorSaid, now: float) -> None:
+        if not event.message_id:  # else the agent's voice says it, and it is told what was heard
+            self._add("agent", event.text, "", now)
+
     def _on_speaking(self, event: events.BotSpeaking, now: float) -> None:
         if event.text:
             self._waiting[event.message_id] = event.text
@@ -80,6 +84,7 @@ _HANDLERS: dict[type[events.Event], Callable[[Transcript, Any, float], None]] = 
     speech_events.EagerTurn: Transcript._on_turn,
     events.ChatResponse: Transcript._on_response,
     speech_events.MessageConfirmed: Transcript._on_response,
+    live_events.SupervisorSaid: Transcript._on_supervisor,
     events.BotSpeaking: Transcript._on_speaking,
     events.BotFinished: Transcript._on_finished,
     speech_events.BotInterrupted: Transcript._on_interrupted,

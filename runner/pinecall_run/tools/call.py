@@ -176,9 +176,18 @@ class Call:
         """End the call."""
         self._driver.send(commands.CallHangup(call_id=self.id))
 
-    def forward(self, to: str, *, message: str = "", announce: bool = False) -> None:
-        """Hand the call to the number ``to`` (E.164, or a SIP address), ``message`` said before."""
-        self._driver.send(call_commands.CallForward(call_id=self.id, to=to, message=message, announce=announce))
+    def forward(self, to: str, *, message: str = "", announce: bool = False, summary: bool | str = False) -> None:
+        """Hand the call to the number ``to`` (E.164, or a SIP address), ``message`` said to the person before.
+
+        Args:
+            announce: whoever takes it is told the person's number.
+            summary: whoever takes it is told this; ``True`` has the model write what the call was about, which comes as
+                ``call.summary``, too. A SIP line tells them neither.
+        """
+        command = call_commands.CallForward(call_id=self.id, to=to, message=message, announce=announce)
+        if summary:
+            command.summary = summary
+        self._driver.send(command)
 
     def dtmf(self, digits: str) -> None:
         """Press keys: ``0-9``, ``*``, ``#``, ``A-D``, ``w`` for half a second of waiting."""

@@ -128,12 +128,55 @@ class PhoneSession(AudioSession, Protocol):
 class PhoneLine(Protocol):
     """What an agent's runner can have done with a telephone line. Calls return at once."""
 
-    def forward(self, to: str, *, message: str, announce: bool) -> None:
+    def forward(self, to: str, *, message: str, announce: bool, summary: str = "") -> None:
         """Hand the person on to a number; ``message`` is said to them before, ``announce`` tells the other side who
-        comes. What comes of it is told by :meth:`PhoneSide.forwarded`, or to the runner as an error."""
+        comes, and ``summary`` what it was about, where the line can tell it anything. What comes of it is told by
+        :meth:`PhoneSide.forwarded`, or to the runner as an error."""
 
     def press(self, digits: str) -> None:
         """Press keys: ``0-9``, ``*``, ``#``, ``A-D``; ``w`` is half a second of waiting."""
+
+
+class Supervisor(Protocol):
+    """Somebody who listens to a call, as the call sees them. Calls never block and never fail: who is slow loses
+    sound, and the call nothing."""
+
+    def sound(self, piece: bytes) -> None:
+        """50 ms of both sides: s16le, mono."""
+
+    def event(self, event: CallEvent) -> None:
+        """Something happened."""
+
+    def ended(self) -> None:
+        """The call is over."""
+
+
+class Supervised(Protocol):
+    """A spoken conversation, as it is listened to and taken over. All calls come from the event loop and return at
+    once."""
+
+    @property
+    def rate(self) -> int:
+        """Samples a second of what is heard, and of what is spoken into it."""
+        ...
+
+    def join(self, supervisor: Supervisor) -> None:
+        """Let somebody listen.
+
+        Raises:
+            NotAdmittedError: too many do, or the call is over.
+        """
+
+    def leave(self, supervisor: Supervisor) -> None:
+        """They are gone. Who had the call in hand may come back, for a while."""
+
+    def act(self, supervisor: Supervisor, action: Mapping[str, Any]) -> str:
+        """What they want: ``{"action": "take_over"}`` and its like. Gives why it is not done in a sentence, or none."""
+        ...
+
+    def speak(self, supervisor: Supervisor, sound: bytes) -> bool:
+        """What they say: s16le, mono, of any length; ``False`` where they do not have the call in hand."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

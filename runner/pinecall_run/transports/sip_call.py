@@ -90,9 +90,9 @@ class SipCall:
         clock_rate = self._media.dtmf_rate if self._media else PCMU.clock_rate
         self._pressing = chain(self._pressing, pressed(digits, clock_rate))
 
-    def forward(self, to: str, *, message: str, announce: bool) -> None:
+    def forward(self, to: str, *, message: str, announce: bool, summary: str = "") -> None:
         """See :class:`PhoneLine`. The other side of the call places the next one (REFER), and says who it is; that
-        there was a ``message`` for it is not known to SIP."""
+        there was a ``message`` or a ``summary`` for it is not known to SIP."""
         try:
             target = self._target(to)
         except GrammarError:

@@ -48,11 +48,17 @@ def say(text: str, language: str) -> str:
     return f"<Say{attribute}>{escape(text)}</Say>"
 
 
-def caller_announced(number: str, language: str) -> str:
-    """Tell who comes: their number, digit by digit, in a language that there is a sentence for, else in English."""
+def whispered(number: str, summary: str, language: str) -> str:
+    """Tell who comes, and what it is about: their number, digit by digit, in a language that there is a sentence for,
+    else in English; and a text. Empty where there is neither."""
+    verbs = _announced(number, language) if number else ""
+    return _document(verbs + (say(summary, language) if summary else "")) if verbs or summary else ""
+
+
+def _announced(number: str, language: str) -> str:
     base = language.partition("-")[0]
     digits = " ".join(each for each in number if each.isdigit())
-    return _document(say(_COMES.get(base, _COMES["en"]).format(digits), language if base in _COMES else "en"))
+    return say(_COMES.get(base, _COMES["en"]).format(digits), language if base in _COMES else "en")
 
 
 def _document(verbs: str) -> str:

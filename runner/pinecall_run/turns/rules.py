@@ -63,6 +63,10 @@ class TurnRules:
     idle_warning_seconds: float = 15.0
     idle_grace_seconds: float = 10.0
 
+    def patient(self) -> TurnRules:
+        """The same without an end to the caller's silence: somebody else talks to them."""
+        return replace(self, idle_timeout_seconds=0.0)
+
 
 DEFAULTS = TurnRules()
 LARGEST = 1e9

@@ -78,12 +78,18 @@ class AgentSide:
 
     def greet(self) -> None:
         """Say the greeting, if there is one."""
-        if self._core.greeting:
+        if self._core.greeting and not self._core.is_taken_over:
             self.say(self._core.greeting)
 
     def say(self, text: str) -> None:
         """Say a text of the configuration after what is being said."""
         self._say(text, self._utterance(keeps=True, is_fixed=True))
+
+    def say_for_human(self, text: str) -> str:
+        """Say what a human wrote, who has the call; the id of the utterance."""
+        utterance = self._utterance(keeps=True)
+        self._say(text, utterance)
+        return utterance.message_id
 
     def _say(self, text: str, utterance: Utterance) -> None:
         utterance.shown_at_once = text

@@ -26,6 +26,7 @@ from pinecall_run.voice.client_door import serve_client
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.http_door import HttpDoor
 from pinecall_run.voice.hub import Hub
+from pinecall_run.voice.live_door import LiveDoor
 from pinecall_run.voice.sip_door import SipDoor
 from pinecall_run.voice.sip_settings import SipSettings
 from pinecall_run.voice.token_door import TokenDoor
@@ -93,7 +94,7 @@ def create_app(settings: Settings) -> Starlette:
     door = HttpDoor(hub, policy, tokens, project=settings.project, version=version("pinecall-run"))
     calls = WebRtcDoor(hub.calls, tokens, host=settings.host, ice_servers=settings.ice_servers)
     whatsapp = WhatsappDoor(hub.whatsapp)
-
+    live = LiveDoor(hub, policy, _guarded)
     twilio = TwilioCalls(hub.phone, settings.environ, settings.public_url)
     hub.phone.carriers.append(twilio)
     phones = TwilioDoor(twilio)
@@ -128,7 +129,7 @@ def create_app(settings: Settings) -> Starlette:
 
     sockets = {"/client": client, "/chat/ws": chat, "/audio/ws": audio, STREAM_PATH: stream}
     routes = [WebSocketRoute(path, serve) for path, serve in sockets.items()]
-    doors = [*calls.routes(), *phones.routes(), *whatsapp.routes(), *door.routes()]
+    doors = [*calls.routes(), *phones.routes(), *whatsapp.routes(), *live.routes(), *door.routes()]
     app = Starlette(routes=[*routes, *doors], lifespan=lifespan)
     app.state.hub = hub
     return app

@@ -12,6 +12,7 @@ from pinecall_run.providers.contracts import LanguageModel, ModelFailed, Provide
 from pinecall_run.voice.configured import are_tools, greeting_in, preparing_budget, prompt_in, rates_of, zone
 from pinecall_run.voice.conversation import Conversation, ToolOutcome, change_history
 from pinecall_run.voice.health import Health
+from pinecall_run.voice.summary import summary
 from pinecall_run.voice.thinking import Mind
 from pinecall_run.voice.tool_desk import ToolDesk
 from pinecall_run.voice.usage import Usage
@@ -72,6 +73,10 @@ class CallCore:
         self.desk = ToolDesk(self._deliver, timeout=around.tool_timeout)
         self.usage = Usage()
         self.started_at = around.clock()
+        self.is_taken_over = False
+        """A human answers in the agent's place."""
+        self._writer: LanguageModel | None = None
+        """Where the model hears and speaks, one that writes."""
         self._moment: datetime | None = None
         """What the prompt takes for now, where that does not move on."""
         self._turn = 0
@@ -128,6 +133,11 @@ class CallCore:
             next=failure.next,
         )
 
+    async def summarise(self) -> tuple[str, str]:
+        """What the call was about; see :func:`pinecall_run.voice.summary.summary`."""
+        model = self.model if self._moment is None else self._writer
+        return await summary(self.conversation.messages, model, self.usage, language=self.language)
+
     async def prepare(self) -> None:
         """Let a runner that asked for it get ready before the model is asked (protocol: ``preparing``)."""
         budget = preparing_budget(self.configuration.get("preparing"))
@@ -154,7 +164,7 @@ class CallCore:
         """Think with this one to the end. It remembers what it was told, so that the prompt speaks of one moment: its
         variables count once (protocol: LLM)."""
         self._moment = self._now()
-        self.model = model
+        self._writer, self.model = self.model, model
         self.around = replace(self.around, open_model=_kept)
 
     def _now(self) -> datetime:
@@ -172,15 +182,16 @@ class CallCore:
         return handler is not None
 
     def reject(self, command: commands.BotReply | commands.BotReplyStream, latest: str) -> bool:
-        """Whether a reply is for a message that is no longer the latest: the runner is told so."""
-        if not command.in_reply_to or command.in_reply_to == latest:
+        """Whether a reply is for a message that is no longer the latest, or a human replies: the runner is told so."""
+        is_obsolete = bool(command.in_reply_to) and command.in_reply_to != latest
+        if not (is_obsolete or self.is_taken_over):
             return False
         self.tell(
             events.ReplyRejected,
             message_id=command.message_id,
             in_reply_to=command.in_reply_to,
             expected_reply_to=latest,
-            reason="message_obsolete",
+            reason="message_obsolete" if is_obsolete else "taken_over",
         )
         return True
 

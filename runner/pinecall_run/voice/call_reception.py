@@ -13,7 +13,7 @@ from pinecall_run.providers.contracts import ProviderError
 from pinecall_run.transports.contract import AdmittedCall, AudioOutlet, Caller, NotAdmittedError
 from pinecall_run.voice.call_core import explained
 from pinecall_run.voice.page_actions import permitted
-from pinecall_run.voice.tokens import BadTokenError
+from pinecall_run.voice.tokens import OBSERVE, BadTokenError
 
 if TYPE_CHECKING:  # hub imports this module; the detector needs an extra
     from pinecall_run.protocol.registry import Agent
@@ -89,6 +89,8 @@ class CallReception:
             claims = self._hub.tokens.redeem(kind, token, self._hub.clock())
         except BadTokenError as error:
             raise NotAdmittedError(str(error)) from error
+        if claims.scope == OBSERVE or claims.call:
+            raise NotAdmittedError("the token is for listening to a call")
         agent = self._hub.registry.agents.get(claims.agent)
         if agent is None:
             raise NotAdmittedError(f"Agent '{claims.agent}' is not online")

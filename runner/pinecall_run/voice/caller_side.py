@@ -139,10 +139,14 @@ class CallerSide:
     def ask_again(self) -> None:
         """The runner is back: it is to answer what it has not, where that is for it to do."""
         is_owed = self._machine.is_owing and not self.agent.speaker.answers(self._number)
-        if is_owed and self._core.model is None:  # the page knows already
-            said = {key: self._ended[key] for key in ("turn_id", "message_id", "text")}
-            self._core.around.tell_owner(self._core.event(events.UserMessage, **said))
-            self._core.around.tell_owner(self._core.event(events.TurnEnd, **self._ended))
+        if is_owed and self._core.model is None:
+            self._ask_runner()
+
+    def _ask_runner(self) -> None:
+        """Tell the runner of the last turn once more; the page knows already."""
+        said = {key: self._ended[key] for key in ("turn_id", "message_id", "text")}
+        self._core.around.tell_owner(self._core.event(events.UserMessage, **said))
+        self._core.around.tell_owner(self._core.event(events.TurnEnd, **self._ended))
 
     def answered_by(self, in_reply_to: str) -> int:
         """The number of the message that a runner's reply answers; 0 where it answers none."""
@@ -259,7 +263,7 @@ class CallerSide:
     def _answer(self, turn: actions.EagerTurn | actions.TurnEnded, *, is_final: bool) -> None:
         """Have a message answered; what was begun for it early is taken if it is the same that was said."""
         message, text = turn.message, turn.text
-        if self._greets_by is not None:
+        if self._greets_by is not None and not self._core.is_taken_over:
             if is_final:
                 self._keep(turn.turn_id, text)
                 self._greet()
@@ -271,9 +275,23 @@ class CallerSide:
             self.agent.take_back(self._recorded)
         self._keep(turn.turn_id, text)
         self._recorded = message
+        self._begin_answer(message, is_final=is_final)
+
+    def _begin_answer(self, message: int, *, is_final: bool) -> None:
         model = self._core.model
-        if model is not None:
+        if self._core.is_taken_over:
+            if is_final:
+                self.agent.answer_over()
+        elif model is not None:
             self.agent.answering.begin(model, message, is_final=is_final)
+
+    def go_on(self) -> None:
+        """See :class:`CallerHalf`."""
+        is_theirs = self._machine.state is State.IDLE and self._core.conversation.is_unanswered
+        if is_theirs and self._core.model is not None:
+            self._begin_answer(self._number, is_final=True)
+        elif is_theirs and self._ended:
+            self._ask_runner()
 
     def _keep(self, turn_id: int, text: str) -> None:
         """Keep what the caller said; a turn that goes on is one message, unless the runner has taken it out."""

@@ -47,6 +47,7 @@ class ChatSession:
         metadata: Mapping[str, Any] | None = None,
         is_paused: Callable[[], bool] = lambda: False,
         earlier: Earlier | None = None,
+        is_shown_at_once: bool = False,
     ) -> None:
         self.id = call_id
         self.agent_id = agent_id
@@ -54,6 +55,8 @@ class ChatSession:
         self._outlet = outlet
         self._around = around
         self._is_paused = is_paused
+        self._is_shown_at_once = is_shown_at_once
+        """Whether the person sees an answer while it is made: a human who takes over cannot keep it back."""
         self._inbox: asyncio.Queue[str] = asyncio.Queue(WAITING)
         self._latest = ""
         self._partial: list[str] = []
@@ -119,6 +122,14 @@ class ChatSession:
         self.heard_at = self._around.clock()
         self.conversation.agent_said(text)
         self._tell(events.ChatResponse, text=text, message_id=self._around.new_id(), source="human")
+
+    def human_wrote(self, text: str) -> None:
+        """As :meth:`human_said`, where the door does not show it by itself."""
+        self.human_said(text)
+        if self._partial:
+            self._deferred.append(text)
+        else:
+            self._show(text)
 
     def set_context(self, key: str, value: Any) -> None:
         """What the person's page shows, for the model."""
@@ -249,7 +260,7 @@ class ChatSession:
         self._replies.answer_is_over()
 
     def _answered(self, text: str) -> None:
-        if self._is_paused():  # a human took over while it was made
+        if self._is_paused() and not self._is_shown_at_once:  # a human took over while it was made
             return
         self.conversation.agent_said(text)
         self._outlet.done(text)

@@ -73,6 +73,11 @@ class Conversation:
         """The same messages, to be changed apart."""
         return replace(self, messages=list(self.messages), _passing=list(self._passing))
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether the person said something last, or tools answered for them, and nobody said anything after it."""
+        return bool(self.messages) and self.messages[-1].get("role") in ("user", "tool")
+
     def user_said(self, text: str) -> None:
         """Append what the person said."""
         self.messages.append({"role": "user", "content": text})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +17,7 @@ from pinecall_run.voice.chat_session import ChatSession
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.health import Health
 from pinecall_run.voice.models import Models, OpenedModel
+from pinecall_run.voice.takeover import Takeover
 from pinecall_run.voice.threads import Earlier
 from pinecall_run.wire import commands, events
 
@@ -112,6 +113,8 @@ class Conversations:
         tool_timeout: float,
         open_model: OpenModel = open_model,
     ) -> None:
+        self.takeover = Takeover()
+        """Where a human answers, in typed conversations of every kind."""
         self._health = Health(clock)
         self._around = Surroundings(self._tell_owner, new_id, clock, tool_timeout, self.model, self._health)
         self._tell = tell
@@ -127,6 +130,9 @@ class Conversations:
     def get(self, call_id: str) -> Session | None:
         """The live session of an id."""
         return self._sessions.get(call_id)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._sessions.values()))
 
     def count(self, agent_id: str) -> int:
         """How many sessions an agent has."""
@@ -182,8 +188,9 @@ class Conversations:
             outlet,
             self._around,
             metadata=metadata,
-            is_paused=opening.is_paused,
+            is_paused=lambda: opening.is_paused() or self.takeover.is_paused(agent.agent_id, call_id, ""),
             earlier=opening.earlier,
+            is_shown_at_once=opening.type == CHAT.type,
         )
         self._openings[call_id] = opening
         self._start(session, agent)
@@ -283,7 +290,9 @@ class Conversations:
         return told is None or self.tell(event.call_id, told)
 
     def _forget(self, call_id: str, task: asyncio.Task[None]) -> None:
-        self._sessions.pop(call_id, None)
+        session = self._sessions.pop(call_id, None)
+        if session is not None:
+            self.takeover.resume(session.agent_id, session=call_id)
         self._owners.pop(call_id, None)
         self._openings.pop(call_id, CHAT).on_over()
         self._orphans.pop(call_id, None)

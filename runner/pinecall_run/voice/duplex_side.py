@@ -28,6 +28,7 @@ from pinecall_run.turns.rules import TurnRules, rules_of
 from pinecall_run.voice.call_core import CallCore, explained
 from pinecall_run.voice.call_limits import CallLimits
 from pinecall_run.voice.duplex_line import Duplex, DuplexLine
+from pinecall_run.voice.listening import Ear
 from pinecall_run.voice.speaking import Voice
 from pinecall_run.voice.turn_times import TurnTimes
 from pinecall_run.wire import events, speech_events
@@ -92,6 +93,7 @@ class DuplexSide:
             health=core.around.health,
         )
         first = duplexes[0]
+        self.ears: Sequence[Ear] = ()
         self.voices = [Voice(first.provider, self._line, first.name, is_billed_by_text=False)]
         core.keep_model(self._line)
         self._rules = self._new_rules()
@@ -152,7 +154,8 @@ class DuplexSide:
             self._core.tell(speech_events.CallUpdated, language=changes["language"])
 
     def _new_rules(self) -> TurnRules:
-        return rules_of(self._core.configuration, has_native_turns=True, has_smart_turn=False)
+        rules = rules_of(self._core.configuration, has_native_turns=True, has_smart_turn=False)
+        return rules.patient() if self._core.is_taken_over else rules
 
     # the caller's half
 
@@ -198,6 +201,11 @@ class DuplexSide:
 
     def ask_again(self) -> None:
         """See :class:`CallerHalf`: it is the model that answers."""
+
+    def go_on(self) -> None:
+        """See :class:`CallerHalf`."""
+        if self._speaking_since is None and self._awaited is None and self._core.conversation.is_unanswered:
+            self.agent.answering.begin(self._line, self._number, is_final=True)
 
     # the agent's side (Floor)
 
@@ -370,6 +378,8 @@ class DuplexSide:
         self._tell(events.TurnEnd, **told, latency_ms=round(latency * 1000, 1))
 
     def _answer(self, turn: _Turn, quiet: float = 0.0) -> None:
+        if self._core.is_taken_over:
+            return
         if not self._rules.has_interruption and (self._is_playing or self.agent.speaker.is_busy):
             self._waiting = turn
             return

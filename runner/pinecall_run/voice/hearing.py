@@ -12,7 +12,7 @@ from pinecall_run.turns import inputs
 from pinecall_run.turns.rules import TurnRules, rules_of, smart_turn_model_of
 from pinecall_run.voice.call_core import CallCore, explained
 from pinecall_run.voice.caller_side import CallerSide, Judge
-from pinecall_run.voice.listening import Listener
+from pinecall_run.voice.listening import Ear, Listener
 from pinecall_run.voice.speaking import Voice
 from pinecall_run.wire import speech_events
 
@@ -56,6 +56,9 @@ class CallerHalf(Protocol):
         """The number of the message that a runner's reply answers; 0 where it answers none."""
         ...
 
+    def go_on(self) -> None:
+        """A human has handed the call back: what the caller said last is answered, unless it was."""
+
     def ask_again(self) -> None:
         """The runner is back: it is to answer what it has not, where that is for it to do."""
 
@@ -73,6 +76,11 @@ class Hears(Protocol):
 
     @property
     def voices(self) -> Sequence[Voice]: ...
+
+    @property
+    def ears(self) -> Sequence[Ear]:
+        """Who can write down what somebody says; empty where only the model hears."""
+        ...
 
     def begin(self) -> None:
         """The call runs."""
@@ -118,6 +126,11 @@ class Hearing:
     def voices(self) -> Sequence[Voice]:
         """See :class:`Hears`."""
         return self._stages.voices
+
+    @property
+    def ears(self) -> Sequence[Ear]:
+        """See :class:`Hears`."""
+        return self._stages.ears
 
     def begin(self) -> None:
         """See :class:`Hears`."""
@@ -169,7 +182,8 @@ class Hearing:
         return True
 
     def _rules(self, judge: Judge | None = None) -> TurnRules:
-        return rules_of(self._core.configuration, self._stages.has_turns, has_smart_turn=judge is not None)
+        rules = rules_of(self._core.configuration, self._stages.has_turns, has_smart_turn=judge is not None)
+        return rules.patient() if self._core.is_taken_over else rules
 
     def _seat_judge(self) -> None:
         """Have turns judged by the model that the configuration names now; until it is loaded they end as without."""

@@ -20,7 +20,7 @@ from pinecall_run.wire.commands import ONLY_ADDED
 from pinecall_run.wire.digest import digest, parts
 
 _PAGE = Path(__file__).parent / "page"
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -124,16 +124,16 @@ def _digests(agent: Agent) -> dict[str, Any]:
 
 
 async def _page(request: Request) -> Response:
-    return Response((_PAGE / "index.html").read_bytes(), media_type="text/html", headers=_HEADERS)
+    return Response((_PAGE / "index.html").read_bytes(), media_type="text/html", headers=HEADERS)
 
 
 async def _widget(request: Request) -> Response:
     code = (_PAGE / "widget.js").read_bytes()
-    return Response(code, media_type="text/javascript", headers={**_HEADERS, **_ANYWHERE})
+    return Response(code, media_type="text/javascript", headers={**HEADERS, **_ANYWHERE})
 
 
 class _Page(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
-        response.headers.update({**_HEADERS, **_ANYWHERE})
+        response.headers.update({**HEADERS, **_ANYWHERE})
         return response

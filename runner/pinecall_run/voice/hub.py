@@ -18,6 +18,7 @@ from pinecall_run.providers.contracts import ProviderError
 from pinecall_run.transports.contract import Admitted, NotAdmittedError, Outlet
 from pinecall_run.voice import whatsapp_numbers
 from pinecall_run.voice.call_reception import SPOKEN, CallReception, audition
+from pinecall_run.voice.chat_session import ChatSession
 from pinecall_run.voice.conversations import Conversations, Opening
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.phone_desk import PHONE, PhoneDesk
@@ -304,10 +305,24 @@ class Hub:
 
     def _on_takeover(self, connection: str, command: call_commands.SessionScope) -> None:
         """A human takes over, or gives back; whoever has the server's key may, from any connection."""
+        if isinstance(command, call_commands.SessionSend) and self._wrote_in_chat(command):
+            sent = speech_events.SessionSent(agent_id=command.agent_id, session_id=command.session_id)
+            self._tell(connection, sent)
+            return
         told = self.whatsapp.take_over(command, lambda event: self._tell(connection, event))
         agent = self.registry.agents.get(command.agent_id)
         if told is not None and agent is not None and agent.connection != connection:
             self._tell(agent.connection, told)
+
+    def _wrote_in_chat(self, command: call_commands.SessionSend) -> bool:
+        """Say what a human wrote in a conversation whose door shows it; ``False`` where that is none."""
+        session = self.conversations.get(command.session_id) if isinstance(command.session_id, str) else None
+        if not isinstance(session, ChatSession) or self.whatsapp.has(session.id):
+            return False
+        if session.agent_id != command.agent_id:
+            return False
+        session.human_wrote(command.text)
+        return True
 
     async def close(self) -> None:
         """End every conversation, say so to everybody, and close every connection."""

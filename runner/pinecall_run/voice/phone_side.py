@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from pinecall_run.transports.contract import PhoneLine
 from pinecall_run.voice.call_core import CallCore
-from pinecall_run.wire import call_commands, commands, speech_events
+from pinecall_run.wire import call_commands, commands, live_events, speech_events
 
 FORWARDED = "forwarded"
 
@@ -35,6 +36,13 @@ class PhoneSide:
         self._end = end
         self._keys = ""
         self._is_forwarded = False
+        self._handing: set[asyncio.Task[None]] = set()
+        """A call that waits for its summary to be handed on."""
+
+    async def close(self) -> None:
+        """The call is over."""
+        self._give_up()
+        await asyncio.gather(*self._handing, return_exceptions=True)
 
     def played(self, chunks: int) -> None:
         """See the contract."""
@@ -62,7 +70,23 @@ class PhoneSide:
         return True
 
     def _on_forward(self, line: PhoneLine, command: call_commands.CallForward) -> None:
-        line.forward(command.to, message=command.message, announce=command.announce)
+        self._give_up()  # the latest counts
+        if command.summary is True:
+            task = asyncio.create_task(self._hand_on(line, command))
+            self._handing.add(task)
+            task.add_done_callback(self._handing.discard)
+        else:
+            written = command.summary if isinstance(command.summary, str) else ""
+            line.forward(command.to, message=command.message, announce=command.announce, summary=written)
+
+    async def _hand_on(self, line: PhoneLine, command: call_commands.CallForward) -> None:
+        text, source = await self._core.summarise()
+        self._core.tell(live_events.CallSummary, text=text, source=source)
+        line.forward(command.to, message=command.message, announce=command.announce, summary=text)
+
+    def _give_up(self) -> None:
+        for task in self._handing:
+            task.cancel()
 
     def _on_keys(self, line: PhoneLine, command: call_commands.CallDtmf) -> None:
         digits = "".join(each for each in command.digits[:MAX_KEYS].upper() if each in KEYS or each == WAIT.upper())

@@ -20,8 +20,10 @@ from pinecall_run.voice.detector import Detector
 from pinecall_run.voice.duplex_line import Duplex
 from pinecall_run.voice.duplex_side import DuplexSide
 from pinecall_run.voice.failure import described
+from pinecall_run.voice.guest_words import GuestWords
 from pinecall_run.voice.hearing import Hearing, Hears
 from pinecall_run.voice.judges import Judges
+from pinecall_run.voice.live_side import LiveSide
 from pinecall_run.voice.loudness import Loudness
 from pinecall_run.voice.page_actions import PageActions
 from pinecall_run.voice.phone_side import PhoneSide
@@ -29,15 +31,16 @@ from pinecall_run.voice.phrases import Phrases
 from pinecall_run.voice.speaking import Speaker
 from pinecall_run.voice.stages import Stages
 from pinecall_run.voice.tape import Tape
-from pinecall_run.wire import call_commands, commands, events, speech_events
+from pinecall_run.wire import call_commands, commands, events, live_events, speech_events
 from pinecall_run.wire.absent import UNSET
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
 _NOT_SHOWN = (
-    events.LlmBefore, events.LlmPreparingTimeout, events.HistoryData, events.HistoryUpdated, events.SessionConfigured
+    events.LlmBefore, events.LlmPreparingTimeout, events.HistoryData, events.HistoryUpdated, events.SessionConfigured,
+    live_events.SupervisorWhispered, live_events.CallSummary,
 )  # fmt: skip
-"""What passes between server and runner only."""
+"""What is none of the caller's business, whose page is shown the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,8 @@ class SpokenCall:
         self._ambience = Ambience(self._mixer, self._core.configuration)
         self._loudness = Loudness.asked_for(self._core)
         self._tape = Tape.asked_for(self._core)
+        words = GuestWords(self._core, lambda: self._hearing.ears, self._guarded)
+        self.live = LiveSide(self._core, self._mixer, self, words, transport=caller.transport)
         self._is_held = self._is_over = False
         self._end_reason = ""
         self._ended = asyncio.Event()
@@ -114,6 +119,22 @@ class SpokenCall:
         """The messages that the model is shown."""
         return self._core.conversation.messages
 
+    def about(self) -> dict[str, Any]:
+        """What a supervisor is shown who looks for a call."""
+        caller, core = self._from, self._core
+        return {
+            "call_id": self.id,
+            "agent_id": self.agent_id,
+            "transport": caller.transport,
+            "direction": caller.direction,
+            "from": caller.from_,
+            "to": caller.to,
+            "started_at": core.started_at,
+            "is_live": self.live.is_allowed,
+            "listeners": self.live.listeners,
+            "is_taken_over": core.is_taken_over,
+        }
+
     # the door (AudioSession)
 
     def hear(self, chunk: Samples) -> None:
@@ -124,6 +145,7 @@ class SpokenCall:
             self._tape.heard(chunk)
         if self._loudness is not None:
             self._loudness.heard(chunk)
+        self.live.heard(chunk)
         if not self._is_held:
             self._caller.hear(chunk)
 
@@ -137,6 +159,7 @@ class SpokenCall:
             self._tape.played(chunk)
         if self._loudness is not None:
             self._loudness.played(chunk)
+        self.live.played(chunk)
         return chunk
 
     def act(self, action: Mapping[str, Any]) -> None:
@@ -176,6 +199,8 @@ class SpokenCall:
     def owner_returned(self) -> None:
         """A runner took the call up: the one that lost its connection, or the next to hold the agent."""
         self.announce()
+        if self._core.is_taken_over:
+            self._around.tell_owner(self._core.event(live_events.HandoffActive))
         self._core.desk.send_again()
         self._caller.ask_again()
 
@@ -216,6 +241,8 @@ class SpokenCall:
             self.end("error")
 
     async def _close(self) -> None:
+        await self.live.close()
+        await self.phone.close()
         await self._hearing.close()
         await self._agent.close()
         if self._tape is not None:
@@ -230,6 +257,7 @@ class SpokenCall:
     def _tell(self, event: events.CallEvent) -> bool:
         if not isinstance(event, _NOT_SHOWN):
             self._outlet.event(event)
+        self.live.event(event)
         return self._around.tell_owner(event)
 
     # changes
@@ -251,6 +279,25 @@ class SpokenCall:
     def typed(self, text: str) -> None:
         """The caller's page says something for them."""
         self._caller.take(inputs.Typed(text))
+
+    # a human in the agent's place (Agent)
+
+    def hush(self) -> None:
+        """See :class:`pinecall_run.voice.live_side.Agent`."""
+        self._off_hold()
+        self._core.is_taken_over = True
+        self._agent.clear()
+        self._hearing.change({})
+
+    def go_on(self) -> None:
+        """See :class:`pinecall_run.voice.live_side.Agent`."""
+        self._core.is_taken_over = False
+        self._hearing.change({})
+        self._caller.go_on()
+
+    def say(self, text: str) -> str:
+        """See :class:`pinecall_run.voice.live_side.Agent`."""
+        return self._agent.say_for_human(text)
 
     def mute(self, _: call_commands.CallMute | None = None) -> None:
         """Nobody listens from now on; what is said is kept."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
 from pinecall_run.voice.admission import Access, Policy, Visitor
 from pinecall_run.voice.hub import Hub
-from pinecall_run.voice.tokens import LIFETIME_SECONDS
+from pinecall_run.voice.tokens import LIFETIME_SECONDS, OBSERVE, PARTICIPATE, SUPERVISE
 from pinecall_run.wire.codec import object_from_json
 
 MAX_METADATA = 2048
@@ -38,12 +38,21 @@ class TokenDoor:
         metadata, problem = _metadata(request, access)
         if problem:
             return refusal(400, problem)
-        wants_more = access is Access.DEVELOPER and request.query_params.get("scope") == "supervise"
-        scope = "supervise" if wants_more else "participate"
-        token = self._hub.tokens.mint(kind, agent.agent_id, self._hub.clock(), scope=scope, metadata=metadata)
-        if kind != "chat":
+        scope, call = _scope(kind, request, access)
+        now = self._hub.clock()
+        token = self._hub.tokens.mint(kind, agent.agent_id, now, scope=scope, metadata=metadata, call=call)
+        if kind != "chat" and scope != OBSERVE:
             self._hub.calls.expect(agent)
         return JSONResponse({"token": token, "expires_in": int(LIFETIME_SECONDS)}, headers=headers)
+
+
+def _scope(kind: str, request: Request, access: Access) -> tuple[str, str]:
+    """What a token is good for, and the call that it is for."""
+    asked, call = request.query_params.get("scope"), request.query_params.get("call_id", "")
+    known = (SUPERVISE, OBSERVE) if kind == "stream" else (SUPERVISE,)
+    if access is not Access.DEVELOPER or asked is None or asked not in known:
+        return PARTICIPATE, ""
+    return asked, call if kind == "stream" else ""
 
 
 def _metadata(request: Request, access: Access) -> tuple[dict[str, Any], str]:
@@ -58,7 +67,7 @@ def _metadata(request: Request, access: Access) -> tuple[dict[str, Any], str]:
     return ({}, "metadata is not a JSON object") if value is None else (value, "")
 
 
-def visitor(request: Request) -> Visitor:
+def visitor(request: HTTPConnection) -> Visitor:
     """The parts of a request that decide who may do what."""
     headers = request.headers
     return Visitor(

@@ -13,6 +13,7 @@ from typing import Any
 from pinecall_run.wire.codec import object_from_json, to_json
 
 LIFETIME_SECONDS = 60.0
+OBSERVE, PARTICIPATE, SUPERVISE = "observe", "participate", "supervise"
 PREFIXES = {"chat": "cht_", "webrtc": "wrt_", "stream": "stm_"}
 
 
@@ -20,15 +21,17 @@ PREFIXES = {"chat": "cht_", "webrtc": "wrt_", "stream": "stm_"}
 class Claims:
     """What a token says: for which agent, with which rights, until when.
 
-    ``scope`` is ``supervise`` for developers, who may see tools' results, else ``participate``.
+    ``scope`` is ``supervise`` for developers, who may see tools' results and take calls over, ``observe`` for whoever
+    may listen to calls and not make any, else ``participate``. ``call`` is the one call that it is for, where it is.
     """
 
     agent: str
     kind: str
     expires: float
     nonce: str
-    scope: str = "participate"
+    scope: str = PARTICIPATE
     metadata: dict[str, Any] = field(default_factory=dict)
+    call: str = ""
 
 
 class BadTokenError(Exception):
@@ -44,9 +47,11 @@ class TokenMint:
         self._used: dict[str, float] = {}
         """Until when each may come again, in the order in which they came."""
 
-    def mint(self, kind: str, agent: str, now: float, *, scope: str, metadata: dict[str, Any] | None = None) -> str:
+    def mint(
+        self, kind: str, agent: str, now: float, *, scope: str, metadata: dict[str, Any] | None = None, call: str = ""
+    ) -> str:
         """A token that opens one session of ``kind`` with ``agent`` within the next minute."""
-        claims = Claims(agent, kind, now + LIFETIME_SECONDS, self._new_id(), scope, metadata or {})
+        claims = Claims(agent, kind, now + LIFETIME_SECONDS, self._new_id(), scope, metadata or {}, call)
         payload = base64.urlsafe_b64encode(to_json(claims)).rstrip(b"=")
         return f"{PREFIXES[kind]}{payload.decode()}.{self._signature(payload)}"
 

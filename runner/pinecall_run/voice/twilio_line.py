@@ -31,12 +31,12 @@ class TwilioLine:
         """See the contract: Twilio takes no keys on a stream, so that they are played."""
         self._stream.press(digits)
 
-    def forward(self, to: str, *, message: str, announce: bool) -> None:
+    def forward(self, to: str, *, message: str, announce: bool, summary: str = "") -> None:
         """See the contract."""
-        self._calls.start(self._forward(to, message=message, announce=announce))
+        whisper = twiml.whispered(self._person if announce else "", summary, self._language)
+        self._calls.start(self._forward(to, message, whisper))
 
-    async def _forward(self, to: str, *, message: str, announce: bool) -> None:
-        whisper = twiml.caller_announced(self._person, self._language) if announce else ""
+    async def _forward(self, to: str, message: str, whisper: str) -> None:
         self._stream.forwarding = to
         try:
             await self._calls.hand_on(self._call_sid, to, message=message, language=self._language, whisper=whisper)

@@ -14,7 +14,7 @@ from pinecall_run.transports.seen import Seen
 from pinecall_run.transports.whatsapp_webhook import Message, Status
 from pinecall_run.voice.conversations import Opening
 from pinecall_run.voice.failure import described
-from pinecall_run.voice.takeover import Takeover, digits
+from pinecall_run.voice.takeover import digits
 from pinecall_run.voice.whatsapp_numbers import TYPE, WINDOW_SECONDS, Number, all_numbers, numbers_of, reached
 from pinecall_run.wire import call_commands, events, speech_events
 from pinecall_run.wire.absent import UNSET
@@ -60,7 +60,7 @@ class WhatsappDesk:
         self._talks: dict[Key, Talk] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._seen = Seen(REMEMBERED)
-        self._takeover = Takeover()
+        self._takeover = hub.conversations.takeover
         self._office: Office | None = None
         self._is_closed = False
 
@@ -168,7 +168,6 @@ class WhatsappDesk:
         return current
 
     def _forget(self, key: Key, talk: Talk) -> None:
-        self._takeover.resume(talk.agent_id, session=talk.id)
         if self._talks.get(key) is talk:
             del self._talks[key]
         if not self._is_closed:
@@ -214,6 +213,10 @@ class WhatsappDesk:
             await self._office.graph.close()
 
     # a human
+
+    def has(self, session: str) -> bool:
+        """Whether a conversation, by its id, is one of ours."""
+        return any(talk.id == session for talk in self._talks.values())
 
     def take_over(
         self, command: call_commands.SessionScope, tell: Callable[[events.Event], object]

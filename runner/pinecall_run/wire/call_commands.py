@@ -17,11 +17,14 @@ class CallCommand(Command, kw_only=True):
 
 
 class CallForward(CallCommand, tag="call.forward", kw_only=True, omit_defaults=False):
-    """Hands the call to another number. ``message`` is said before, ``announce`` tells the other side who comes."""
+    """Hands the call to another number. ``message`` is said before, ``announce`` tells the other side who comes.
+    ``summary`` (extension) is what they are told of the call; ``true`` has the model write it, and ``call.summary`` say
+    what it wrote."""
 
     to: str
     message: str = ""
     announce: bool = False
+    summary: bool | str | Maybe = UNSET
 
 
 class CallDtmf(CallCommand, tag="call.dtmf", kw_only=True):

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar, Union
 
 import msgspec
 
-from pinecall_run.wire import call_commands, commands, events, speech_events
+from pinecall_run.wire import call_commands, commands, events, live_events, speech_events
 from pinecall_run.wire.commands import Command
 from pinecall_run.wire.events import Event
 
@@ -77,7 +77,7 @@ _ENCODER = msgspec.json.Encoder()
 _OBJECTS = msgspec.json.Decoder(dict[str, Any])
 
 COMMANDS: tuple[type[Command], ...] = (*commands.COMMANDS, *call_commands.COMMANDS)
-EVENTS: tuple[type[Event], ...] = (*events.EVENTS, *speech_events.EVENTS)
+EVENTS: tuple[type[Event], ...] = (*events.EVENTS, *speech_events.EVENTS, *live_events.EVENTS)
 """Every frame of each direction."""
 
 COMMAND_DECODER: Decoder[Command] = Decoder(COMMANDS)
