@@ -19,7 +19,7 @@ from twilio.request_validator import RequestValidator
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from pinecall_run.voice.twilio_door import MAX_BODY
+from pinecall_run.voice.surface import MAX_FORM as MAX_BODY
 
 PUBLIC = "https://voice.example.com/phones"
 SID, TOKEN = "AC" + "1" * 32, "hush"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -126,6 +127,10 @@ class Conversations:
     def count(self, agent_id: str) -> int:
         """How many sessions an agent has."""
         return sum(session.agent_id == agent_id for session in self._sessions.values())
+
+    def talking(self) -> Mapping[str, int]:
+        """How many sessions each agent has that has any."""
+        return Counter(session.agent_id for session in self._sessions.values())
 
     def owner(self, call_id: str) -> str | None:
         """The connection that a session belongs to, for as long as that lives: whoever held its agent when it began."""

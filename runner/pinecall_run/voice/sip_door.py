@@ -31,6 +31,7 @@ from pinecall_run.sip.outputs import (
 )
 from pinecall_run.sip.uri import Uri
 from pinecall_run.transports.contract import Caller, NotAdmittedError
+from pinecall_run.transports.refusals import Tally
 from pinecall_run.voice.call_reception import MISSING, is_installed
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.phone_desk import PHONE, PhoneDesk
@@ -60,8 +61,15 @@ CHALLENGE = 401
 class SipDoor:
     """A :class:`pinecall_run.voice.phone_desk.Carrier` of calls to SIP addresses."""
 
-    def __init__(self, desk: PhoneDesk, registry: Registry, settings: SipSettings | None) -> None:
-        self.refused: Counter[str] = Counter()
+    def __init__(
+        self,
+        desk: PhoneDesk,
+        registry: Registry,
+        settings: SipSettings | None,
+        *,
+        refused: Counter[str] | None = None,
+    ) -> None:
+        self.refused: Counter[str] = Tally("sip") if refused is None else refused
         self._desk = desk
         self._registry = registry
         self._settings = settings or SipSettings()
@@ -114,7 +122,13 @@ class SipDoor:
 
         settings = self._settings
         self._metronome = Metronome()
-        sockets = SipSockets(self._agent, self._told, trusts=settings.trusts, knows=self._hosts.__contains__)
+        sockets = SipSockets(
+            self._agent,
+            self._told,
+            trusts=settings.trusts,
+            knows=self._hosts.__contains__,
+            on_flood=lambda: self.refused.update(floods=1),
+        )
         try:
             tls = (_context(settings.tls.certificate, settings.tls.key), settings.tls.port) if settings.tls else None
             ports = await sockets.open(settings.host, settings.port, tls=tls)
@@ -144,9 +158,6 @@ class SipDoor:
         while len(self._sockets.agent) and loop.time() < until:  # noqa: ASYNC110 - the core has no event for that
             await asyncio.sleep(0.01)
         await self._sockets.close()
-        self.refused["floods"] += self._sockets.flooded
-        if told := ", ".join(f"{count} {what}" for what, count in sorted((+self.refused).items())):
-            _LOG.info("refused at SIP's door: %s", told)
         self._sockets = None
 
     # what the user agent tells

@@ -27,9 +27,6 @@ if TYPE_CHECKING:  # needs an extra, which typed conversations do without
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
-MAX_BODY = 16_384
-"""Bytes of a form; Twilio's have about 1,000."""
-
 MAX_OPENING = 200
 """Sockets that have not said yet whose stream they are."""
 
@@ -89,12 +86,7 @@ class TwilioDoor:
         """What was posted, where Twilio signed it; else the refusal."""
         if self._calls.missing() or self._calls.account is None:
             return refusal(503, self._calls.missing())
-        body = b""
-        async for piece in request.stream():
-            body += piece
-            if len(body) > MAX_BODY:
-                return self._refused("large forms", 413, f"a form has at most {MAX_BODY:,} bytes")
-        pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+        pairs = parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
         query = f"?{request.url.query}" if request.url.query else ""
         address = f"{self._calls.public_url}{request.url.path}{query}"
         given = request.headers.get("x-twilio-signature", "")
