@@ -66,6 +66,7 @@ class Settings:
             RTCConfiguration's ``iceServers``.
         sip: how calls over SIP come in, where they do.
         proxies: who is believed what they say of others.
+        max_calls: spoken calls at a time, of all agents.
         certificate: with one, everything on the port is TLS. ``serve`` knows it.
     """
 
@@ -81,6 +82,7 @@ class Settings:
     sip: SipSettings | None = None
     proxies: Proxies = field(default_factory=Proxies)
     certificate: Certificate | None = None
+    max_calls: int | None = None
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -99,6 +101,8 @@ def create_app(settings: Settings) -> Starlette:
         tool_timeout=settings.tool_timeout,
         pace=settings.pace,
         is_eager=True,
+        max_calls=settings.max_calls,
+        refused=refusals.at("calls"),
     )
     tokens = TokenDoor(hub, policy, refused=refusals.at("http"))
     door = HttpDoor(hub, policy, tokens, project=settings.project, version=version("pinecall-run"))

@@ -30,11 +30,11 @@ from pinecall_run.sip.outputs import (
     Refused,
 )
 from pinecall_run.sip.uri import Uri
-from pinecall_run.transports.contract import Caller, NotAdmittedError
+from pinecall_run.transports.contract import BusyError, Caller, NotAdmittedError
 from pinecall_run.transports.refusals import Tally
 from pinecall_run.voice.call_reception import MISSING, is_installed
 from pinecall_run.voice.failure import described
-from pinecall_run.voice.phone_desk import PHONE, PhoneDesk
+from pinecall_run.voice.phone_desk import PHONE, SERVER_FULL, PhoneDesk
 from pinecall_run.voice.sip_settings import SipSettings
 from pinecall_run.wire import call_commands, events, speech_events
 
@@ -51,6 +51,9 @@ GOODBYE_SECONDS = 0.5
 """How long the last answers may take when the server stops."""
 
 BUSY, DECLINED, UNKNOWN, UNABLE, BROKEN, FULL = 486, 603, 404, 480, 500, 503
+
+_STATUS = {"busy": BUSY, SERVER_FULL: FULL}
+"""Why a call is turned away, in numbers."""
 
 _NUMBER = re.compile(r"\+?\d{3,15}")
 
@@ -219,7 +222,7 @@ class SipDoor:
         self._do(lambda agent, now: agent.ring(name, now))
         reason = await self._desk.screen(agent, name, from_=from_, to=ref)
         if reason or name not in self._there:
-            return BUSY if reason == "busy" else DECLINED
+            return _STATUS.get(reason, DECLINED)
         return self._begin(incoming, agent, from_=from_, ref=ref)
 
     def _begin(self, incoming: IncomingCall, agent: Agent, *, from_: str, ref: str) -> int:
@@ -249,7 +252,7 @@ class SipDoor:
             if not isinstance(error, NotAdmittedError):
                 raise
             _LOG.warning("a call to %s was turned away: %s", agent.agent_id, error)
-            return UNABLE
+            return UNABLE if not isinstance(error, BusyError) else FULL if error.is_servers else BUSY
         self._calls[incoming.call] = call
         audio = LocalAudio(settings.address, call.sound.port)
         self._do(lambda agent, now: agent.answer(incoming.call, audio, now))

@@ -17,6 +17,7 @@ from pinecall_run.transports.contract import NotAdmittedError, PhoneSession
 from pinecall_run.transports.twilio_rest import STATUS_PATH, VOICE_PATH
 from pinecall_run.transports.twilio_signature import is_signed
 from pinecall_run.voice.call_reception import MISSING
+from pinecall_run.voice.phone_desk import BUSY, PHONE, SERVER_FULL
 from pinecall_run.voice.token_door import refusal
 from pinecall_run.voice.twilio_calls import ANNOUNCE_PATH, ANSWERED_PATH, TwilioCalls
 
@@ -116,7 +117,10 @@ class TwilioDoor:
             return _twiml(twiml.reject(is_busy=False))
         reason = await self._desk.screen(agent, call_sid, from_=from_, to=to)
         if reason:
-            return _twiml(twiml.reject(is_busy=reason == "busy"))
+            return _twiml(twiml.reject(is_busy=reason in (BUSY, SERVER_FULL)))
+        if words := self._desk.no_room(agent, to):
+            language = agent.configured(PHONE, to).get("language")
+            return _twiml(twiml.farewell(words, language if isinstance(language, str) else ""))
         caller = {"from_": from_, "to": to, "channel": ("phone", to)}
         return _connected(lambda: self._calls.connect(agent, call_sid, caller))
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from pinecall_run.transports.contract import CallReception, NotAdmittedError
+from pinecall_run.transports.contract import BusyError, CallReception, NotAdmittedError
 from pinecall_run.voice.admission import is_loopback
 from pinecall_run.voice.call_reception import MISSING
 from pinecall_run.voice.failure import described
@@ -120,10 +120,10 @@ async def _begin(calls: Calls, request: Request) -> JSONResponse:
         answer = await calls.answer(wanted)
     except BadOfferError as error:
         return refusal(400, str(error))
+    except (BusyError, webrtc.BusyError) as error:
+        return refusal(503, str(error))
     except NotAdmittedError as error:
         return refusal(403, str(error))
-    except webrtc.BusyError as error:
-        return refusal(503, str(error))
     except Exception as error:  # noqa: BLE001 - the server below would print its text
         _LOG.error("a browser's call could not begin: %s", described(error))
         return refusal(500, "the call could not begin")
