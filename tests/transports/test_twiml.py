@@ -47,3 +47,7 @@ def test_who_comes_is_told_in_a_language_that_has_the_words() -> None:
 
 def test_nothing_to_do_is_nothing() -> None:
     assert parse(twiml.EMPTY.encode()) == []
+
+
+def test_a_farewell_is_said_and_nothing_follows() -> None:
+    assert "<Response><Say>A &lt; B</Say></Response>" in twiml.farewell("A < B", "")
