@@ -249,10 +249,12 @@ class SipDoor:
             call.begin(self._desk.begin(agent, incoming.call, call, caller))
         except Exception as error:
             call.stop()
+            if isinstance(error, BusyError):  # counted, and told to the runner
+                return FULL if error.is_servers else BUSY
             if not isinstance(error, NotAdmittedError):
                 raise
             _LOG.warning("a call to %s was turned away: %s", agent.agent_id, error)
-            return UNABLE if not isinstance(error, BusyError) else FULL if error.is_servers else BUSY
+            return UNABLE
         self._calls[incoming.call] = call
         audio = LocalAudio(settings.address, call.sound.port)
         self._do(lambda agent, now: agent.answer(incoming.call, audio, now))
