@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 from pinecall_run.transports.rates import Rate
 from pinecall_run.voice import gate, surface
 from pinecall_run.voice.proxies import read_proxies
-from pinecall_run.voice.surface import MAX_OFFER, Route, Who
+from pinecall_run.voice.surface import MAX_OFFER, Who
 
 PROXIED = {"proxies": read_proxies(["127.0.0.1"])}
 ANA, BOB = "203.0.113.7", "203.0.113.8"
@@ -27,10 +28,7 @@ ANA, BOB = "203.0.113.7", "203.0.113.8"
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three requests of a kind, and then one in a hundred seconds."""
     rates = {surface.PEOPLE: Rate(3, 0.01), surface.PAGES: Rate(5, 0.01), surface.VENDORS: Rate(4, 0.01)}
-    table = {
-        path: Route(path, row.who, rates[row.rate], row.body, row.first, row.message)
-        for path, row in surface._BY_PATH.items()
-    }
+    table = {path: replace(row, rate=rates[row.rate]) for path, row in surface._BY_PATH.items()}
     monkeypatch.setattr(surface, "_BY_PATH", table)
 
 
@@ -237,7 +235,7 @@ async def test_a_giant_message_ends_its_chat_and_no_other() -> None:
 
 
 async def test_one_visitor_holds_so_many_sockets_and_all_together_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "MOST_OF_ONE", 2)
+    monkeypatch.setitem(surface._BY_PATH, "/client", replace(surface.route_of("/client"), sockets=2))
     monkeypatch.setattr(gate, "MOST_SOCKETS", 4)
     async with server(**PROXIED) as address:
         before = await counted(address)
@@ -250,6 +248,18 @@ async def test_one_visitor_holds_so_many_sockets_and_all_together_so_many(monkey
         async with socket(address, "/client"):
             pass
         assert await counted(address, before) == {"sockets too many": 2}
+
+
+async def test_a_proxy_that_nobody_named_is_mentioned_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with server() as address:
+        for _ in range(3):
+            await ask(address, "/healthz")
+    assert caplog.text.count("requests come by a proxy that is not trusted") == 1
+    caplog.clear()
+    async with server(**PROXIED) as address:
+        await ask(address, "/healthz")
+        await get(address, "/healthz")
+    assert "not trusted" not in caplog.text
 
 
 async def test_an_address_that_nothing_is_at_has_the_least_of_each() -> None:

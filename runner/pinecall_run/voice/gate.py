@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import time
 from collections import Counter
@@ -19,8 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pinecall_run.transports.rates import Rate, Rates, network_of
 from pinecall_run.transports.refusals import Refusals
 from pinecall_run.voice.admission import Access, Policy
-from pinecall_run.voice.proxies import ORIGIN, Proxies
-from pinecall_run.voice.surface import WRONG_KEYS, Route, Who, route_of
+from pinecall_run.voice.proxies import ORIGIN, Origin, Proxies
+from pinecall_run.voice.surface import MOST_SOCKETS, WRONG_KEYS, Route, Who, route_of
 from pinecall_run.voice.visitors import visitor_of
 
 BODY_SECONDS = 10.0
@@ -32,10 +33,9 @@ MOST_BODIES = 64 * 2**20
 DRAINED, DRAIN_SECONDS = 4 * 2**20, 1.0
 """How much, and how long, is read and thrown away of a body that is too large."""
 
-MOST_SOCKETS, MOST_OF_ONE = 10_000, 200
-"""WebSockets of everybody, and of one visitor who is no developer."""
-
 POLICY_VIOLATION, TOO_BIG = 1008, 1009
+
+_LOG = logging.getLogger("pinecall_run.voice")
 
 _ANYWHERE = {"Access-Control-Allow-Origin": "*"}
 """So that a widget can read why it was turned away."""
@@ -59,8 +59,9 @@ class Gate:
         self._http, self._sockets = refusals.at("http"), refusals.at("sockets")
         self._clock = clock
         self._rates = Rates()
-        self._open: Counter[str] = Counter()
-        """Sockets, by visitor; those of developers under no name."""
+        self._open: Counter[tuple[str, str]] = Counter()
+        """Sockets, by visitor and route; those of developers under no name."""
+        self._has_hinted = False
         self._waiting = 0
         """Bytes of bodies whose end is not there."""
 
@@ -74,6 +75,7 @@ class Gate:
         route = route_of(scope["path"].removeprefix(scope.get("root_path", "")))
         is_developer = self._policy.access(visitor_of(scope)) is Access.DEVELOPER
         visitor = "" if is_developer else network_of(origin.host)
+        self._hint(origin)
         serve = self._request if scope["type"] == "http" else self._socket
         await serve(_Visit(scope, receive, send, route, visitor))
 
@@ -163,18 +165,19 @@ class Gate:
         if wait := self._is_wanting(visit):
             await self._turn_away(visit, "rates", 429, retry_after=wait)
             return
-        own = self._open[visit.visitor] if visit.visitor else 0
-        if own >= MOST_OF_ONE or self._open.total() >= MOST_SOCKETS:
+        place = (visit.visitor, visit.route.path)
+        own = self._open[place] if visit.visitor else 0
+        if own >= visit.route.sockets or self._open.total() >= MOST_SOCKETS:
             await self._turn_away(visit, "too many", 503, retry_after=10)
             return
-        self._open[visit.visitor] += 1
+        self._open[place] += 1
         try:
             messages = _Messages(visit, self._sockets, self._failed)
             await self._app(visit.scope, messages.receive, messages.send)
         finally:
-            self._open[visit.visitor] -= 1
-            if not self._open[visit.visitor]:
-                del self._open[visit.visitor]
+            self._open[place] -= 1
+            if not self._open[place]:
+                del self._open[place]
 
     def _failed(self, visit: _Visit) -> None:
         """A socket was closed for what its visitor wanted."""
@@ -191,10 +194,10 @@ class Gate:
         else:
             await visit.send({"type": "websocket.close", "code": POLICY_VIOLATION})
 
-    @property
-    def sockets(self) -> int:
-        """How many are open."""
-        return self._open.total()
+    def _hint(self, origin: Origin) -> None:
+        if origin.is_forwarded and not self._proxies.trusted and not self._has_hinted:
+            self._has_hinted = True
+            _LOG.warning("requests come by a proxy that is not trusted: all who do so are one visitor (docs/public.md)")
 
 
 class _Visit:

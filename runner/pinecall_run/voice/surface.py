@@ -21,6 +21,10 @@ MAX_FORM = 16_384
 """Bytes of a form; Twilio's have about 1,000."""
 
 
+MOST_SOCKETS = 10_000
+"""WebSockets of everybody."""
+
+
 class Who(Enum):
     """Who may. A developer is whoever has the key, or is on a machine that was told to be open to itself."""
 
@@ -48,6 +52,7 @@ class Route:
     Attributes:
         body: bytes that a request may have.
         first, message: bytes of a socket's first message, and of any other.
+        sockets: how many of it one visitor may have.
     """
 
     path: str
@@ -56,6 +61,7 @@ class Route:
     body: int = 1_024
     first: int = 0
     message: int = 0
+    sockets: int = 200
 
 
 ROUTES: tuple[Route, ...] = (
@@ -73,7 +79,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/client", Who.KEY_INSIDE, first=65_536, message=MAX_FRAME),
     Route("/chat/ws", Who.ONCE, first=65_536, message=65_536),
     Route("/audio/ws", Who.ONCE, first=262_144, message=262_144),
-    Route("/twilio/stream", Who.ONCE, first=262_144, message=262_144),
+    Route("/twilio/stream", Who.ONCE, VENDORS, first=262_144, message=262_144, sockets=MOST_SOCKETS),
     Route("/twilio/voice", Who.SIGNED, VENDORS, body=MAX_FORM),
     Route("/twilio/status", Who.SIGNED, VENDORS, body=MAX_FORM),
     Route("/twilio/answered", Who.SIGNED, VENDORS, body=MAX_FORM),
