@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from tests.stories._stage import clean_environment, command
+from tests.voice._door import get_over_tls
+from tests.voice.test_certificate import certified
 from websockets.asyncio.client import connect
 
 
@@ -123,3 +128,54 @@ async def test_sip_that_is_set_up_wrongly_stops_it_without_showing_a_password() 
     assert process.returncode == 1
     assert b"PINECALL_SIP: trunks: number 1 has neither peers nor username and password" in said
     assert b"hunter2" not in said
+
+
+async def _refusal(*words: str, **environment: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *command("serve", "--port", "0", *words), env=clean_environment(**environment), stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(20):
+        _, error = await process.communicate()
+    assert process.returncode in (1, 2)
+    return error.decode()
+
+
+async def test_settings_of_the_public_face_that_are_none_stop_it() -> None:
+    assert await _refusal("--trusted-proxies", "10.0.0.0/8,proxy") == (
+        "Error: trusted proxies: proxy is no IP address and no network, such as 10.0.0.0/8\n"
+    )
+    assert "--tls-cert and --tls-key go together" in await _refusal("--tls-cert", "cert.pem")
+    missing = await _refusal("--tls-cert", "/no/cert.pem", "--tls-key", "/no/key.pem")
+    assert missing == "Error: /no/cert.pem and /no/key.pem are no certificate and its key: No such file or directory\n"
+
+
+async def test_a_proxy_on_this_machine_that_is_named_makes_its_requests_strangers() -> None:
+    async with _serving(PINECALL_TRUSTED_PROXIES="127.0.0.1") as lines:
+        url = lines[0].split()[-1]
+        assert await asyncio.to_thread(_status, f"{url}/api/sdk/agents") == 401
+        assert await asyncio.to_thread(_status, f"{url}/healthz") == 200
+
+
+async def test_tls_is_spoken_and_a_renewed_certificate_is_shown_at_a_signal(tmp_path: Path) -> None:
+    certificate, key = certified(tmp_path)
+    words = ("serve", "--port", "0", "--tls-cert", certificate, "--tls-key", key)
+    process = await asyncio.create_subprocess_exec(
+        *command(*words), env=clean_environment(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(30):
+            url = (await process.stdout.readline()).decode().split()[-1]
+            while b"Ctrl-C" not in await process.stdout.readline():
+                pass
+            assert url.startswith("https://127.0.0.1:")
+            address = url.removeprefix("https://")
+            trusting = ssl.create_default_context(cafile=certificate)
+            assert b" 200 " in await get_over_tls(address, "/healthz", trusting)
+            certified(tmp_path, "second")
+            process.send_signal(signal.SIGHUP)
+            assert b"the certificate was read again" in await process.stdout.readline()
+            assert b" 200 " in await get_over_tls(address, "/healthz", ssl.create_default_context(cafile=certificate))
+    finally:
+        process.terminate()
+        await process.communicate()

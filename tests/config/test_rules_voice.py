@@ -93,6 +93,11 @@ TURN = "{urls: 'turn:a.example', username: acme, credential: '${HUSH}'}"
         ("{public_url: 'https://a.example', ice_servers: []}", []),
         ("{url: wss://voice.example, public_url: 'https://a.example'}", [("PCR520", 2, 36)]),
         ("{public_url: a.example}", [("PCR104", 2, 22)]),
+        ("{trusted_proxies: [127.0.0.1, '10.0.0.0/8', '::1']}", []),
+        ("{trusted_proxies: ['10.0.0.0/8', proxy.example]}", [("PCR102", 2, 42)]),
+        ("{max_calls: 100}", []),
+        ("{max_calls: 0}", [("PCR104", 2, 21)]),
+        ("{url: wss://voice.example, max_calls: 5}", [("PCR520", 2, 36)]),
         ("{public_url: 'https://a.example/?a=b'}", [("PCR104", 2, 22)]),
     ],
 )

@@ -69,6 +69,20 @@ async def test_the_child_is_told_of_stun_and_turn_servers(tmp_path: Path, monkey
         ]
 
 
+async def test_the_child_is_told_of_proxies_and_of_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PINECALL_TRUSTED_PROXIES", raising=False)
+    for proxies, status in (((), 200), (("127.0.0.1",), 401)):
+        told = Server(trusted_proxies=proxies, max_calls=3)
+        async with server_of(Config(1, told, {}), "mark", 0) as server:
+            try:
+                with await asyncio.to_thread(urllib.request.urlopen, f"{server.url}/api/sdk/agents", None, 5) as answer:
+                    found = answer.status
+            except urllib.error.HTTPError as error:
+                found = error.code
+                error.close()
+            assert found == status
+
+
 @pytest.mark.parametrize(("public_url", "status"), [("https://voice.example", 403), ("", 503)])
 async def test_the_child_is_told_where_the_world_reaches_it(
     public_url: str, status: int, monkeypatch: pytest.MonkeyPatch

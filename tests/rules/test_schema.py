@@ -62,7 +62,7 @@ MIRRORS = [
             "type": "the kind of `ref`",
             **dict.fromkeys(("voice", "language", "stt", "greeting", "turn_detection", "vad"), OVERRIDES),
             **dict.fromkeys(("access_token", "verify_token", "app_secret", "phone"), CREDENTIALS),
-            **dict.fromkeys(("voice_notes", "template", "idle_minutes"), CREDENTIALS),
+            **dict.fromkeys(("voice_notes", "template", "idle_minutes", "max_calls"), CREDENTIALS),
         },
         only_model={"overrides": "holds several keys", "credentials": "holds several keys"},
     ),
@@ -75,7 +75,7 @@ ON_THE_WIRE = {
     "on": None,  # no server's business
     "context": "preparing",
     **dict.fromkeys(("recording", "live"), "media"),
-    **dict.fromkeys(("turn_detection", "vad", "background", "hold_music", "apology", "analysis"), "config"),
+    **dict.fromkeys(("turn_detection", "vad", "background", "hold_music", "apology", "analysis", "limits"), "config"),
 }
 
 
@@ -205,6 +205,7 @@ def test_the_wire_knows_each_option_of_a_channel() -> None:
         "voice_notes": True,
         "template": {"name": "still_there", "language": "es"},
         "idle_minutes": 5,
+        "max_calls": 2,
     }
     options = {key: given.get(key, "x") for key in _at(SCHEMA, "$defs/channel_options")["properties"]}
     agent = _agent({"prompt": "hello", "channels": [options]})

@@ -56,3 +56,7 @@ def test_whoever_takes_a_call_is_told_who_comes_and_what_it_is_about() -> None:
 
 def test_nothing_to_do_is_nothing() -> None:
     assert parse(twiml.EMPTY.encode()) == []
+
+
+def test_a_farewell_is_said_and_nothing_follows() -> None:
+    assert "<Response><Say>A &lt; B</Say></Response>" in twiml.farewell("A < B", "")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
+import ssl
 import urllib.parse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -138,7 +140,7 @@ async def get(address: str, target: str, *, method: str = "GET", body: bytes = b
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    writer.write(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode() + body)
+    writer.write(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body)
     async with asyncio.timeout(PATIENCE):
         answer = await reader.read()
     writer.close()
@@ -148,3 +150,23 @@ async def get(address: str, target: str, *, method: str = "GET", body: bytes = b
     return Answer(
         int(first.split()[1]), {name.lower(): value for name, value in pairs}, answer.partition(b"\r\n\r\n")[2]
     )
+
+
+async def get_over_tls(address: str, target: str, context: ssl.SSLContext) -> bytes:
+    """What is answered to a request, as it comes."""
+    host, port = address.split(":")
+    reader, writer = await asyncio.open_connection(host, port, ssl=context)
+    writer.write(f"GET {target} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n".encode())
+    async with asyncio.timeout(PATIENCE):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+async def counted(address: str, before: Mapping[str, int] | None = None) -> dict[str, int]:
+    """What the server has refused, by door and kind; with an earlier answer only what came since."""
+    answer = await get(address, "/metrics", authorization=f"Bearer {KEY}")
+    assert answer.status == 200, answer
+    found = re.findall(rb'refused_total\{door="(\w+)",kind="(\w+)"\} (\d+)', answer.body)
+    now = {f"{door.decode()} {kind.decode().replace('_', ' ')}": int(count) for door, kind, count in found}
+    return {key: count - before[key] for key, count in now.items() if count > before[key]} if before else now

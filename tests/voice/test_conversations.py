@@ -13,6 +13,7 @@ from pinecall_run.protocol.registry import Agent, Channel
 from pinecall_run.providers.contracts import ProviderError
 from pinecall_run.transports.contract import NotAdmittedError
 from pinecall_run.voice import conversations
+from pinecall_run.voice.capacity import Capacity
 from pinecall_run.voice.conversations import IDLE_SECONDS, Conversations, Opening
 from pinecall_run.wire import events
 
@@ -21,7 +22,8 @@ class Room:
     def __init__(self, **options: Any) -> None:
         self.now = 1000.0
         self.told: list[tuple[str, str, str]] = []
-        self.all = Conversations(self.tell, {}, lambda: "id", lambda: self.now, 5.0, **options)
+        capacity = Capacity(lambda agent_id, event: None, lambda: self.now)
+        self.all = Conversations(self.tell, {}, lambda: "id", lambda: self.now, 5.0, capacity=capacity, **options)
 
     def tell(self, connection: str, event: events.CallEvent) -> bool:
         self.told.append((connection, event.call_id, type(event).__name__))

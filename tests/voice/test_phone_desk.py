@@ -141,3 +141,37 @@ def test_a_dial_overrides_what_it_names() -> None:
     assert configured(dial(config={"language": "es", "machine_detection": True})) == {"language": "es"}
     assert configured(dial(config={"greeting": "a"}, greeting="b")) == {"greeting": "b"}
     assert configured(dial(greeting=None)) == {"greeting": None}
+
+
+async def test_a_number_that_calls_too_often_and_one_too_many_hear_that_it_is_busy() -> None:
+    stage, client, _ = set_up(ringing=True)
+    client.send("agent.configure", agent_id="front", config={"limits": {"caller_calls_per_hour": 1}})
+    agent, desk = stage.hub.registry.agents["front"], stage.hub.phone
+    rung = asyncio.create_task(desk.screen(agent, "c1", from_=PERSON, to=NUMBER))
+    await settle()
+    client.send("call.accept", agent_id="front", call_id="c1")
+    assert await rung == ""
+    assert await desk.screen(agent, "c2", from_=PERSON, to=NUMBER) == "busy", "nobody was asked"
+    client.send("agent.configure", agent_id="front", config={"limits": {"max_calls": 1}})
+    stage.hub.capacity.take("c1", "front", ("phone", NUMBER), is_spoken=True)
+    assert await desk.screen(agent, "c3", from_=PERSON, to=NUMBER) == "busy"
+    assert [frame["code"] for frame in client.named("error")] == ["RATE_LIMITED", "AT_CAPACITY"]
+
+
+async def test_a_full_server_is_no_busy_agent() -> None:
+    stage = Stage(max_calls=1)
+    stage.connect("front", stt="local", voice="local")
+    stage.hub.capacity.take("c1", "other", ("webrtc", ""), is_spoken=True)
+    agent = stage.hub.registry.agents["front"]
+    assert await stage.hub.phone.screen(agent, "c2", from_=PERSON, to=NUMBER) == "server full"
+
+
+def test_a_call_for_which_there_is_no_room_is_not_placed() -> None:
+    _, client, carrier = set_up()
+    limits = {"max_calls": 2, "number_dials_per_hour": 1}
+    client.send("agent.configure", agent_id="front", config={"limits": limits})
+    for to in (PERSON, PERSON, "+15550002222", "+15550003333"):
+        client.send("call.dial", agent_id="front", to=to, **{"from": NUMBER})
+    assert [each.to for each in carrier.dialed] == [PERSON, "+15550002222"]
+    assert [frame["code"] for frame in client.named("call.error")] == ["RATE_LIMITED", "AT_CAPACITY"]
+    assert "2 calls are the most that the agent has" in client.named("call.error")[1]["error"]

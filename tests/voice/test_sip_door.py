@@ -113,7 +113,7 @@ def test_no_call_goes_out() -> None:
     client.send("call.hangup", call_id="id1")
 
 
-async def test_what_was_refused_is_said_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_was_refused_is_counted(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "pinecall_run.voice")
     it, _ = door(SipSettings(port=0))
     await it.open()
@@ -122,4 +122,4 @@ async def test_what_was_refused_is_said_at_the_end(caplog: pytest.LogCaptureFixt
     sockets.received(b"OPTIONS nonsense", Peer("udp", "127.0.0.1", 9))
     await it.close()
     await it.close()
-    assert "refused at SIP's door: 1 messages without sense" in caplog.text
+    assert "sip, 1 messages without sense" in caplog.text

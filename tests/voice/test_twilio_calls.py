@@ -182,7 +182,7 @@ async def test_what_goes_on_beside_the_calls_ends_with_the_server(
     await world.calls.close()
     assert not world.calls._work
     assert "ValueError" in caplog.text
-    assert "refused at Twilio's door: 2 tokens" in caplog.text
+    assert "twilio, 2 tokens" in caplog.text
     assert "4111" not in caplog.text
 
 

@@ -19,7 +19,7 @@ from twilio.request_validator import RequestValidator
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from pinecall_run.voice.twilio_door import MAX_BODY
+from pinecall_run.voice.surface import MAX_FORM as MAX_BODY
 
 PUBLIC = "https://voice.example.com/phones"
 SID, TOKEN = "AC" + "1" * 32, "hush"
@@ -178,3 +178,63 @@ async def test_only_so_many_sockets_may_think_about_whose_they_are(monkeypatch: 
             assert await opened(address, token) == (1013, "too many streams begin at once")
         assert await opened(address, token) is None
         await runner.until("call.ended")
+
+
+async def crowded(address: str, runner: Socket, **limits: Any) -> Answer:
+    """The second call to an agent that takes one."""
+    config = {"limits": {"max_calls": 1, **limits}}
+    await runner.send("agent.configure", agent_id="desk", config=config)
+    await runner.until("agent.configured")
+    token = stream_of(await post(address, "/twilio/voice", form("CA1"))).nouns[0].attributes["value"]
+    kind = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
+    start = {"streamSid": "MZ1", "callSid": "CA1", "accountSid": SID, "mediaFormat": kind}
+    async with connect(f"ws://{address}/twilio/stream") as socket:
+        await socket.send(json.dumps({"event": "start", "start": {**start, "customParameters": {"token": token}}}))
+        await runner.until("call.started", call_id="CA1")
+        answer = await post(address, "/twilio/voice", form("CA2"))
+        if b"<Stream" in answer.body:
+            token = stream_of(answer).nouns[0].attributes["value"]
+            assert await listened(address, {**start, "callSid": "CA2", "customParameters": {"token": token}})
+        await runner.send("ping")
+        await runner.until("pong")
+        assert "call.ended" not in [frame["event"] for frame in runner.frames], "who talks is not disturbed"
+    return answer
+
+
+async def listened(address: str, start: dict[str, Any]) -> tuple[int, int]:
+    """How many messages of sound a stream gets, played as they come, and how it is closed."""
+    sounds = 0
+    async with connect(f"ws://{address}/twilio/stream") as socket:
+        await socket.send(json.dumps({"event": "start", "start": start}))
+        try:
+            async with asyncio.timeout(10):
+                async for message in socket:
+                    told = json.loads(message)
+                    sounds += told["event"] == "media"
+                    if told["event"] == "mark":
+                        await socket.send(json.dumps({"event": "mark", "mark": told["mark"]}))
+        except ConnectionClosed:
+            pass
+        return sounds, socket.close_code or 0
+
+
+async def test_one_caller_too_many_hears_the_agent_say_so_and_the_other_talks_on() -> None:
+    async with door() as (address, runner):
+        answer = await crowded(address, runner, overflow="All lines are busy.")
+        assert b"<Connect><Stream" in answer.body
+        assert "AT_CAPACITY" in [frame.get("code") for frame in runner.frames]
+        assert [frame["call_id"] for frame in runner.frames if frame["event"] == "call.started"] == ["CA1"]
+
+
+async def test_without_words_it_is_busy() -> None:
+    async with door() as (address, runner):
+        assert b'<Reject reason="busy"/>' in (await crowded(address, runner)).body
+
+
+async def test_without_a_voice_of_ours_twilio_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pinecall_run.voice.call_reception.CallReception.can_speak", lambda *_: False)
+    async with door() as (address, runner):
+        await runner.send("agent.configure", agent_id="desk", language="es")
+        answer = await crowded(address, runner, overflow={"en": "All busy.", "es": "Todo ocupado & más."})
+        said = '<Response><Say language="es-ES">Todo ocupado &amp; más.</Say></Response>'
+        assert said in answer.body.decode()

@@ -21,8 +21,8 @@ from pinecall_run.transports.contract import AdmittedCall, AudioOutlet, Caller, 
 from pinecall_run.voice import webrtc_door
 from pinecall_run.voice.call_reception import CallReception
 from pinecall_run.voice.hub import Hub
+from pinecall_run.voice.surface import MAX_OFFER as MAX_BODY
 from pinecall_run.voice.tokens import BadTokenError
-from pinecall_run.voice.webrtc_door import MAX_BODY
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from pinecall_run.cli._log import Format, Log, log_format_option, log_modules_to
 from pinecall_run.voice.app import Settings
+from pinecall_run.voice.certificate import BadCertificateError, Certificate
 from pinecall_run.voice.ice_servers import BadIceServersError, read_ice_servers
+from pinecall_run.voice.proxies import BadProxiesError, Proxies, read_proxies
 from pinecall_run.voice.serving import Listening, listen, serve, spare_the_collector
 from pinecall_run.voice.sip_settings import BadSipSettingsError, SipSettings, read_sip
 
@@ -27,6 +31,14 @@ PUBLIC_URL = "PINECALL_PUBLIC_URL"
 
 SIP = "PINECALL_SIP"
 """The variable that says how calls over SIP come in, as JSON. None do without it."""
+
+TRUSTED_PROXIES = "PINECALL_TRUSTED_PROXIES"
+"""The variable with the addresses and networks of proxies that say who asks."""
+
+MAX_CALLS = "PINECALL_MAX_CALLS"
+"""The variable with the number of spoken calls at a time."""
+
+_LOG = logging.getLogger("pinecall_run.cli")
 
 
 @click.command("serve")
@@ -45,31 +57,66 @@ SIP = "PINECALL_SIP"
     default="",
     help=f"Where the world reaches this server, for vendors that call it [env: {PUBLIC_URL}].",
 )
+@click.option(
+    "--trusted-proxies",
+    envvar=TRUSTED_PROXIES,
+    default="",
+    help=f"Addresses and networks, with commas, of proxies that say who asks [env: {TRUSTED_PROXIES}].",
+)
+@click.option(
+    "--max-calls",
+    type=click.IntRange(min=1),
+    envvar=MAX_CALLS,
+    help=f"Spoken calls at a time, of all agents [env: {MAX_CALLS}].",
+)
+@click.option("--tls-cert", type=click.Path(), help="File of a certificate, in PEM; SIGHUP reads it again.")
+@click.option("--tls-key", type=click.Path(), help="File of its key, in PEM.")
 @click.option("--closed", is_flag=True, help="Ask for the key on this machine too.")
 @log_format_option
 @click.option("--child", is_flag=True, hidden=True)
-def command(
-    host: str, port: int, key: str | None, public_url: str, closed: bool, log_format: Format, child: bool
-) -> None:
+def command(log_format: Format, child: bool, **options: Any) -> None:
     """Run the voice server for runners elsewhere. Only this machine can reach it unless --host says more."""
     log = Log(log_format, to_stderr=child)  # a child's stdout is its parent's to read
     log_modules_to(log, None)
     if child:
         _serve_as_child()
-        return
-    try:
-        listening = listen(host, [port])
-    except OSError as error:
-        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-    is_fresh = not key
+    else:
+        _serve_alone(Options(**options), log)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a server for runners elsewhere is run."""
+
+    host: str
+    port: int
+    key: str | None
+    public_url: str
+    trusted_proxies: str
+    max_calls: int | None
+    tls_cert: str | None
+    tls_key: str | None
+    closed: bool
+
+
+def _serve_alone(options: Options, log: Log) -> None:
+    host, certificate = options.host, _certificate(options.tls_cert, options.tls_key)
+    is_fresh = not options.key
     settings = Settings(
-        key or secrets.token_urlsafe(24),
-        open_on_loopback=host in ("127.0.0.1", "::1", "localhost") and not closed,
+        options.key or secrets.token_urlsafe(24),
+        open_on_loopback=host in ("127.0.0.1", "::1", "localhost") and not options.closed,
         environ=os.environ,
         ice_servers=_ice_servers(),
-        public_url=public_url,
+        public_url=options.public_url,
         sip=_sip(),
+        proxies=_proxies(options.trusted_proxies.split(",")),
+        certificate=certificate,
+        max_calls=options.max_calls,
     )
+    try:
+        listening = listen(host, [options.port], scheme="https" if certificate else "http")
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host}:{options.port}: {error.strerror or error}") from error
     asyncio.run(_until_signal(settings, listening, lambda: _greet(listening, settings, log, is_fresh=is_fresh)))
 
 
@@ -85,6 +132,41 @@ def _sip() -> SipSettings | None:
         return read_sip(os.environ.get(SIP, ""))
     except BadSipSettingsError as error:
         raise click.ClickException(f"{SIP}: {error}") from error
+
+
+def _max_calls(written: str) -> int | None:
+    if not written.strip():
+        return None
+    if not written.strip().isdigit() or int(written) < 1:
+        raise click.ClickException(f"{MAX_CALLS}: not a number of calls, from 1 on")
+    return int(written)
+
+
+def _proxies(written: Sequence[str]) -> Proxies:
+    try:
+        return read_proxies([each for each in written if each.strip()])
+    except BadProxiesError as error:
+        raise click.ClickException(f"trusted proxies: {error}") from error
+
+
+def _certificate(certificate: str | None, key: str | None) -> Certificate | None:
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise click.UsageError("--tls-cert and --tls-key go together")
+    try:
+        return Certificate(certificate, key)
+    except BadCertificateError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _renew(certificate: Certificate) -> None:
+    try:
+        certificate.load()
+    except BadCertificateError as error:
+        _LOG.error("the certificate is what it was: %s", error)
+    else:
+        _LOG.warning("the certificate was read again")
 
 
 def _greet(listening: Listening, settings: Settings, log: Log, *, is_fresh: bool) -> None:
@@ -106,13 +188,15 @@ async def _until_signal(settings: Settings, listening: Listening, on_ready: Call
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    if settings.certificate is not None:
+        loop.add_signal_handler(signal.SIGHUP, _renew, settings.certificate)
     spare_the_collector()
     await serve(settings, listening, stop, on_ready)
 
 
 def _serve_as_child() -> None:
-    """The protocol with the parent: one JSON line in (key, ports, project, ice_servers, public_url), one out (url); an
-    end of input, which the parent's death brings too, means stop."""
+    """The protocol with the parent: one JSON line in (key, ports, project, and what ``server`` of pinecall.yaml says),
+    one out (url); an end of input, which the parent's death brings too, means stop."""
     order = json.loads(sys.stdin.readline() or "null")
     if order is None:
         return
@@ -129,6 +213,8 @@ def _serve_as_child() -> None:
         ice_servers=order.get("ice_servers") or _ice_servers(),
         public_url=order.get("public_url") or os.environ.get(PUBLIC_URL, ""),
         sip=_sip(),
+        proxies=_proxies(order.get("trusted_proxies") or os.environ.get(TRUSTED_PROXIES, "").split(",")),
+        max_calls=order.get("max_calls") or _max_calls(os.environ.get(MAX_CALLS, "")),
     )
 
     def ready() -> None:

@@ -28,7 +28,7 @@ PLAIN = (
 )
 """Keys of an agent that are read, kept and sent as they are."""
 
-SPOKEN = ("turn_detection", "vad", "recording", "live", "background", "hold_music", "apology", "analysis")
+SPOKEN = ("turn_detection", "vad", "recording", "live", "background", "hold_music", "apology", "analysis", "limits")
 """Keys of an agent that are read and kept as they are, and sent as :mod:`pinecall_run.deploy.session_config` says."""
 
 DEFAULT_MODEL = "gpt-4.1-mini"
@@ -47,12 +47,14 @@ class IceServer:
 @dataclass(frozen=True, slots=True)
 class Server:
     """Where the voice server is. ``url`` is ``None`` for the embedded one; ``public_url`` is where the world reaches
-    that."""
+    that, ``trusted_proxies`` what is before it, and ``max_calls`` how many spoken calls it has at a time."""
 
     url: str | None = None
     api_key: str = ""
     ice_servers: tuple[IceServer, ...] = ()
     public_url: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    max_calls: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ class Agent:
     """Functions, by their dotted paths, under the events they are run at."""
     context: Context | None = None
     session_limits: Options | None = None
+    limits: Options | None = None
     interruption: bool | Options | None = None
     turn_detection: str | Options | None = None
     vad: Options | None = None

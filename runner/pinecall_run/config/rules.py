@@ -33,7 +33,16 @@ from pinecall_run.source.document import Document
 from pinecall_run.source.suggest import closest
 from pinecall_run.vendors.facts import Stage
 
-_CREDENTIALS = ("access_token", "verify_token", "app_secret", "phone", "voice_notes", "template", "idle_minutes")
+_CREDENTIALS = (
+    "access_token",
+    "verify_token",
+    "app_secret",
+    "phone",
+    "voice_notes",
+    "template",
+    "idle_minutes",
+    "max_calls",
+)
 _OVERRIDES = ("voice", "language", "stt", "greeting", "turn_detection", "vad")
 _WORDS = ("webrtc", "chat")
 """The channels that have no address."""
@@ -93,7 +102,8 @@ def _server(written: str | Mapping[str, Any] | None) -> Server:
     if not isinstance(written, Mapping):
         return Server()
     ice_servers = tuple(_ice_server(each) for each in written.get("ice_servers", ()))
-    return Server(written.get("url"), written.get("api_key", ""), ice_servers, written.get("public_url", ""))
+    kept = {key: written[key] for key in ("url", "api_key", "public_url", "max_calls") if key in written}
+    return Server(**kept, ice_servers=ice_servers, trusted_proxies=tuple(written.get("trusted_proxies", ())))
 
 
 def _ice_server(written: Mapping[str, Any]) -> IceServer:

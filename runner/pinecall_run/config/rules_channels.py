@@ -25,6 +25,7 @@ _WITHOUT_EFFECT: dict[str, tuple[frozenset[str], str]] = {
     "voice_notes": _NOT_WHATSAPP,
     "template": _NOT_WHATSAPP,
     "idle_minutes": _NOT_WHATSAPP,
+    "max_calls": (frozenset(("whatsapp",)), ", where conversations last for hours"),
 }
 """Key of a channel to the kinds on which it does nothing, and why."""
 

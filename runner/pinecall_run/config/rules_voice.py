@@ -4,6 +4,7 @@ this machine can read."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_network
 from typing import Any
 
 from pinecall_run.config.model import Config, VoiceFile
@@ -121,17 +122,29 @@ def _check_elsewhere(subject: Subject, context: RuleContext) -> None:
 def check_server(config: Config, context: RuleContext) -> None:
     """Whether what is for the embedded server is told to it, and say what TURN asks for."""
     route: Route = ("server", "ice_servers")
-    for key in ("ice_servers", "public_url"):
+    for key in ("ice_servers", "public_url", "trusted_proxies", "max_calls"):
         if config.server.url is not None and getattr(config.server, key):
             message = f"`{key}` has no effect: a server elsewhere has its own"
             advice = "take it out; with null where an environment names the server"
             context.warn_at_key("PCR520", message, ("server", key), advice)
+    for index, written in enumerate(config.server.trusted_proxies):
+        if not _is_network(written):
+            message = f"`{written}` is no IP address and no network"
+            context.find("PCR102", message, ("server", "trusted_proxies", index), "write 127.0.0.1, or 10.0.0.0/8")
     for index, server in enumerate(config.server.ice_servers):
         if any(url.startswith("turn") for url in server.urls):
             for key in ("username", "credential"):
                 if context.document.node((*route, index, key)) is None:
                     message = f"a TURN server needs the key `{key}`"
                     context.find("PCR102", message, (*route, index, "urls"), f"add `{key}`")
+
+
+def _is_network(written: str) -> bool:
+    try:
+        ip_network(written, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 VOICE_RULES: tuple[Callable[[Subject, RuleContext], None], ...] = (_check_turns, _check_elsewhere)

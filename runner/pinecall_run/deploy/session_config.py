@@ -27,6 +27,7 @@ def session_config(agent: Agent, folder: str | None, prices: Prices | None = Non
         "turn_detection": _turn_detection(agent.turn_detection, folder),
         "vad": agent.vad,
         "apology": agent.apology,
+        "limits": agent.limits,
         "analysis": _analysis(agent.analysis),
         "realtime": _realtime(agent.model),
         "prices": prices or None,

@@ -50,7 +50,13 @@ async def server_of(config: Config, project: str, port: int | None, log_format: 
     else:
         told = config.server
         async with embedded_server(
-            project, port, log_format, ice_servers=told.ice_servers, public_url=told.public_url
+            project,
+            port,
+            log_format,
+            ice_servers=told.ice_servers,
+            public_url=told.public_url,
+            trusted_proxies=told.trusted_proxies,
+            max_calls=told.max_calls,
         ) as server:
             yield server
 
@@ -63,6 +69,8 @@ async def embedded_server(
     *,
     ice_servers: Sequence[IceServer] = (),
     public_url: str = "",
+    trusted_proxies: Sequence[str] = (),
+    max_calls: int | None = None,
 ) -> AsyncIterator[Server]:
     """Start the server, and end it with the block. It ends by itself when this process dies in any way, because
     then its standard input ends.
@@ -92,6 +100,8 @@ async def embedded_server(
             "project": project,
             "ice_servers": _as_browsers_do(ice_servers),
             "public_url": public_url,
+            "trusted_proxies": list(trusted_proxies),
+            "max_calls": max_calls,
         }
         child.stdin.write(json.dumps(order).encode() + b"\n")
         yield Server(await _url(child), key)

@@ -7,7 +7,7 @@ import contextlib
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from pinecall_run.transports.contract import NotAdmittedError
+from pinecall_run.transports.contract import BusyError, NotAdmittedError
 from pinecall_run.wire.codec import to_json
 
 MAX_REASON = 123
@@ -26,7 +26,8 @@ async def close(socket: WebSocket, code: int, reason: str, *, within: float) -> 
 async def refuse(socket: WebSocket, refusal: NotAdmittedError) -> None:
     """Say why there is no conversation, and close."""
     await socket.send_text(to_json({"event": "error", "error": str(refusal)}).decode())
-    await socket.close(POLICY_VIOLATION, cut(str(refusal)))
+    code = TRY_AGAIN if isinstance(refusal, BusyError) else POLICY_VIOLATION
+    await socket.close(code, cut(str(refusal)))
 
 
 def cut(reason: str) -> str:

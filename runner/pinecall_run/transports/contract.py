@@ -55,6 +55,14 @@ class NotAdmittedError(Exception):
     """A session cannot begin; the message is one sentence for the person."""
 
 
+class BusyError(NotAdmittedError):
+    """There is no room for a session now. ``is_servers``: for none of anybody's."""
+
+    def __init__(self, sentence: str, *, is_servers: bool = False) -> None:
+        super().__init__(sentence)
+        self.is_servers = is_servers
+
+
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """A conversation that begins on the next turn of the event loop.

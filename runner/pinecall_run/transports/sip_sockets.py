@@ -37,7 +37,7 @@ CONNECT_SECONDS = 5.0
 class SipSockets:
     """Sockets of one user agent, which ``make`` makes once it is known which ports they have. ``on_output`` is told
     what is not to be sent; ``knows`` says whether a host is no stranger, ``trusts`` whether it may call without a
-    password."""
+    password; ``on_flood`` is told of each message that nobody looked at."""
 
     def __init__(
         self,
@@ -46,13 +46,14 @@ class SipSockets:
         *,
         trusts: Callable[[str], bool],
         knows: Callable[[str], bool],
+        on_flood: Callable[[], None] = lambda: None,
     ) -> None:
         self.agent: UserAgent
         self.flooded = 0
         """Messages that nobody looked at."""
         self._make = make
         self._on_output = on_output
-        self._trusts, self._knows = trusts, knows
+        self._trusts, self._knows, self._on_flood = trusts, knows, on_flood
         self._loop = asyncio.get_running_loop()
         self._everybody = Allowance(self._loop.time, *EVERYBODY)
         self._strangers: OrderedDict[str, Allowance] = OrderedDict()
@@ -116,6 +117,7 @@ class SipSockets:
         """Bytes came from a peer."""
         if not self._is_friend(peer.host) and not self._may_ask(peer.host):
             self.flooded += 1
+            self._on_flood()
             return
         is_trusted = self._trusts(peer.host)
         self.do(lambda agent, now: agent.receive(data, peer, now, is_trusted=is_trusted))

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from pinecall_run.audio.chunk import Chunker, Samples
 from pinecall_run.audio.tones import keys_as_sound
 from pinecall_run.transports._closing import INTERNAL_ERROR, NORMAL, POLICY_VIOLATION, TOO_BIG, TRY_AGAIN, close
-from pinecall_run.transports.contract import NotAdmittedError, PhoneSession
+from pinecall_run.transports.contract import BusyError, NotAdmittedError, PhoneSession
 from pinecall_run.transports.metronome import Metronome
 from pinecall_run.transports.twilio_media import MAX_MESSAGE, Ear, Mouth, Start, read_media, read_start
 from pinecall_run.wire.codec import object_from_json
@@ -189,7 +189,8 @@ async def serve_stream(socket: WebSocket, admit: Admit, metronome: Metronome, re
     try:
         call.begin(start, admit)
     except NotAdmittedError as refusal:
-        await close(socket, POLICY_VIOLATION, str(refusal), within=CLOSE_SECONDS)
+        code = TRY_AGAIN if isinstance(refusal, BusyError) else POLICY_VIOLATION
+        await close(socket, code, str(refusal), within=CLOSE_SECONDS)
         return
     try:
         await _until_over(socket, call, messages)

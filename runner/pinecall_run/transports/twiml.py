@@ -48,6 +48,11 @@ def say(text: str, language: str) -> str:
     return f"<Say{attribute}>{escape(text)}</Say>"
 
 
+def farewell(text: str, language: str) -> str:
+    """Say something and hang up: nothing follows."""
+    return _document(say(text, language))
+
+
 def whispered(number: str, summary: str, language: str) -> str:
     """Tell who comes, and what it is about: their number, digit by digit, in a language that there is a sentence for,
     else in English; and a text. Empty where there is neither."""

@@ -3,7 +3,7 @@
 Three ways in: the server's key; for browsers an ``Origin`` that the agent allows; and, where the server was told
 to be open on loopback, a request of this machine's own page or of a program on it. Another site's page in the
 same browser is none of these: its requests carry ``Sec-Fetch-Site`` or ``Origin`` (https://www.w3.org/TR/fetch-metadata/),
-and a name rebound to 127.0.0.1 shows in ``Host``.
+and a name rebound to 127.0.0.1 shows in ``Host``. What a proxy passes on is none of these either, wherever it runs.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ class Visitor:
     origin: str | None = None
     fetch_site: str | None = None
     authorization: str | None = None
+    scheme: str = "http"
+    is_forwarded: bool = False
+    """Somebody passed it on: ``peer`` says nothing of whose machine it comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,11 @@ class Policy:
 
 def is_this_machine(visitor: Visitor) -> bool:
     """Whether a request comes from this machine, and not from a foreign page in a browser on it."""
-    if not _is_loopback(visitor.peer) or not _is_loopback(_hostname(visitor.host)):
+    if visitor.is_forwarded or not is_loopback(visitor.peer) or not is_loopback(_hostname(visitor.host)):
         return False
     if visitor.fetch_site not in (None, "same-origin", "none"):
         return False
-    return visitor.origin is None or visitor.origin == f"http://{visitor.host}"
+    return visitor.origin is None or visitor.origin == f"{visitor.scheme}://{visitor.host}"
 
 
 def matches_origin(origin: str, allowed: str) -> bool:
@@ -85,7 +88,8 @@ def _hostname(host: str) -> str:
     return host.partition(":")[0]
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Whether an address is this machine's own."""
     if address == "localhost":
         return True
     try:

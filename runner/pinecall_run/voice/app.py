@@ -6,13 +6,15 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from importlib_metadata import version
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -20,13 +22,18 @@ from pinecall_run.protocol.keepalive import PACE, Pace
 from pinecall_run.providers.opening import close_providers
 from pinecall_run.transports.chat import serve_chat
 from pinecall_run.transports.contract import CallReception
+from pinecall_run.transports.refusals import Refusals
 from pinecall_run.voice.admission import Policy
 from pinecall_run.voice.call_reception import MISSING
+from pinecall_run.voice.certificate import Certificate
 from pinecall_run.voice.client_door import serve_client
 from pinecall_run.voice.failure import described
+from pinecall_run.voice.gate import Gate
 from pinecall_run.voice.http_door import HttpDoor
 from pinecall_run.voice.hub import Hub
 from pinecall_run.voice.live_door import LiveDoor
+from pinecall_run.voice.metrics_door import MetricsDoor
+from pinecall_run.voice.proxies import Proxies
 from pinecall_run.voice.sip_door import SipDoor
 from pinecall_run.voice.sip_settings import SipSettings
 from pinecall_run.voice.token_door import TokenDoor
@@ -59,6 +66,9 @@ class Settings:
         ice_servers: STUN and TURN servers for callers elsewhere, given to every browser that asks, in the form of
             RTCConfiguration's ``iceServers``.
         sip: how calls over SIP come in, where they do.
+        proxies: who is believed what they say of others.
+        max_calls: spoken calls at a time, of all agents.
+        certificate: with one, everything on the port is TLS. ``serve`` knows it.
     """
 
     key: str
@@ -71,6 +81,9 @@ class Settings:
     public_url: str = ""
     ice_servers: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     sip: SipSettings | None = None
+    proxies: Proxies = field(default_factory=Proxies)
+    certificate: Certificate | None = None
+    max_calls: int | None = None
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -79,39 +92,30 @@ def create_app(settings: Settings) -> Starlette:
     Starlette runs no lifespan of an application that is mounted in another, so there the outer one enters it:
     ``async with app.router.lifespan_context(app): yield``.
     """
-    policy = Policy(settings.key, settings.open_on_loopback)
+    policy, refusals = Policy(settings.key, settings.open_on_loopback), Refusals()
     hub = Hub(
-        accepts_key=policy.accepts_key,
+        accepts_key=_counted(policy, refusals.at("client")),
         environ=settings.environ,
-        tokens=TokenMint(secrets.token_bytes(32), _new_id),
+        tokens=TokenMint(secrets.token_bytes(32), _new_id, refusals.at("tokens")),
         new_id=_new_id,
         clock=time.time,
         tool_timeout=settings.tool_timeout,
         pace=settings.pace,
         is_eager=True,
+        max_calls=settings.max_calls,
+        refused=refusals.at("calls"),
     )
-    tokens = TokenDoor(hub, policy)
+    tokens = TokenDoor(hub, policy, refused=refusals.at("http"))
     door = HttpDoor(hub, policy, tokens, project=settings.project, version=version("pinecall-run"))
     calls = WebRtcDoor(hub.calls, tokens, host=settings.host, ice_servers=settings.ice_servers)
-    whatsapp = WhatsappDoor(hub.whatsapp)
     live = LiveDoor(hub, policy, _guarded)
-    twilio = TwilioCalls(hub.phone, settings.environ, settings.public_url)
+    metrics = MetricsDoor(policy, refusals, hub.conversations.talking)
+    whatsapp = WhatsappDoor(hub.whatsapp, refusals.at("whatsapp"))
+    twilio = TwilioCalls(hub.phone, settings.environ, settings.public_url, refused=refusals.at("twilio"))
     hub.phone.carriers.append(twilio)
     phones = TwilioDoor(twilio)
-    sip = SipDoor(hub.phone, hub.registry, settings.sip)
+    sip = SipDoor(hub.phone, hub.registry, settings.sip, refused=refusals.at("sip"))
     hub.phone.carriers.append(sip)
-
-    async def client(socket: WebSocket) -> None:
-        await _guarded(serve_client(socket, hub))
-
-    async def chat(socket: WebSocket) -> None:
-        await _guarded(serve_chat(socket, hub))
-
-    async def audio(socket: WebSocket) -> None:
-        await _guarded(_serve_audio(socket, hub.calls))
-
-    async def stream(socket: WebSocket) -> None:
-        await _guarded(phones.serve_stream(socket))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -126,13 +130,40 @@ def create_app(settings: Settings) -> Starlette:
             await twilio.close()
             await sip.close()
             await close_providers()
+            if told := refusals.told():
+                _LOG.info("refused at the doors: %s", told)
+
+    doors = [*calls.routes(), *phones.routes(), *whatsapp.routes(), *live.routes(), *metrics.routes(), *door.routes()]
+    gate = Middleware(Gate, policy=policy, proxies=settings.proxies, refusals=refusals)
+    app = Starlette(routes=[*_sockets(hub, phones), *doors], lifespan=lifespan, middleware=[gate])
+    app.state.hub, app.state.refusals = hub, refusals
+    return app
+
+
+def _sockets(hub: Hub, phones: TwilioDoor) -> list[WebSocketRoute]:
+    async def client(socket: WebSocket) -> None:
+        await _guarded(serve_client(socket, hub))
+
+    async def chat(socket: WebSocket) -> None:
+        await _guarded(serve_chat(socket, hub))
+
+    async def audio(socket: WebSocket) -> None:
+        await _guarded(_serve_audio(socket, hub.calls))
+
+    async def stream(socket: WebSocket) -> None:
+        await _guarded(phones.serve_stream(socket))
 
     sockets = {"/client": client, "/chat/ws": chat, "/audio/ws": audio, STREAM_PATH: stream}
-    routes = [WebSocketRoute(path, serve) for path, serve in sockets.items()]
-    doors = [*calls.routes(), *phones.routes(), *whatsapp.routes(), *live.routes(), *door.routes()]
-    app = Starlette(routes=[*routes, *doors], lifespan=lifespan)
-    app.state.hub = hub
-    return app
+    return [WebSocketRoute(path, serve) for path, serve in sockets.items()]
+
+
+def _counted(policy: Policy, refused: Counter[str]) -> Callable[[str], bool]:
+    def accepts(key: str) -> bool:
+        is_ours = policy.accepts_key(key)
+        refused["keys"] += not is_ours
+        return is_ours
+
+    return accepts
 
 
 async def _serve_audio(socket: WebSocket, reception: CallReception) -> None:

@@ -18,6 +18,7 @@ from pinecall_run.voice.tokens import OBSERVE, BadTokenError
 if TYPE_CHECKING:  # hub imports this module; the detector needs an extra
     from pinecall_run.protocol.registry import Agent
     from pinecall_run.voice.hub import Hub
+    from pinecall_run.voice.overflow_call import OverflowCall
     from pinecall_run.voice.spoken_call import Equipment, SpokenCall
 
 SPOKEN = frozenset(("webrtc",))
@@ -103,11 +104,12 @@ class CallReception:
         session = self.begin(agent, self._new_id(), outlet, caller)
         return AdmittedCall(session, is_developer=claims.scope == "supervise")
 
-    def begin(self, agent: Agent, call_id: str, outlet: AudioOutlet, caller: Caller) -> SpokenCall:
+    def begin(self, agent: Agent, call_id: str, outlet: AudioOutlet, caller: Caller) -> SpokenCall | OverflowCall:
         """A spoken conversation of whoever was let in; all that the caller's door says of it is taken.
 
         Raises:
-            NotAdmittedError: there is no room, or the agent cannot hear or speak.
+            BusyError: there is no room, and nothing can be said of it.
+            NotAdmittedError: the agent cannot hear or speak.
         """
         if not is_installed():
             raise NotAdmittedError(MISSING)
@@ -129,6 +131,17 @@ class CallReception:
             except DetectorError as error:
                 raise NotAdmittedError(str(error)) from error
         return self._equipment
+
+    def can_speak(self, agent: Agent, channel: tuple[str, str]) -> bool:
+        """Whether an agent has a voice here on a channel."""
+        if not is_installed():
+            return False
+        from pinecall_run.voice.stages import open_stages
+
+        try:
+            return bool(open_stages(agent.configured(*channel), self._environ).voices)
+        except ProviderError:
+            return False
 
     def warm_up(self) -> None:
         """Load what every call shares, before the first one comes; what is missing is told to whoever calls."""

@@ -61,6 +61,13 @@ class ChatReplies:
                 self._end("".join(self._streams.pop(command.message_id)))
                 self._core.tell(events.BotFinished, message_id=command.message_id)
 
+    def human(self, text: str) -> None:
+        """A human answered in the agent's place."""
+        if self._is_writing():
+            self._deferred.append(text)
+        else:
+            self.show(text)
+
     def _end(self, text: str) -> None:
         self._on_answered()
         self._core.conversation.agent_said(text)

@@ -126,10 +126,7 @@ class ChatSession:
     def human_wrote(self, text: str) -> None:
         """As :meth:`human_said`, where the door does not show it by itself."""
         self.human_said(text)
-        if self._partial:
-            self._deferred.append(text)
-        else:
-            self._show(text)
+        self._replies.human(text)
 
     def set_context(self, key: str, value: Any) -> None:
         """What the person's page shows, for the model."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pinecall_run.protocol.registry import Agent
 from pinecall_run.providers.catalogue import OpenModel, is_duplex, open_duplex, open_model, parse_models
 from pinecall_run.providers.contracts import LanguageModel, ProviderError
-from pinecall_run.transports.contract import NotAdmittedError, Outlet
+from pinecall_run.transports.contract import BusyError, NotAdmittedError, Outlet
 from pinecall_run.voice.call_core import Surroundings
+from pinecall_run.voice.capacity import Capacity, Full
 from pinecall_run.voice.chat_session import ChatSession
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.health import Health
@@ -23,11 +25,15 @@ from pinecall_run.wire import commands, events
 
 if TYPE_CHECKING:  # needs an extra, which typed conversations do without
     from pinecall_run.transports.contract import AudioOutlet, Caller
+    from pinecall_run.voice.overflow_call import OverflowCall
     from pinecall_run.voice.spoken_call import Equipment, SpokenCall
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
 MAX_SESSIONS = 10_000
+
+MOST_TOLD = 20
+"""Callers at a time who are told that there is no room; more hear that the line is busy."""
 
 CLOSING_SECONDS = 0.5
 """How long a model may take to let go of an answer when the server stops."""
@@ -112,9 +118,13 @@ class Conversations:
         clock: Callable[[], float],
         tool_timeout: float,
         open_model: OpenModel = open_model,
+        *,
+        capacity: Capacity,
     ) -> None:
         self.takeover = Takeover()
         """Where a human answers, in typed conversations of every kind."""
+        self._capacity = capacity
+        self._told: set[str] = set()
         self._health = Health(clock)
         self._around = Surroundings(self._tell_owner, new_id, clock, tool_timeout, self.model, self._health)
         self._tell = tell
@@ -137,6 +147,10 @@ class Conversations:
     def count(self, agent_id: str) -> int:
         """How many sessions an agent has."""
         return sum(session.agent_id == agent_id for session in self._sessions.values())
+
+    def talking(self) -> Mapping[str, int]:
+        """How many sessions each agent has that has any."""
+        return Counter(session.agent_id for session in self._sessions.values())
 
     def owner(self, call_id: str) -> str | None:
         """The connection that a session belongs to, for as long as that lives: whoever held its agent when it began."""
@@ -175,7 +189,12 @@ class Conversations:
             NotAdmittedError: there is no room, the id is taken, or the model cannot be opened.
         """
         self._check_room(call_id)
-        channel = agent.configured(opening.type, opening.ref)
+        place = (opening.type, opening.ref)
+        # Who writes on WhatsApp is not put off: Meta would deliver the message again and again.
+        if opening.type == "chat" and (full := self._capacity.full(agent, place, is_spoken=False)) is not None:
+            self._capacity.turned_away(agent, full)
+            raise BusyError(full.sentence)
+        channel = agent.configured(*place)
         configuration = {key: value for key, value in channel.items() if key not in commands.ONLY_ADDED}
         model = self._model_or_refuse(configuration)
         if model is None and any(map(is_duplex, parse_models(configuration.get("llm")))):
@@ -193,6 +212,7 @@ class Conversations:
             is_shown_at_once=opening.type == CHAT.type,
         )
         self._openings[call_id] = opening
+        self._capacity.take(call_id, agent.agent_id, place, is_spoken=False)
         self._start(session, agent)
         return session
 
@@ -203,15 +223,22 @@ class Conversations:
 
     def begin_spoken(
         self, agent: Agent, call_id: str, outlet: AudioOutlet, *, caller: Caller, equipment: Equipment
-    ) -> SpokenCall:
-        """A new spoken call, told to the agent's owner. What its page asks for is in ``caller``, checked by now.
+    ) -> SpokenCall | OverflowCall:
+        """A new spoken call, told to the agent's owner. What its page asks for is in ``caller``, checked by now. Where
+        an agent's limit is reached, its caller is told so instead.
 
         Raises:
-            NotAdmittedError: there is no room, or a stage of the call cannot be opened.
+            BusyError: there is no room, and nothing can be said of it.
+            NotAdmittedError: a stage of the call cannot be opened.
         """
         from pinecall_run.voice.spoken_call import SpokenCall
 
         self._check_room(call_id)
+        if caller.direction == "outbound":
+            self._capacity.answered(agent.agent_id, caller.channel)
+        elif (full := self._capacity.full(agent, caller.channel, is_spoken=True)) is not None:
+            self._capacity.turned_away(agent, full)
+            return self._tell_of_no_room(full, agent, call_id, outlet, caller=caller, equipment=equipment)
         configuration = {**agent.configured(*caller.channel), **caller.config}
         model = self._model_or_refuse(configuration)
         try:
@@ -228,12 +255,49 @@ class Conversations:
             )
         except ProviderError as error:
             raise NotAdmittedError("the agent cannot hear or speak here: the start of pinecall-run says why") from error
+        self._capacity.take(call_id, agent.agent_id, caller.channel, is_spoken=True)
         self._start(session, agent)
         return session
 
+    def _tell_of_no_room(
+        self,
+        full: Full,
+        agent: Agent,
+        call_id: str,
+        outlet: AudioOutlet,
+        *,
+        caller: Caller,
+        equipment: Equipment,
+    ) -> OverflowCall:
+        from pinecall_run.voice.overflow_call import OverflowCall, sentence
+
+        busy = BusyError(full.sentence, is_servers=full.whose == "server")
+        if not full.words or len(self._told) >= MOST_TOLD:
+            raise busy
+        configuration = {**agent.configured(*caller.channel), **caller.config}
+        language = configuration.get("language")
+        try:
+            voices = equipment.open_stages(configuration).voices
+        except ProviderError as error:
+            raise busy from error
+        words = sentence(full.words, call_id, language if isinstance(language, str) else "")
+        told = OverflowCall(
+            call_id,
+            agent.agent_id,
+            words,
+            outlet,
+            self._around,
+            caller=caller,
+            voices=voices,
+            phrases=equipment.phrases,
+        )
+        self._told.add(call_id)
+        self._start(told, agent)
+        return told
+
     def _check_room(self, call_id: str) -> None:
         if len(self._sessions) >= MAX_SESSIONS:
-            raise NotAdmittedError("the server is at capacity; try again later")
+            raise BusyError("the server is at capacity; try again later", is_servers=True)
         if call_id in self._sessions:
             raise NotAdmittedError("the session id is in use")
 
@@ -296,6 +360,8 @@ class Conversations:
         self._owners.pop(call_id, None)
         self._openings.pop(call_id, CHAT).on_over()
         self._orphans.pop(call_id, None)
+        self._told.discard(call_id)
+        self._capacity.leave(call_id)
         self._tasks.pop(call_id, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOG.error("a conversation broke: %s", described(error))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ from pinecall_run.providers.contracts import ProviderError
 from pinecall_run.transports.contract import Admitted, NotAdmittedError, Outlet
 from pinecall_run.voice import whatsapp_numbers
 from pinecall_run.voice.call_reception import SPOKEN, CallReception, audition
+from pinecall_run.voice.capacity import Capacity
 from pinecall_run.voice.chat_session import ChatSession
 from pinecall_run.voice.conversations import Conversations, Opening
 from pinecall_run.voice.failure import described
@@ -45,7 +47,8 @@ Deliver = Callable[[Transmit | Shut], None]
 
 class Hub:
     """One voice server. Everything here runs on one event loop, so nothing is locked. ``is_eager`` loads what spoken
-    calls need as soon as an agent can have one."""
+    calls need as soon as an agent can have one; ``max_calls`` spoken ones go on at a time at most, and ``refused``
+    counts those that do not."""
 
     def __init__(
         self,
@@ -59,11 +62,16 @@ class Hub:
         pace: Pace = PACE,
         open_model: OpenModel = open_model,
         is_eager: bool = False,
+        max_calls: int | None = None,
+        refused: Counter[str] | None = None,
     ) -> None:
         self.registry = Registry(SERVED)
-        self.conversations = Conversations(self._tell, environ, new_id, clock, tool_timeout, open_model)
+        self.capacity = Capacity(self.tell_holder, clock, max_calls, refused)
+        self.conversations = Conversations(
+            self._tell, environ, new_id, clock, tool_timeout, open_model, capacity=self.capacity
+        )
         self.calls = CallReception(self, environ, new_id)
-        self.phone = PhoneDesk(self.registry, self.calls, self._tell)
+        self.phone = PhoneDesk(self.registry, self.calls, self._tell, self.capacity)
         self.whatsapp = WhatsappDesk(self, environ, new_id)
         self.threads = Threads(new_id, clock)
         self.tokens = tokens

@@ -14,11 +14,14 @@ from pinecall_run.wire.absent import UNSET
 
 if TYPE_CHECKING:  # it needs this module's hub
     from pinecall_run.voice.call_reception import CallReception
+    from pinecall_run.voice.capacity import Capacity
 
 PHONE = "phone"
 
 RINGING_SECONDS = 5.0
 """How long a runner may think about a call that rings; then it is taken (protocol 1.3)."""
+
+BUSY, SERVER_FULL = "busy", "server full"
 
 GAVE_UP = "hangup"
 """Why a call that rang is over, where the caller had enough of waiting."""
@@ -57,11 +60,18 @@ class Carrier(Protocol):
 class PhoneDesk:
     """Where carriers and runners meet. ``tell`` sends an event to a connection."""
 
-    def __init__(self, registry: Registry, calls: CallReception, tell: Callable[[str, events.Event], bool]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        calls: CallReception,
+        tell: Callable[[str, events.Event], bool],
+        capacity: Capacity,
+    ) -> None:
         self.carriers: list[Carrier] = []
         self._registry = registry
         self._calls = calls
         self._tell = tell
+        self._capacity = capacity
         self._ringing: dict[str, tuple[str, asyncio.Future[str]]] = {}
 
     # calls that come in
@@ -71,7 +81,14 @@ class PhoneDesk:
         return self._registry.answering(PHONE, to, from_)
 
     async def screen(self, agent: Agent, call_id: str, *, from_: str, to: str) -> str:
-        """Ask the runner about a call that rings, where its channel says so: why it is turned away, or nothing."""
+        """Why a call that rings is turned away, or nothing: its number calls too often, there is no room and nothing
+        to say of it, or the runner, who is asked where the channel says so, does not want it."""
+        if not self._capacity.may_call(agent, from_):
+            return BUSY
+        full = self._capacity.full(agent, (PHONE, to), is_spoken=True)
+        if full is not None and not full.words:
+            self._capacity.turned_away(agent, full)
+            return SERVER_FULL if full.whose == "server" else BUSY
         channel = agent.channels.get((PHONE, normal_ref(PHONE, to)))
         if channel is None or channel.options.get("ringing") is not True or call_id in self._ringing:
             return ""
@@ -106,11 +123,21 @@ class PhoneDesk:
         if verdict is not None and not verdict.done():
             verdict.set_result(reason)
 
+    def no_room(self, agent: Agent, to: str) -> str:
+        """What a caller is to be told by their carrier, because there is no room and the agent has no voice here to
+        say it; empty where a conversation can begin, or the agent speaks."""
+        full = self._capacity.full(agent, (PHONE, to), is_spoken=True)
+        if full is None or self._calls.can_speak(agent, (PHONE, to)):
+            return ""
+        self._capacity.turned_away(agent, full)
+        return full.words
+
     def begin(self, agent: Agent, call_id: str, outlet: AudioOutlet, caller: Caller) -> PhoneSession:
         """The conversation of a call that was taken.
 
         Raises:
-            NotAdmittedError: there is no room, or the agent cannot hear or speak.
+            BusyError: there is no room, and nothing can be said of it.
+            NotAdmittedError: the agent cannot hear or speak.
         """
         return self._calls.begin(agent, call_id, outlet, caller)
 
@@ -137,7 +164,7 @@ class PhoneDesk:
             error = self.missing(command.from_) or NO_CARRIER, "NO_TRANSPORT"
         elif not (_NUMBER.fullmatch(to) or to.startswith(("sip:", "sips:"))):
             error = f"{command.to} is no number that can be called: write it as +15551234567", "INVALID_NUMBER"
-        else:
+        elif (error := self._capacity.may_dial(agent, (PHONE, command.from_), to)) == ("", ""):
             carrier.dial(agent, command)
             return
         self._tell(connection, speech_events.CallError(agent_id=command.agent_id, error=error[0], code=error[1]))

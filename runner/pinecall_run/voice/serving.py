@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 import uvicorn
 
 from pinecall_run.voice.app import Settings, create_app
-
-MAX_FRAME = 4 * 1024 * 1024
-"""Bytes of one WebSocket message: room for a long prompt and many tools."""
+from pinecall_run.voice.patient_http import MAX_HEAD, patient
+from pinecall_run.voice.surface import MAX_FRAME
 
 CLOSING_SECONDS = 1
 
@@ -27,8 +26,8 @@ class Listening:
     url: str
 
 
-def listen(host: str, ports: list[int]) -> Listening:
-    """Bind the first port that is free; 0 is any.
+def listen(host: str, ports: list[int], *, scheme: str = "http") -> Listening:
+    """Bind the first port that is free; 0 is any. ``scheme`` is that of the address for people.
 
     Raises:
         OSError: none is free, or the host is not this machine's.
@@ -46,7 +45,7 @@ def listen(host: str, ports: list[int]) -> Listening:
                 raise
             continue
         shown = f"[{host}]" if ":" in host else host
-        return Listening(bound, f"http://{shown}:{bound.getsockname()[1]}")
+        return Listening(bound, f"{scheme}://{shown}:{bound.getsockname()[1]}")
     raise OSError("no port was given")
 
 
@@ -66,8 +65,12 @@ async def serve(
 ) -> None:
     """Serve until ``stop`` is set, then end conversations and connections in good order."""
     app = create_app(replace(settings, host=listening.socket.getsockname()[0]))
+    certificate = settings.certificate
     config = uvicorn.Config(
         app,
+        http=patient(app.state.refusals.at("http"), is_proxied=bool(settings.proxies.trusted)),
+        h11_max_incomplete_event_size=MAX_HEAD,
+        ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
         log_config=None,
         access_log=False,
         ws="websockets-sansio",
@@ -76,7 +79,7 @@ async def serve(
         ws_ping_timeout=12.0,
         ws_per_message_deflate=False,  # docs/decisions/no-compression.md
         lifespan="on",
-        proxy_headers=False,  # whose machine a request comes from decides what it may do
+        proxy_headers=False,  # voice/proxies.py knows whom to believe
         server_header=False,
         timeout_graceful_shutdown=CLOSING_SECONDS,
     )

@@ -30,10 +30,11 @@ from pinecall_run.sip.outputs import (
     Refused,
 )
 from pinecall_run.sip.uri import Uri
-from pinecall_run.transports.contract import Caller, NotAdmittedError
+from pinecall_run.transports.contract import BusyError, Caller, NotAdmittedError
+from pinecall_run.transports.refusals import Tally
 from pinecall_run.voice.call_reception import MISSING, is_installed
 from pinecall_run.voice.failure import described
-from pinecall_run.voice.phone_desk import PHONE, PhoneDesk
+from pinecall_run.voice.phone_desk import PHONE, SERVER_FULL, PhoneDesk
 from pinecall_run.voice.sip_settings import SipSettings
 from pinecall_run.wire import call_commands, events, speech_events
 
@@ -51,6 +52,9 @@ GOODBYE_SECONDS = 0.5
 
 BUSY, DECLINED, UNKNOWN, UNABLE, BROKEN, FULL = 486, 603, 404, 480, 500, 503
 
+_STATUS = {"busy": BUSY, SERVER_FULL: FULL}
+"""Why a call is turned away, in numbers."""
+
 _NUMBER = re.compile(r"\+?\d{3,15}")
 
 CHALLENGE = 401
@@ -60,8 +64,15 @@ CHALLENGE = 401
 class SipDoor:
     """A :class:`pinecall_run.voice.phone_desk.Carrier` of calls to SIP addresses."""
 
-    def __init__(self, desk: PhoneDesk, registry: Registry, settings: SipSettings | None) -> None:
-        self.refused: Counter[str] = Counter()
+    def __init__(
+        self,
+        desk: PhoneDesk,
+        registry: Registry,
+        settings: SipSettings | None,
+        *,
+        refused: Counter[str] | None = None,
+    ) -> None:
+        self.refused: Counter[str] = Tally("sip") if refused is None else refused
         self._desk = desk
         self._registry = registry
         self._settings = settings or SipSettings()
@@ -114,7 +125,13 @@ class SipDoor:
 
         settings = self._settings
         self._metronome = Metronome()
-        sockets = SipSockets(self._agent, self._told, trusts=settings.trusts, knows=self._hosts.__contains__)
+        sockets = SipSockets(
+            self._agent,
+            self._told,
+            trusts=settings.trusts,
+            knows=self._hosts.__contains__,
+            on_flood=lambda: self.refused.update(floods=1),
+        )
         try:
             tls = (_context(settings.tls.certificate, settings.tls.key), settings.tls.port) if settings.tls else None
             ports = await sockets.open(settings.host, settings.port, tls=tls)
@@ -144,9 +161,6 @@ class SipDoor:
         while len(self._sockets.agent) and loop.time() < until:  # noqa: ASYNC110 - the core has no event for that
             await asyncio.sleep(0.01)
         await self._sockets.close()
-        self.refused["floods"] += self._sockets.flooded
-        if told := ", ".join(f"{count} {what}" for what, count in sorted((+self.refused).items())):
-            _LOG.info("refused at SIP's door: %s", told)
         self._sockets = None
 
     # what the user agent tells
@@ -208,7 +222,7 @@ class SipDoor:
         self._do(lambda agent, now: agent.ring(name, now))
         reason = await self._desk.screen(agent, name, from_=from_, to=ref)
         if reason or name not in self._there:
-            return BUSY if reason == "busy" else DECLINED
+            return _STATUS.get(reason, DECLINED)
         return self._begin(incoming, agent, from_=from_, ref=ref)
 
     def _begin(self, incoming: IncomingCall, agent: Agent, *, from_: str, ref: str) -> int:
@@ -235,6 +249,8 @@ class SipDoor:
             call.begin(self._desk.begin(agent, incoming.call, call, caller))
         except Exception as error:
             call.stop()
+            if isinstance(error, BusyError):  # counted, and told to the runner
+                return FULL if error.is_servers else BUSY
             if not isinstance(error, NotAdmittedError):
                 raise
             _LOG.warning("a call to %s was turned away: %s", agent.agent_id, error)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
+from pinecall_run.transports.refusals import Tally
 from pinecall_run.voice.admission import Access, Policy, Visitor
 from pinecall_run.voice.hub import Hub
 from pinecall_run.voice.tokens import LIFETIME_SECONDS, OBSERVE, PARTICIPATE, SUPERVISE
+from pinecall_run.voice.visitors import visitor_of
 from pinecall_run.wire.codec import object_from_json
 
 MAX_METADATA = 2048
@@ -19,9 +22,10 @@ MAX_METADATA = 2048
 class TokenDoor:
     """Gives tokens to whom the policy lets in."""
 
-    def __init__(self, hub: Hub, policy: Policy) -> None:
+    def __init__(self, hub: Hub, policy: Policy, *, refused: Counter[str] | None = None) -> None:
         self._hub = hub
         self._policy = policy
+        self._refused: Counter[str] = Tally("http") if refused is None else refused
 
     def give(self, kind: str, request: Request) -> Response:
         """The answer to ``GET /KIND/token?agent_id=…``."""
@@ -29,6 +33,8 @@ class TokenDoor:
         origins = (agent.configuration.get("allowed_origins") or ()) if agent else ()
         access = self._policy.access(visitor(request), origins)
         if access is Access.NONE:
+            if "authorization" not in request.headers:  # wrong keys are the gate's to count
+                self._refused["origins"] += 1
             return refusal(401, "a key is needed, or an origin that the agent allows")
         if agent is None:
             return refusal(404, f"Agent '{request.query_params.get('agent_id', '')}' is not online")
@@ -69,14 +75,7 @@ def _metadata(request: Request, access: Access) -> tuple[dict[str, Any], str]:
 
 def visitor(request: HTTPConnection) -> Visitor:
     """The parts of a request that decide who may do what."""
-    headers = request.headers
-    return Visitor(
-        peer=request.client.host if request.client else "",
-        host=headers.get("host", ""),
-        origin=headers.get("origin"),
-        fetch_site=headers.get("sec-fetch-site"),
-        authorization=headers.get("authorization"),
-    )
+    return visitor_of(request.scope)
 
 
 def refusal(status: int, detail: str) -> JSONResponse:

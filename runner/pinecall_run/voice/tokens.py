@@ -6,10 +6,12 @@ import base64
 import binascii
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pinecall_run.transports.refusals import Tally
 from pinecall_run.wire.codec import object_from_json, to_json
 
 LIFETIME_SECONDS = 60.0
@@ -41,11 +43,12 @@ class BadTokenError(Exception):
 class TokenMint:
     """Makes tokens and takes each back once."""
 
-    def __init__(self, secret: bytes, new_id: Callable[[], str]) -> None:
+    def __init__(self, secret: bytes, new_id: Callable[[], str], refused: Counter[str] | None = None) -> None:
         self._secret = secret
         self._new_id = new_id
         self._used: dict[str, float] = {}
         """Until when each may come again, in the order in which they came."""
+        self._refused: Counter[str] = Tally("tokens") if refused is None else refused
 
     def mint(
         self, kind: str, agent: str, now: float, *, scope: str, metadata: dict[str, Any] | None = None, call: str = ""
@@ -61,6 +64,13 @@ class TokenMint:
         Raises:
             BadTokenError: forged, of another kind, expired, or used before.
         """
+        try:
+            return self._claims(kind, token, now)
+        except BadTokenError:
+            self._refused[kind] += 1
+            raise
+
+    def _claims(self, kind: str, token: str, now: float) -> Claims:
         payload, _, signature = token.removeprefix(PREFIXES[kind]).partition(".")
         encoded = payload.encode("ascii", "replace")
         if not token.startswith(PREFIXES[kind]) or not hmac.compare_digest(

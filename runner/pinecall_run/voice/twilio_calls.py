@@ -17,6 +17,7 @@ from pinecall_run.protocol.dials import NEVER_BEGAN
 from pinecall_run.protocol.registry import Agent
 from pinecall_run.transports import twiml
 from pinecall_run.transports.contract import Caller, NotAdmittedError, PhoneSession
+from pinecall_run.transports.refusals import Tally
 from pinecall_run.transports.twilio_rest import (
     ACCOUNT,
     MISSING,
@@ -94,10 +95,12 @@ class Dialed:
 class TwilioCalls:
     """A :class:`pinecall_run.voice.phone_desk.Carrier`. ``public_url`` is where Twilio reaches this server."""
 
-    def __init__(self, desk: PhoneDesk, environ: Mapping[str, str], public_url: str) -> None:
+    def __init__(
+        self, desk: PhoneDesk, environ: Mapping[str, str], public_url: str, *, refused: Counter[str] | None = None
+    ) -> None:
         self.account: Account | None = account_of(environ)
         self.public_url = public_url.rstrip("/")
-        self.refused: Counter[str] = Counter()
+        self.refused: Counter[str] = Tally("twilio") if refused is None else refused
         self.desk = desk
         self._rest = TwilioRest(self.account) if self.account else None
         self._awaited: dict[str, Awaited] = {}
@@ -311,10 +314,7 @@ class TwilioCalls:
         task.add_done_callback(self._work.discard)
 
     async def close(self) -> None:
-        """Wait for nothing more, and say what was turned away."""
-        if self.refused:
-            told = ", ".join(f"{count} {what}" for what, count in sorted(self.refused.items()))
-            _LOG.info("refused at Twilio's door: %s", told)
+        """Wait for nothing more."""
         for task in self._work:
             task.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)

@@ -17,6 +17,7 @@ from pinecall_run.transports.contract import NotAdmittedError, PhoneSession
 from pinecall_run.transports.twilio_rest import STATUS_PATH, VOICE_PATH
 from pinecall_run.transports.twilio_signature import is_signed
 from pinecall_run.voice.call_reception import MISSING
+from pinecall_run.voice.phone_desk import BUSY, PHONE, SERVER_FULL
 from pinecall_run.voice.token_door import refusal
 from pinecall_run.voice.twilio_calls import ANNOUNCE_PATH, ANSWERED_PATH, TwilioCalls
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:  # needs an extra, which typed conversations do without
     from pinecall_run.transports.twilio_stream import StreamCall
 
 _LOG = logging.getLogger("pinecall_run.voice")
-
-MAX_BODY = 16_384
-"""Bytes of a form; Twilio's have about 1,000."""
 
 MAX_OPENING = 200
 """Sockets that have not said yet whose stream they are."""
@@ -89,12 +87,7 @@ class TwilioDoor:
         """What was posted, where Twilio signed it; else the refusal."""
         if self._calls.missing() or self._calls.account is None:
             return refusal(503, self._calls.missing())
-        body = b""
-        async for piece in request.stream():
-            body += piece
-            if len(body) > MAX_BODY:
-                return self._refused("large forms", 413, f"a form has at most {MAX_BODY:,} bytes")
-        pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+        pairs = parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
         query = f"?{request.url.query}" if request.url.query else ""
         address = f"{self._calls.public_url}{request.url.path}{query}"
         given = request.headers.get("x-twilio-signature", "")
@@ -124,7 +117,10 @@ class TwilioDoor:
             return _twiml(twiml.reject(is_busy=False))
         reason = await self._desk.screen(agent, call_sid, from_=from_, to=to)
         if reason:
-            return _twiml(twiml.reject(is_busy=reason == "busy"))
+            return _twiml(twiml.reject(is_busy=reason in (BUSY, SERVER_FULL)))
+        if words := self._desk.no_room(agent, to):
+            language = agent.configured(PHONE, to).get("language")
+            return _twiml(twiml.farewell(words, language if isinstance(language, str) else ""))
         caller = {"from_": from_, "to": to, "channel": ("phone", to)}
         return _connected(lambda: self._calls.connect(agent, call_sid, caller))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from pinecall_run.transports.contract import CallReception, NotAdmittedError
+from pinecall_run.transports.contract import BusyError, CallReception, NotAdmittedError
+from pinecall_run.voice.admission import is_loopback
 from pinecall_run.voice.call_reception import MISSING
 from pinecall_run.voice.failure import described
+from pinecall_run.voice.proxies import origin_of
 from pinecall_run.voice.token_door import TokenDoor, refusal
 from pinecall_run.wire.codec import object_from_json
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:  # needs an extra, which typed conversations do without
     from pinecall_run.transports.webrtc import Calls
 
 _LOG = logging.getLogger("pinecall_run.voice")
-
-MAX_BODY = 65_536
-"""Bytes of an offer with its configuration and metadata; a browser's are about 3,000."""
 
 _ANYWHERE = {"Access-Control-Allow-Origin": "*"}
 """A widget lives on its own site. Its token is what it has; cookies and keys are not looked at here."""
@@ -104,30 +102,28 @@ async def _begin(calls: Calls, request: Request) -> JSONResponse:
     from pinecall_run.transports import webrtc
     from pinecall_run.transports.sdp import BadOfferError
 
-    body = await _body(request)
-    if body is None:
-        return refusal(413, f"an offer has at most {MAX_BODY:,} bytes")
-    asked = object_from_json(body)
+    asked = object_from_json(await request.body())
     if asked is None:
         return refusal(400, "the body is not a JSON object")
     problem = next((sentence for key, kind, sentence in _FIELDS if not isinstance(asked.get(key, kind()), kind)), "")
     if problem or asked.get("type", "offer") != "offer":
         return refusal(400, problem or "type is not offer")
+    origin = origin_of(request.scope)
     wanted = webrtc.Request(
         sdp=asked.get("sdp", ""),
         token=asked.get("token", ""),
         config=asked.get("config", {}),
         metadata=asked.get("metadata", {}),
-        is_here=_is_loopback(request.client.host if request.client else ""),
+        is_here=not origin.is_forwarded and is_loopback(origin.host),
     )
     try:
         answer = await calls.answer(wanted)
     except BadOfferError as error:
         return refusal(400, str(error))
+    except (BusyError, webrtc.BusyError) as error:
+        return refusal(503, str(error))
     except NotAdmittedError as error:
         return refusal(403, str(error))
-    except webrtc.BusyError as error:
-        return refusal(503, str(error))
     except Exception as error:  # noqa: BLE001 - the server below would print its text
         _LOG.error("a browser's call could not begin: %s", described(error))
         return refusal(500, "the call could not begin")
@@ -143,23 +139,6 @@ _FIELDS: Sequence[tuple[str, type, str]] = [
 ]
 
 
-async def _body(request: Request) -> bytes | None:
-    """What was posted; ``None`` when it is more than anybody needs."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY:
-            return None
-    return body
-
-
 def _open(response: JSONResponse) -> JSONResponse:
     response.headers.update(_ANYWHERE)
     return response
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False

@@ -94,6 +94,9 @@ class WhatsappDesk:
         is_late = self._hub.clock() - message.sent_at > WINDOW_SECONDS
         if is_late or not self._seen.add(message.id):
             return Outcome.REPLAYED
+        agent = found[0] if found else self._hub.registry.agents.get(talk.agent_id) if talk else None
+        if agent is not None and not self._hub.capacity.may_write(agent, message.sender):
+            return Outcome.TAKEN
         try:
             self._hand_over(message, talk, found)
         except NotAdmittedError:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from pinecall_run.transports.whatsapp_webhook import MAX_BODY, Message, Status, read_webhook, signed_by
+from pinecall_run.transports.whatsapp_webhook import Message, Status, read_webhook, signed_by
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.token_door import refusal
 from pinecall_run.voice.whatsapp_desk import Outcome, WhatsappDesk
@@ -25,12 +25,11 @@ _PLAIN = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 class WhatsappDoor:
-    """The route. ``refused`` counts what was: ``forged``, ``replayed``, ``oversized``, ``malformed``, ``unverified``,
-    and under ``away`` what Meta will deliver again."""
+    """The route. ``refused`` counts what was, under ``away`` what Meta will deliver again."""
 
-    def __init__(self, desk: WhatsappDesk) -> None:
+    def __init__(self, desk: WhatsappDesk, refused: Counter[str]) -> None:
         self._desk = desk
-        self.refused: Counter[str] = Counter()
+        self.refused = refused
 
     def routes(self) -> list[BaseRoute]:
         """What is served."""
@@ -47,9 +46,7 @@ class WhatsappDoor:
         return PlainTextResponse(challenge, headers=_PLAIN)
 
     async def _receive(self, request: Request) -> Response:
-        body = await _body(request)
-        if body is None:
-            return self._refuse("oversized", 413, f"a webhook has at most {MAX_BODY:,} bytes")
+        body = await request.body()
         secrets = self._desk.secrets()
         if not secrets:
             return self._refuse("away", 503, "no WhatsApp channel is registered here")
@@ -61,7 +58,7 @@ class WhatsappDoor:
             return self._refuse("malformed", 400, "this is no webhook of WhatsApp")
         outcomes = Counter(self._delivered(item, secret) for item in items)
         for outcome, kind in ((Outcome.FORGED, "forged"), (Outcome.REPLAYED, "replayed")):
-            self._count(kind, outcomes[outcome])
+            self.refused[kind] += outcomes[outcome]
         if outcomes[Outcome.AWAY]:
             return self._refuse("away", 503, "some of it cannot be taken now; deliver it again")
         return Response(status_code=200)
@@ -74,23 +71,5 @@ class WhatsappDoor:
             return Outcome.TAKEN
 
     def _refuse(self, kind: str, status: int, sentence: str) -> Response:
-        self._count(kind, 1)
+        self.refused[kind] += 1
         return refusal(status, sentence)
-
-    def _count(self, kind: str, number: int) -> None:
-        """Floods do not fill the log: it is told of the first of a kind, the tenth, the hundredth, …"""
-        for _ in range(number):
-            self.refused[kind] += 1
-            count = str(self.refused[kind])
-            if count.strip("0") == "1":
-                _LOG.warning("whatsapp: %s deliveries %s so far", count, kind)
-
-
-async def _body(request: Request) -> bytes | None:
-    """What was posted; ``None`` when it is more than Meta sends."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY:
-            return None
-    return bytes(body)

@@ -89,7 +89,8 @@ class AgentRemove(Command, tag="agent.remove", kw_only=True):
 
 
 ONLY_ADDED = (
-    "access_token", "verify_token", "app_secret", "phone", "ringing", "voice_notes", "template", "idle_minutes"
+    "access_token", "verify_token", "app_secret", "phone", "ringing", "voice_notes", "template", "idle_minutes",
+    "max_calls",
 )  # fmt: skip
 """What only ``channel.add`` says of a channel."""
 
@@ -98,7 +99,8 @@ class ChannelAdd(Configuration, tag="channel.add", kw_only=True):
     """Opens a way to reach an agent. Repeating it updates the channel.
 
     Extensions, for WhatsApp: ``voiceNotes`` has voice notes answered by voice notes, ``template`` (``name``,
-    ``language``) is sent where the 24-hour window is closed, ``idleMinutes`` ends a conversation.
+    ``language``) is sent where the 24-hour window is closed, ``idleMinutes`` ends a conversation. For all,
+    ``maxCalls`` is how many conversations the channel has at a time.
     """
 
     agent_id: str
@@ -112,6 +114,7 @@ class ChannelAdd(Configuration, tag="channel.add", kw_only=True):
     voice_notes: bool | Maybe = field(default=UNSET, name="voiceNotes")
     template: dict[str, str] | Maybe = UNSET
     idle_minutes: int | Maybe = field(default=UNSET, name="idleMinutes")
+    max_calls: int | Maybe = field(default=UNSET, name="maxCalls")
 
 
 class ChannelConfigure(Configuration, tag="channel.configure", kw_only=True):
