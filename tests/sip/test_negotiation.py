@@ -180,6 +180,14 @@ def test_an_invitation_of_ours_may_be_taken_or_left() -> None:
         other.accept((HEAD + SECURE).encode())
 
 
+def test_our_own_key_is_no_answer() -> None:
+    negotiation = Negotiation(LocalAudio("192.0.2.1", 40_000, encryption=Encryption.REQUIRED), Dice())
+    (section,) = read_description(negotiation.offer().decode()).sections
+    answer = f"m=audio 30000 RTP/SAVP 0\r\na=crypto:{section.get('crypto')}\r\n"
+    with pytest.raises(NotAcceptableError):
+        negotiation.accept((HEAD + answer).encode())
+
+
 def test_the_encrypted_one_of_two_streams_is_taken() -> None:
     negotiation = Negotiation(ALL, Dice())
     body = "m=audio 4 RTP/AVP 0\r\n" + SECURE + "m=audio 6 RTP/SAVP 0\r\n"
