@@ -118,7 +118,7 @@ def report(outgoing: Outgoing, incoming: Incoming | None, *, has_sent: bool) -> 
 
 
 def _name(ssrc: int) -> bytes:
-    """Who sends (RFC 3550, 6.5). aiortc ends a name as long as this with a word too many, which is malformed to others."""
+    """Who sends (RFC 3550, 6.5). aiortc ends a name of this length with a word too many: malformed to others."""
     chunk = _NAME_HEADER.pack(ssrc, 1, len(NAME)) + NAME
     chunk += bytes(4 - len(chunk) % 4)
     return struct.pack("!BBH", 0x81, 202, len(chunk) // 4) + chunk
