@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.sip._sipp import LOOPBACK, free_port
+from tests.voice._fakes import until
 
 from pinecall_run.audio.chunk import RATE, Samples
 from pinecall_run.audio.resample import Resampler
@@ -76,6 +77,10 @@ class Baresip:
                         return event
                 self._news.clear()
                 await self._news.wait()
+
+    async def registered(self) -> None:
+        """Come back once its registrar has it: that may be so before anybody listens to its events."""
+        await until(lambda: b"binding]" in (self.folder / "log").read_bytes(), PATIENCE)
 
     def heard(self) -> Samples:
         """What it played to its ear so far, at :data:`RATE`."""
