@@ -102,7 +102,8 @@ async def _listens(process: asyncio.subprocess.Process, port: int) -> None:
         here = f"{LOOPBACK}:{asking.getsockname()[1]}"
         ask = (
             f"OPTIONS sip:{LOOPBACK}:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bKready\r\n"
-            f"Max-Forwards: 9\r\nFrom: <sip:{here}>;tag=1\r\nTo: <sip:{LOOPBACK}:{port}>\r\nCall-ID: ready\r\nCSeq: 1 OPTIONS\r\n\r\n"
+            f"Max-Forwards: 9\r\nFrom: <sip:{here}>;tag=1\r\nTo: <sip:{LOOPBACK}:{port}>\r\n"
+            "Call-ID: ready\r\nCSeq: 1 OPTIONS\r\n\r\n"
         )
         async with asyncio.timeout(PATIENCE):
             while process.returncode is None:
