@@ -114,8 +114,8 @@ async def _until_signal(settings: Settings, listening: Listening, on_ready: Call
 
 
 def _serve_as_child() -> None:
-    """The protocol with the parent: one JSON line in (key, ports, project, ice_servers, public_url, sip), one out (url);
-    an end of input, which the parent's death brings too, means stop."""
+    """The protocol with the parent: one JSON line in (key, ports, project, ice_servers, public_url, sip), one out
+    (url); an end of input, which the parent's death brings too, means stop."""
     order = json.loads(sys.stdin.readline() or "null")
     if order is None:
         return

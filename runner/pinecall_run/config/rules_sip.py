@@ -45,7 +45,9 @@ def _check_places(written: Options, context: RuleContext) -> None:
         context.find("PCR104", "this is no IP address and port", (*_SIP, "listen"), "write one such as 0.0.0.0:5060")
     if "address" in written:
         _check_address(written["address"], context)
-    elif is_sound and ipaddress.ip_address(host).is_unspecified and not _has(context, "address"):
+        return
+    is_everywhere = is_sound and ipaddress.ip_address(host).is_unspecified
+    if is_everywhere and not _has(context, "address"):
         help = "add `address`: the IP address of this machine by which others reach it"
         context.find("PCR102", "who listens everywhere needs the key `address`", (*_SIP, "listen"), help)
 

@@ -52,8 +52,10 @@ async def server_of(
         yield Server(config.server.url, config.server.api_key)
     else:
         told = config.server
-        more = {"ice_servers": told.ice_servers, "public_url": told.public_url, "sip": _with_paths(told.sip, folder)}
-        async with embedded_server(project, port, log_format, **more) as server:
+        sip = _with_paths(told.sip, folder)
+        async with embedded_server(
+            project, port, log_format, ice_servers=told.ice_servers, public_url=told.public_url, sip=sip
+        ) as server:
             yield server
 
 
