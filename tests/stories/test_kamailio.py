@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from tests.sip._sipp import LOOPBACK
 from tests.stories._baresip import baresip, needs_baresip
@@ -81,3 +82,31 @@ async def test_who_does_not_know_the_password_does_not_come_through(tmp_path: Pa
         phone.do("dial", LOBBY)
         await phone.until("CALL_CLOSED")
         assert "call.started" not in await line.runner.so_far()
+
+
+@needs_tshark
+async def test_who_registered_there_is_called(tmp_path: Path) -> None:
+    async with (
+        kamailio(tmp_path / "proxy") as proxy,
+        lobby(tmp_path, sip={"trunks": [{"peers": [LOOPBACK]}, trunk(proxy)]}) as line,
+        baresip(tmp_path / "phone", tape(1.5, ASKS).sound, account=account(proxy)) as phone,
+        captured(tmp_path / "call.pcap", f"udp port {line.port} or udp port {proxy}") as capture,
+    ):
+        await phone.registered()
+        to = f"sip:ana@{DOMAIN}"
+        await line.runner.send("call.dial", agent_id="desk", to=to, **{"from": LOBBY, "greeting": "Hello."})
+        await phone.until("CALL_INCOMING")
+        phone.do("accept")
+        started = await line.runner.until("call.started")
+        assert (started["to"], started["direction"]) == (to, "outbound")
+        await line.runner.until("user.message")
+        await line.runner.until("bot.finished")
+        await line.runner.send("call.hangup", call_id=started["call_id"])
+        await phone.until("CALL_CLOSED")
+    await asyncio.to_thread(_follows, capture, line.port, proxy)
+
+
+def trunk(proxy: int, **more: Any) -> dict[str, Any]:
+    """Ours."""
+    where = {"host": DOMAIN, "proxy": f"{LOOPBACK}:{proxy}"}
+    return {**where, "username": "lobby", "password": PASSWORD, **more}
