@@ -95,14 +95,12 @@ class World(SipCalls):
         self.dials = SipDials(self)
         self.client: Client = self.stage.connect("front", stt="local", voice="local")
 
-    def do(self, what: Any) -> Any:
-        return what(self, 0.0)
-
-    def dial(self, dial: Any, now: float) -> str:
+    def dial(self, dial: Any, host: str) -> str:
         self.asked.append(("dial", str(dial.to)))
-        return f"c{len(self.asked)}"
+        self.came(name := f"c{len(self.asked)}", host)
+        return name
 
-    def hang_up(self, name: str, now: float) -> None:
+    def hang_up(self, name: str) -> None:
         self.asked.append(("hang up", name))
 
     def line(self, agent_id: str, name: str, peer: Peer) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pinecall_run.protocol.registry import Agent
 from pinecall_run.sip.agent import UserAgent
 from pinecall_run.sip.media import LocalAudio
+from pinecall_run.sip.outbound import Dial
 from pinecall_run.sip.outputs import (
     Answered,
     Dtmf,
@@ -20,6 +21,7 @@ from pinecall_run.sip.outputs import (
     Output,
 )
 from pinecall_run.sip.peer import Peer
+from pinecall_run.sip.registration import Registrar
 from pinecall_run.transports.contract import Caller
 from pinecall_run.voice.phone_desk import PhoneDesk
 from pinecall_run.voice.sip_settings import SipSettings
@@ -63,6 +65,24 @@ class SipCalls:
     def do(self, what: Callable[[UserAgent, float], _T]) -> _T:
         """Have the user agent do something."""
         return self.sockets.do(what)
+
+    def hang_up(self, name: str) -> None:
+        """End a call, or stop trying."""
+        self.do(lambda agent, now: agent.hang_up(name, now))
+
+    def dial(self, dial: Dial, host: str) -> str:
+        """Place a call whose messages go to a host; returns its name."""
+        name = self.do(lambda agent, now: agent.dial(dial, now))
+        self.came(name, host)
+        return name
+
+    def register(self, registrar: Registrar) -> str:
+        """Register an account; returns the registration's name."""
+        return self.do(lambda agent, now: agent.register(registrar, now))
+
+    def unregister(self, name: str) -> None:
+        """Give a registration back."""
+        self.do(lambda agent, now: agent.unregister(name, now))
 
     # beginning
 

@@ -16,7 +16,7 @@ from pinecall_run.sip.uri import NameAddr, Uri, read_uri, sip_uri
 from pinecall_run.transports.contract import NotAdmittedError
 from pinecall_run.voice.phone_desk import PHONE, dialable, placed
 from pinecall_run.voice.sip_calls import SipCalls
-from pinecall_run.voice.sip_settings import SipSettings
+from pinecall_run.voice.sip_settings import SipSettings, is_address
 from pinecall_run.voice.sip_trunks import Trunk
 from pinecall_run.wire import call_commands
 
@@ -63,12 +63,12 @@ def way(settings: SipSettings, to: str, from_: str) -> Way:
     """
     try:
         own = read_uri(from_) if is_address(from_) else None
-        if not is_address(to):
-            trunk = _trunk_of(settings, from_, own)
-            target = trunk.uri(dialable(to))
-        else:
+        if is_address(to):
             target = replace(read_uri(to), headers="")
             trunk = next((each for each in settings.trunks if each.host and each.host == target.host), None)
+        else:
+            trunk = _trunk_of(settings, from_, own)
+            target = trunk.uri(dialable(to))
         peer = trunk.peer if trunk is not None and trunk.peer is not None else peer_of(target)
     except GrammarError:
         raise NoWayError(f"{to} cannot be called from {from_}: one of them is no address", "INVALID_NUMBER") from None
@@ -86,11 +86,6 @@ def _trunk_of(settings: SipSettings, from_: str, own: Uri | None) -> Trunk:
     if not able:
         raise NoWayError(f"no trunk that has a host carries calls from {from_} (docs/sip.md)", "NO_TRANSPORT")
     return able[0]
-
-
-def is_address(ref: str) -> bool:
-    """Whether it is an address of SIP, and no number."""
-    return ref.startswith(("sip:", "sips:"))
 
 
 def _number(ref: str) -> str:
@@ -136,8 +131,7 @@ class SipDials:
             account=goes.trunk.account if goes.trunk else None,
             ring_seconds=RING_SECONDS,
         )
-        line.id = self._calls.do(lambda user_agent, now: user_agent.dial(dial, now))
-        self._calls.came(line.id, goes.peer.host)
+        line.id = self._calls.dial(dial, goes.peer.host)
         self._dialed[line.id] = _Dialed(agent.agent_id, command, line, goes.peer.host)
         self._desk.dialing(agent.agent_id, line.id, command)
 
@@ -145,7 +139,7 @@ class SipDials:
         """Take a call back that is being placed for a runner's agent."""
         dialed = self._dialed.get(name)
         if dialed is not None and self._desk.is_of(dialed.agent_id, connection):
-            self._calls.do(lambda user_agent, now: user_agent.hang_up(name, now))
+            self._calls.hang_up(name)
 
     def answered(self, output: Answered) -> None:
         """Somebody took a call, if it is one of these: its conversation begins."""
@@ -160,15 +154,12 @@ class SipDials:
             self._calls.begin(agent, dialed.line, placed(dialed.command))
         except Exception as error:
             if not isinstance(error, NotAdmittedError):
-                self._hang_up(output.call)
+                self._calls.hang_up(output.call)
                 raise
             _LOG.warning("a call of %s was taken, and cannot begin: %s", dialed.agent_id, error)
-            self._hang_up(output.call)
+            self._calls.hang_up(output.call)
         else:
             del self._dialed[output.call]
-
-    def _hang_up(self, name: str) -> None:
-        self._calls.do(lambda user_agent, now: user_agent.hang_up(name, now))
 
     def ended(self, output: Ended) -> bool:
         """A call is over; returns whether it was one of these, and never began."""

@@ -9,25 +9,39 @@ import re
 import secrets
 import ssl
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from pinecall_run.protocol.registry import Agent, Registry, normal_ref
+from pinecall_run.protocol.registry import Agent, Registry
 from pinecall_run.sip.agent import UserAgent
 from pinecall_run.sip.core import Settings
-from pinecall_run.sip.outputs import Answered, Ended, Ignored, IncomingCall, Output, Refused
+from pinecall_run.sip.outputs import (
+    Answered,
+    Ended,
+    Ignored,
+    IncomingCall,
+    Output,
+    Refused,
+    Registered,
+    RegistrationFailed,
+    Unregistered,
+)
 from pinecall_run.sip.uri import Uri
 from pinecall_run.transports.contract import NotAdmittedError
 from pinecall_run.voice.call_reception import MISSING, is_installed
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.phone_desk import PHONE, PhoneDesk
 from pinecall_run.voice.sip_calls import SipCalls
-from pinecall_run.voice.sip_dials import SipDials, is_address
-from pinecall_run.voice.sip_settings import SipSettings
+from pinecall_run.voice.sip_dials import SipDials
+from pinecall_run.voice.sip_registrations import SipRegistrations
+from pinecall_run.voice.sip_settings import SipSettings, is_address
+from pinecall_run.voice.sip_trunks import Trunk
 from pinecall_run.wire import call_commands
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
 NOT_SET = "calls of SIP addresses need PINECALL_SIP where the voice server runs (docs/sip.md)"
+
+NO_HOST = "no calls can be placed from this number: its trunk has no `host` (docs/sip.md)"
 
 GOODBYE_SECONDS = 0.5
 """How long the last answers may take when the server stops."""
@@ -52,13 +66,14 @@ class SipDoor:
         self._is_open = False
         self._calls = SipCalls(desk, self._settings, self.refused)
         self._dials = SipDials(self._calls)
+        self._registrations = SipRegistrations(self._calls, self._settings.trunks)
         self._work: set[asyncio.Task[None]] = set()
 
     # what is there (Carrier)
 
     def serves(self, ref: str) -> bool:
         """See :class:`Carrier`: addresses of SIP, and the numbers of trunks."""
-        return is_address(ref) or bool(self._settings.carrying(normal_ref(PHONE, ref)))
+        return is_address(ref) or bool(self._settings.trunks_of(ref))
 
     def missing(self) -> str:
         """See :class:`Carrier`."""
@@ -66,7 +81,9 @@ class SipDoor:
 
     def notes(self, ref: str) -> list[str]:
         """See :class:`Carrier`."""
-        return []
+        trunks = self._settings.trunks_of(ref)
+        unable = not is_address(ref) and not any(trunk.host for trunk in trunks)
+        return [*self._registrations.notes(trunks), *([NO_HOST] if unable else ())]
 
     def dial(self, agent: Agent, command: call_commands.CallDial) -> None:
         """See :class:`Carrier`."""
@@ -99,6 +116,7 @@ class SipDoor:
         self._calls.sockets = sockets
         self._is_open = True
         _LOG.info("SIP listens on %s", ", ".join(f"{name} {settings.host}:{port}" for name, port in ports.items()))
+        self._registrations.begin()
 
     def _agent(self, ports: Mapping[str, int]) -> UserAgent:
         settings = self._settings
@@ -114,10 +132,11 @@ class SipDoor:
             task.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)
         for name in self._calls:
-            self._calls.do(lambda agent, now, name=name: agent.hang_up(name, now))
+            self._calls.hang_up(name)
+        self._registrations.leave()
         sockets, loop = self._calls.sockets, asyncio.get_running_loop()
         until = loop.time() + GOODBYE_SECONDS
-        while len(sockets.agent) and loop.time() < until:  # noqa: ASYNC110 - the core has no event for that
+        while (len(sockets.agent) or len(self._registrations)) and loop.time() < until:  # noqa: ASYNC110 - the core has no event for that
             await asyncio.sleep(0.01)
         await sockets.close()
         self.refused["floods"] += sockets.flooded
@@ -142,6 +161,8 @@ class SipDoor:
             case Answered():
                 self._dials.answered(output)
                 self._calls.told(output)
+            case Registered() | RegistrationFailed() | Unregistered():
+                self._registrations.told(output)
             case _:
                 self._calls.told(output)
 
@@ -165,7 +186,7 @@ class SipDoor:
     async def _decided(self, incoming: IncomingCall) -> int:
         """Have whoever is called take it; returns the status that it is refused with where nobody does."""
         name, from_ = incoming.call, _caller(incoming.from_.uri)
-        found = self._answering(incoming.uri, from_)
+        found = self._wanted(incoming, from_)
         if found is None:
             self.refused["calls of nobody"] += 1
             return UNKNOWN
@@ -192,6 +213,24 @@ class SipDoor:
         self._calls.do(lambda agent, now: agent.answer(incoming.call, audio, now))
         return 0
 
+    def _wanted(self, incoming: IncomingCall, from_: str) -> tuple[Agent, str] | None:
+        """Who answers a call, and at which address of theirs. Who asks for an account that is registered has put whom
+        they want into To: the target is what was registered (RFC 3261, 16.6)."""
+        trunks = [each for each in self._settings.trunks if each.is_way_of(incoming.peer.host, incoming.username)]
+        accounts = {each.account.username for each in trunks if each.account is not None and each.is_registered}
+        targets = [incoming.uri, incoming.to.uri] if incoming.uri.name in accounts else [incoming.uri]
+        found = (self._answering(target, from_) or self._numbered(target, from_, trunks) for target in targets)
+        return next((each for each in found if each is not None), None)
+
+    def _numbered(self, uri: Uri, from_: str, trunks: Sequence[Trunk]) -> tuple[Agent, str] | None:
+        """Who has a number, if one of these trunks carries it: in E.164, its plus written or not."""
+        name = uri.name.partition(";")[0]
+        number = f"+{name.removeprefix('+')}"
+        if not _NUMBER.fullmatch(name) or not any(trunk.carries(number) for trunk in trunks):
+            return None
+        agent = self._desk.answering(number, from_)
+        return None if agent is None else (agent, number)
+
     def _answering(self, uri: Uri, from_: str) -> tuple[Agent, str] | None:
         """Who answers a request's target, and at which address of theirs: the one that is written there, in any way to
         write it; else, where the target names a machine instead of a domain, the only one with that user."""
@@ -206,7 +245,7 @@ class SipDoor:
 
     def _refs(self) -> list[str]:
         keys = (key for agent in self._registry.agents.values() for key in agent.channels)
-        return [ref for kind, ref in keys if kind == PHONE and self.serves(ref)]
+        return [ref for kind, ref in keys if kind == PHONE and is_address(ref)]
 
 
 def _caller(uri: Uri) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from pinecall_run.protocol.registry import normal_ref
 from pinecall_run.sip.digest import ALGORITHMS
 from pinecall_run.voice.sip_trunks import BadTrunkError, Trunk, read_trunk
 
@@ -18,6 +19,15 @@ EXAMPLE = '{"listen": "203.0.113.5:5060", "trunks": [{"peers": ["198.51.100.0/24
 _LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[0-9.]+)(:(?P<port>\d{1,5}))?")
 
 DEFAULT_PORT, TLS_PORT = 5060, 5061
+
+
+_HOST = re.compile(r"sips?:([^@]*@)?|(:\d+)?([;?].*)?$", re.IGNORECASE)
+"""What is not the host of an address."""
+
+
+def is_address(ref: str) -> bool:
+    """Whether it is an address of SIP, and no number."""
+    return ref.lower().startswith(("sip:", "sips:"))
 
 
 class BadSipSettingsError(ValueError):
@@ -66,9 +76,12 @@ class SipSettings:
         """Whether an address is that of a peer."""
         return any(trunk.trusts(host) for trunk in self.trunks)
 
-    def carrying(self, number: str) -> list[Trunk]:
-        """The trunks of a number of ours, in E.164."""
-        return [trunk for trunk in self.trunks if trunk.carries(number)]
+    def trunks_of(self, ref: str) -> list[Trunk]:
+        """The trunks that carry a number of ours, or whose host an address of ours is at."""
+        if not is_address(ref):
+            return [trunk for trunk in self.trunks if trunk.carries(normal_ref("phone", ref))]
+        host = _HOST.sub("", ref)
+        return [trunk for trunk in self.trunks if trunk.host and trunk.host == host.lower()]
 
 
 def read_sip(text: str) -> SipSettings | None:
