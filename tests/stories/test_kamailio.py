@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.sip._sipp import LOOPBACK
 from tests.stories._baresip import baresip, needs_baresip
 from tests.stories._callers import tape
 from tests.stories._kamailio import DOMAIN, PASSWORD, kamailio, needs_kamailio
 from tests.stories._sip_phone import LOBBY, lobby
 from tests.stories._tshark import Capture, captured, needs_tshark
+from tests.voice._fakes import until
 from tests.voice._speech import needs_flite
 
 pytestmark = [needs_kamailio, needs_baresip, needs_flite]
 
 ASKS = "where is my order"
+OFFICE = f"sip:office@{DOMAIN}"
 
 
 def account(proxy: int, password: str = PASSWORD) -> str:
@@ -42,6 +46,12 @@ async def test_calls_come_by_way_of_it(tmp_path: Path) -> None:
         await phone.until("CALL_REMOTE_SDP", after=len(phone.events))
         phone.do("hangup")
         assert (await line.runner.until("call.ended"))["reason"] == "hangup"
+
+
+def trunk(proxy: int, **more: Any) -> dict[str, Any]:
+    """Ours."""
+    where = {"host": DOMAIN, "proxy": f"{LOOPBACK}:{proxy}"}
+    return {**where, "username": "lobby", "password": PASSWORD, **more}
 
 
 @needs_tshark
@@ -106,7 +116,27 @@ async def test_who_registered_there_is_called(tmp_path: Path) -> None:
     await asyncio.to_thread(_follows, capture, line.port, proxy)
 
 
-def trunk(proxy: int, **more: Any) -> dict[str, Any]:
-    """Ours."""
-    where = {"host": DOMAIN, "proxy": f"{LOOPBACK}:{proxy}"}
-    return {**where, "username": "lobby", "password": PASSWORD, **more}
+async def test_our_account_is_registered_renewed_and_given_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "pinecall_run.voice")
+    async with (
+        kamailio(tmp_path / "proxy", expires=2) as proxy,
+        baresip(tmp_path / "phone", tape(1.0, ASKS).sound, account=account(proxy)) as phone,
+    ):
+        async with lobby(tmp_path, sip={"trunks": [trunk(proxy, username="office", register=True)]}) as line:
+            await line.runner.send("channel.add", agent_id="desk", type="phone", ref=OFFICE)
+            await line.runner.until("channel.added", ref=OFFICE)
+            await until(lambda: f"registered at {DOMAIN}" in caplog.text)
+            await asyncio.sleep(3.0)  # it would be over by now
+            phone.do("dial", OFFICE)
+            started = await line.runner.until("call.started")
+            assert (started["from"], started["to"]) == (f"sip:ana@{DOMAIN}", OFFICE)
+            await line.runner.until("user.message")
+            phone.do("hangup")
+            assert (await line.runner.until("call.ended"))["reason"] == "hangup"
+        before = len(phone.events)
+        phone.do("dial", OFFICE)
+        assert "404" in (await phone.until("CALL_CLOSED", after=before))["param"]
+    assert caplog.text.count(f"registered at {DOMAIN}") == 1
+    assert "calls do not come in" not in caplog.text
