@@ -21,7 +21,7 @@ from pinecall_run.voice.certificate import BadCertificateError, Certificate
 from pinecall_run.voice.ice_servers import BadIceServersError, read_ice_servers
 from pinecall_run.voice.proxies import BadProxiesError, Proxies, read_proxies
 from pinecall_run.voice.serving import Listening, listen, serve, spare_the_collector
-from pinecall_run.voice.sip_settings import BadSipSettingsError, SipSettings, read_sip
+from pinecall_run.voice.sip_settings import BadSipSettingsError, SipSettings, read_sip, sip_settings
 
 ICE_SERVERS = "PINECALL_ICE_SERVERS"
 """The variable with STUN and TURN servers, as JSON. None are used that it does not name."""
@@ -30,7 +30,7 @@ PUBLIC_URL = "PINECALL_PUBLIC_URL"
 """The variable with the address at which the world reaches the server."""
 
 SIP = "PINECALL_SIP"
-"""The variable that says how calls over SIP come in, as JSON. None do without it."""
+"""The variable that says how calls over SIP come in and go out, as JSON. None do without it."""
 
 TRUSTED_PROXIES = "PINECALL_TRUSTED_PROXIES"
 """The variable with the addresses and networks of proxies that say who asks."""
@@ -127,11 +127,14 @@ def _ice_servers() -> list[dict[str, Any]]:
         raise click.ClickException(f"{ICE_SERVERS}: {error}") from error
 
 
-def _sip() -> SipSettings | None:
+def _sip(told: dict[str, Any] | None = None) -> SipSettings | None:
+    """What the parent's project says, which may be that there is no SIP; else what the environment does."""
     try:
+        if told is not None:
+            return sip_settings(told) if told else None
         return read_sip(os.environ.get(SIP, ""))
     except BadSipSettingsError as error:
-        raise click.ClickException(f"{SIP}: {error}") from error
+        raise click.ClickException(f"{'server.sip' if told else SIP}: {error}") from error
 
 
 def _max_calls(written: str) -> int | None:
@@ -212,7 +215,7 @@ def _serve_as_child() -> None:
         project=order["project"],
         ice_servers=order.get("ice_servers") or _ice_servers(),
         public_url=order.get("public_url") or os.environ.get(PUBLIC_URL, ""),
-        sip=_sip(),
+        sip=_sip(order.get("sip")),
         proxies=_proxies(order.get("trusted_proxies") or os.environ.get(TRUSTED_PROXIES, "").split(",")),
         max_calls=order.get("max_calls") or _max_calls(os.environ.get(MAX_CALLS, "")),
     )

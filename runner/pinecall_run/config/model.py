@@ -47,7 +47,8 @@ class IceServer:
 @dataclass(frozen=True, slots=True)
 class Server:
     """Where the voice server is. ``url`` is ``None`` for the embedded one; ``public_url`` is where the world reaches
-    that, ``trusted_proxies`` what is before it, and ``max_calls`` how many spoken calls it has at a time."""
+    that, ``trusted_proxies`` what is before it, ``max_calls`` how many spoken calls it has at a time, and ``sip`` as
+    written how it telephones."""
 
     url: str | None = None
     api_key: str = ""
@@ -55,6 +56,7 @@ class Server:
     public_url: str = ""
     trusted_proxies: tuple[str, ...] = ()
     max_calls: int | None = None
+    sip: Options | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,10 +112,9 @@ def create_app(settings: Settings) -> Starlette:
     metrics = MetricsDoor(policy, refusals, hub.conversations.talking)
     whatsapp = WhatsappDoor(hub.whatsapp, refusals.at("whatsapp"))
     twilio = TwilioCalls(hub.phone, settings.environ, settings.public_url, refused=refusals.at("twilio"))
-    hub.phone.carriers.append(twilio)
     phones = TwilioDoor(twilio)
     sip = SipDoor(hub.phone, hub.registry, settings.sip, refused=refusals.at("sip"))
-    hub.phone.carriers.append(sip)
+    hub.phone.carriers += [sip, twilio]  # a number that a trunk names is the trunk's
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
