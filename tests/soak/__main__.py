@@ -138,7 +138,7 @@ def _wrong(result: dict[str, Any]) -> list[str]:
         found.append(f"errors were logged: {after['errors']}")
     if counts["runner call.started"] != counts["runner call.ended"] or counts["runner call.started"] < counts["calls"]:
         found.append("calls were not begun and ended for the runner as they were for their callers")
-    found += [f"{name}: {counts[name]}" for name in ("refused", "closed_by_server") if counts[name]]
+    found += [f"{name}: {count}" for name, count in counts.items() if name.startswith(("refused", "closed_by_server"))]
     found += [f"there was no {name}" for name in ("turn.end", "bot.interrupted", "cut") if not counts[name]]
     return found
 

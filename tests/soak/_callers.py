@@ -49,8 +49,8 @@ class Person:
             try:
                 await self._speak(connection, end, is_over)
                 await self._leave(connection)
-            except ConnectionClosed:
-                self._counts["closed_by_server"] += 1
+            except ConnectionClosed as closed:
+                self._counts[f"closed_by_server ({closed})"] += 1
             finally:
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)

@@ -84,7 +84,7 @@ def _trunk_of(settings: SipSettings, from_: str, own: Uri | None) -> Trunk:
     else:
         able.sort(key=lambda trunk: trunk.host != own.host)
     if not able:
-        raise NoWayError(f"no trunk that has a host carries calls from {from_} (docs/sip.md)", "NO_TRANSPORT")
+        raise NoWayError(f"no trunk that has a host carries calls from {from_} (docs/channels/sip.md)", "NO_TRANSPORT")
     return able[0]
 
 

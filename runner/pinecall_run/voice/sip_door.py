@@ -42,7 +42,7 @@ _LOG = logging.getLogger("pinecall_run.voice")
 
 NOT_SET = "calls of SIP addresses need PINECALL_SIP where the voice server runs (docs/channels/sip.md)"
 
-NO_HOST = "no calls can be placed from this number: its trunk has no `host` (docs/sip.md)"
+NO_HOST = "no calls can be placed from this number: its trunk has no `host` (docs/channels/sip.md)"
 
 GOODBYE_SECONDS = 0.5
 """How long the last answers may take when the server stops."""
