@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from tests.voice._stage import Client, Stage
 
+from pinecall_run.sip.message import Headers
+from pinecall_run.sip.outputs import IncomingCall
 from pinecall_run.sip.peer import Peer
-from pinecall_run.sip.uri import read_uri
+from pinecall_run.sip.uri import NameAddr, read_uri
 from pinecall_run.voice import sip_door
 from pinecall_run.voice.call_reception import MISSING
 from pinecall_run.voice.sip_door import NOT_SET, SipDoor
 from pinecall_run.voice.sip_settings import SipSettings, Tls
+from pinecall_run.voice.sip_trunks import read_trunk
 
-LOBBY = "sip:lobby@acme.example"
+LOBBY, NUMBER = "sip:lobby@acme.example", "+15551234567"
 
 
 def door(settings: SipSettings | None, *refs: str) -> tuple[SipDoor, Client]:
@@ -93,6 +96,67 @@ def test_two_of_one_name_need_their_domain() -> None:
     assert it._answering(read_uri("sip:lobby@127.0.0.1"), "") is None
 
 
+CARRIER = {"peers": ["10.0.0.0/24"], "numbers": [NUMBER, "+44*"]}
+REGISTERED = {
+    "username": "acme",
+    "password": "hush",
+    "host": "carrier.example",
+    "proxy": "10.0.1.1",
+    "register": True,
+    "numbers": ["+34911234567"],
+}
+PBX = {"username": "pbx", "password": "hush", "numbers": [NUMBER]}
+TRUNKS = [read_trunk(each) for each in (CARRIER, REGISTERED, PBX)]
+
+
+@pytest.mark.parametrize(
+    ("target", "to", "host", "username", "agent"),
+    [
+        # a number, by a trunk that carries it
+        ("sip:+15551234567@203.0.113.5", "", "10.0.0.9", "", "front"),
+        ("sip:15551234567@acme.example:5060;user=phone", "", "10.0.0.9", "", "front"),
+        ("sip:+15551234567;npdi;rn=+1555@203.0.113.5", "", "10.0.0.9", "", "front"),
+        ("sip:+15551234567@203.0.113.5", "", "192.0.2.7", "pbx", "front"),
+        ("sip:5551234567@203.0.113.5", "", "10.0.0.9", "", None),  # a national form
+        ("sip:+15551234567@203.0.113.5", "", "10.0.1.1", "", None),  # not by this trunk
+        ("sip:+15551234567@203.0.113.5", "", "192.0.2.7", "", None),
+        ("sip:+447700900123@203.0.113.5", "", "10.0.0.9", "", None),  # nobody has it
+        # what is registered stands for whom To names
+        ("sip:acme@203.0.113.5", "sip:+34911234567@carrier.example", "10.0.1.1", "", "back"),
+        ("sip:acme@203.0.113.5", "sip:34911234567@carrier.example", "192.0.2.7", "acme", "back"),
+        ("sip:acme@203.0.113.5", "sip:+34911234567@carrier.example", "10.0.0.9", "", None),
+        ("sip:acme@203.0.113.5", "sip:nobody@carrier.example", "10.0.1.1", "", None),
+        ("sip:nobody@203.0.113.5", "sip:+34911234567@carrier.example", "10.0.1.1", "", None),
+    ],
+)
+def test_numbers_are_those_of_the_trunk(target: str, to: str, host: str, username: str, agent: str | None) -> None:
+    it, _ = door(SipSettings(trunks=TRUNKS), NUMBER, "+34 911 234 567")
+    incoming = IncomingCall(
+        "c1",
+        "x",
+        read_uri(target),
+        NameAddr(read_uri("sip:+15550001111@10.0.0.9")),
+        NameAddr(read_uri(to or target)),
+        Peer("udp", host, 5060),
+        username,
+        Headers(()),
+    )
+    found = it._wanted(incoming, "+15550001111")
+    assert (found and (found[0].agent_id, found[1])) == (
+        agent and (agent, {"front": NUMBER, "back": "+34911234567"}[agent])
+    )
+
+
+def test_a_number_of_a_trunk_is_served_and_one_of_none_is_not() -> None:
+    it, client = door(SipSettings(trunks=TRUNKS), "+34911234567", "+49301234567")
+    added = client.take("channel.added")
+    assert added.get("served", True)
+    assert client.take("channel.added")["served"] is False
+    assert it.notes("+34 911 234 567") == []
+    assert it.notes(NUMBER) == [sip_door.NO_HOST]
+    assert it.notes(LOBBY) == []
+
+
 @pytest.mark.parametrize(
     ("uri", "shown"),
     [
@@ -105,11 +169,11 @@ def test_callers_are_shown_by_their_numbers(uri: str, shown: str) -> None:
     assert sip_door._caller(read_uri(uri)) == shown
 
 
-def test_no_call_goes_out() -> None:
+def test_a_number_is_not_called_without_a_trunk() -> None:
     _, client = door(SipSettings(), LOBBY)
     client.send("call.dial", **{"agent_id": "front", "to": "+15550001111", "from": LOBBY})
     error = client.take("call.error")
-    assert (error["code"], error["error"]) == ("NO_TRANSPORT", "this voice server places no calls over SIP")
+    assert (error["code"], "no trunk that has a host" in error["error"]) == ("NO_TRANSPORT", True)
     client.send("call.hangup", call_id="id1")
 
 
@@ -118,7 +182,7 @@ async def test_what_was_refused_is_said_at_the_end(caplog: pytest.LogCaptureFixt
     it, _ = door(SipSettings(port=0))
     await it.open()
     assert not it.missing()
-    sockets: Any = it._sockets
+    sockets: Any = it._calls.sockets
     sockets.received(b"OPTIONS nonsense", Peer("udp", "127.0.0.1", 9))
     await it.close()
     await it.close()
