@@ -14,6 +14,7 @@ FENCE = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 NOT_YET = ("docs/channels/chat.md",)
 """Pages that are being written."""
+NAMED = re.compile(r"(?<![\w/])docs/[a-z0-9/-]+\.md\b")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -42,6 +43,14 @@ def broken(page: Path) -> Iterator[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     assert list(broken(page)) == []
+
+
+def test_pages_that_the_code_and_its_messages_name_are_there() -> None:
+    found = list(ROOT.glob("*.md"))
+    found += [path for path in (ROOT / "runner").rglob("*") if path.suffix in (".py", ".js", ".html", ".css")]
+    named = {(name, path.relative_to(ROOT)) for path in found for name in NAMED.findall(path.read_text("utf-8"))}
+    assert named
+    assert [each for each in named if not (ROOT / each[0]).exists() and not each[0].endswith(NOT_YET)] == []
 
 
 def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:

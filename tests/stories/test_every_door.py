@@ -164,10 +164,11 @@ async def shop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[S
             edit(project / file, lambda text, old=old, new=new: text.replace(old, new))  # type: ignore[misc]
     port, sip_port = free_port(), free_datagram_port()
     url = f"http://{LOOPBACK}:{port}"
+    sip = {"listen": f"{LOOPBACK}:{sip_port}", "trunks": [{"peers": [LOOPBACK]}]}
+    server = json.dumps({"public_url": url, "sip": sip})  # which is YAML, too
+    edit(project / "pinecall.yaml", lambda text: text.replace("server: embedded", f"server: {server}"))
     keys = {
         "SHOP_DATABASE": str(database),
-        "PINECALL_PUBLIC_URL": url,
-        "PINECALL_SIP": json.dumps({"listen": f"{LOOPBACK}:{sip_port}", "trunks": [{"peers": [LOOPBACK]}]}),
         "WHATSAPP_ACCESS_TOKEN": TOKEN,
         "WHATSAPP_APP_SECRET": SECRET,
     }

@@ -136,6 +136,9 @@ class PhoneSession(AudioSession, Protocol):
 class PhoneLine(Protocol):
     """What an agent's runner can have done with a telephone line. Calls return at once."""
 
+    has_voice: bool
+    """Whether it says what is to be said before a call is forwarded; else the agent does."""
+
     def forward(self, to: str, *, message: str, announce: bool, summary: str = "") -> None:
         """Hand the person on to a number; ``message`` is said to them before, ``announce`` tells the other side who
         comes, and ``summary`` what it was about, where the line can tell it anything. What comes of it is told by

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pinecall_run.transports.contract import PhoneLine
@@ -20,7 +21,8 @@ MAX_KEYS = 100
 
 
 class PhoneSide:
-    """See :class:`pinecall_run.transports.contract.PhoneSide`. ``line`` is ``None`` in a call without one."""
+    """See :class:`pinecall_run.transports.contract.PhoneSide`. ``line`` is ``None`` in a call without one.
+    ``say_before`` has the agent say a text, and then does something."""
 
     def __init__(
         self,
@@ -28,11 +30,13 @@ class PhoneSide:
         line: PhoneLine | None,
         *,
         played: Callable[[int], None],
+        say_before: Callable[[str, Callable[[], None]], None],
         end: Callable[[str], None],
     ) -> None:
         self._core = core
         self._line = line
         self._played = played
+        self._say_before = say_before
         self._end = end
         self._keys = ""
         self._is_forwarded = False
@@ -76,13 +80,20 @@ class PhoneSide:
             self._handing.add(task)
             task.add_done_callback(self._handing.discard)
         else:
-            written = command.summary if isinstance(command.summary, str) else ""
-            line.forward(command.to, message=command.message, announce=command.announce, summary=written)
+            self._go(line, command, command.summary if isinstance(command.summary, str) else "")
 
     async def _hand_on(self, line: PhoneLine, command: call_commands.CallForward) -> None:
         text, source = await self._core.summarise()
         self._core.tell(live_events.CallSummary, text=text, source=source)
-        line.forward(command.to, message=command.message, announce=command.announce, summary=text)
+        self._go(line, command, text)
+
+    def _go(self, line: PhoneLine, command: call_commands.CallForward, summary: str) -> None:
+        to, announce = command.to, command.announce
+        if line.has_voice or not command.message:
+            line.forward(to, message=command.message, announce=announce, summary=summary)
+        else:
+            then = partial(line.forward, to, message="", announce=announce, summary=summary)
+            self._say_before(command.message, then)
 
     def _give_up(self) -> None:
         for task in self._handing:
