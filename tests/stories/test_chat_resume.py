@@ -99,3 +99,38 @@ async def test_a_server_that_stays_away_is_not_tried_for_ever(tmp_path: Path) ->
         network.mend()
         await page.click("#restart")
         await expect(page.locator("#state")).to_have_attribute("data-state", "open")
+
+
+def _user(*texts: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text} for text in texts]
+
+
+def _agent(*texts: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text} for text in texts]
+
+
+BEFORE = [*_agent("Hello."), *_user("a"), *_agent("1")]
+CASES: list[tuple[list[str], list[dict[str, str]], dict[str, list[str]]]] = [
+    ([], BEFORE, {"answers": [], "owed": [], "lost": []}),
+    (["b"], [], {"answers": [], "owed": [], "lost": ["b"]}),
+    (["b"], BEFORE, {"answers": [], "owed": [], "lost": ["b"]}),
+    (["b"], [*BEFORE, *_user("b")], {"answers": [], "owed": ["b"], "lost": []}),
+    (["b", "c"], [*BEFORE, *_user("b")], {"answers": [], "owed": ["b"], "lost": ["c"]}),
+    (["b", "c"], [*BEFORE, *_user("b"), *_agent("2"), *_user("c")], {"answers": ["2"], "owed": ["c"], "lost": []}),
+    (["b"], [*BEFORE, *_user("b"), *_agent("2", "and 3")], {"answers": ["2\n\nand 3"], "owed": [], "lost": []}),
+    (["b", "c", "d"], [*_user("b"), *_agent("2"), *_user("c")], {"answers": ["2"], "owed": ["c"], "lost": ["d"]}),
+    (["a"], BEFORE, {"answers": ["1"], "owed": [], "lost": []}),
+    (["a", "a"], [*BEFORE, *_user("a")], {"answers": ["1"], "owed": ["a"], "lost": []}),
+]
+
+
+async def test_what_a_page_makes_of_what_the_server_remembers(tmp_path: Path) -> None:
+    async with running(copy_project(tmp_path)) as program, browsing() as browser:
+        page = await browser.new_page()
+        await page.goto(program.url)
+        for sent, messages, expected in CASES:
+            found = await page.evaluate(
+                "async ([sent, messages]) => (await import('/page/thread.js')).reconcile(sent, messages)",
+                [sent, messages],
+            )
+            assert found == expected, (sent, messages)
