@@ -105,9 +105,8 @@ class ChatSession:
         try:
             self._inbox.put_nowait(text)
         except asyncio.QueueFull:
-            self._outlet.error(
-                f"{WAITING} messages wait for their answers: this one was not taken; wait for one of them"
-            )
+            sentence = f"{WAITING} messages wait for their answers: this one was not taken; wait for one of them"
+            self._outlet.error(sentence, is_refusal=True)
 
     async def post_in_turn(self, text: str) -> None:
         """As :meth:`post`, for a door where messages can wait: returns once there is room for it."""
