@@ -177,7 +177,7 @@ class ChatSession:
         """Tell the runner that the conversation is there."""
         core = self._core
         said = Earlier(self.conversation.messages).shown
-        if core.model is None and self._unanswered is not None:
+        if core.model is None and said and said[-1] == {"role": "user", "content": self._unanswered}:
             said.pop()  # it comes as a message, to be answered
         core.tell(
             events.ChatStarted,
