@@ -37,23 +37,23 @@ async def test_a_conversation_survives_the_network(tmp_path: Path) -> None:
         problems = problems_of(page)
         await page.goto(url)
         await page.click('#agents [data-agent="support"]')
-        await say(page, "Where is order ORD-1001?")
+        await say(page, "ORD-1001")
         done = page.locator('[data-role="bot"][data-done="true"]')
         await expect(done).to_have_count(1)
 
         network.hold_up()
-        await say(page, "ORD-1003")  # which never arrives
+        await say(page, "ORD-1001")  # which never arrives
         await asyncio.sleep(0.2)
         network.cut()
         await expect(page.locator("#state")).to_have_attribute("data-state", "connecting")
-        await say(page, "And ORD-1001 again?")  # while there is no connection
+        await say(page, "ORD-1003")  # while there is no connection
         network.mend()
 
         await expect(page.locator("#state")).to_have_attribute("data-state", "open", timeout=10_000)
         await expect(done).to_have_count(3)
         third = "Order ORD-1003, the gooseneck kettle, is delivered."
-        asked = ["Where is order ORD-1001?", "tool", ANSWER, "ORD-1003", "And ORD-1001 again?"]
-        assert await log_of(page) == [*asked, "tool", third, "tool", ANSWER]
+        asked = ["ORD-1001", "tool", ANSWER, "ORD-1001", "ORD-1003"]
+        assert await log_of(page) == [*asked, "tool", ANSWER, "tool", third]
         assert await page.is_hidden("#notice")
         assert [problem for problem in problems if "ERR_" not in problem] == []
         assert len([line for line in program.lines if "began" in line]) == 2
@@ -99,3 +99,43 @@ async def test_a_server_that_stays_away_is_not_tried_for_ever(tmp_path: Path) ->
         network.mend()
         await page.click("#restart")
         await expect(page.locator("#state")).to_have_attribute("data-state", "open")
+
+
+def _user(*texts: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text} for text in texts]
+
+
+def _agent(*texts: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text} for text in texts]
+
+
+BEFORE = [*_agent("Hello."), *_user("a"), *_agent("1")]
+CASES: list[tuple[list[str], int, list[dict[str, str]], tuple[list[str], list[str], list[str]]]] = [
+    ([], 1, BEFORE, ([], [], [])),
+    (["b"], 0, [], ([], [], ["b"])),
+    (["b"], 1, BEFORE, ([], [], ["b"])),
+    (["b"], 1, [*BEFORE, *_user("b")], ([], ["b"], [])),
+    (["b", "c"], 1, [*BEFORE, *_user("b")], ([], ["b"], ["c"])),
+    (["b", "c"], 1, [*BEFORE, *_user("b"), *_agent("2"), *_user("c")], (["2"], ["c"], [])),
+    (["b"], 1, [*BEFORE, *_user("b"), *_agent("2", "and 3")], (["2\n\nand 3"], [], [])),
+    (["a"], 0, BEFORE, (["1"], [], [])),
+    (["a"], 1, BEFORE, ([], [], ["a"])),  # said once more, and lost
+    (["a", "a"], 0, [*BEFORE, *_user("a")], (["1"], ["a"], [])),
+    (
+        ["b", "c", "d"],
+        40,
+        [*_user("b"), *_agent("2"), *_user("c")],
+        (["2"], ["c"], ["d"]),
+    ),  # the beginning is forgotten
+    (["b"], 1, [*BEFORE, *_user("added by the agent's program", "b")], ([], ["b"], [])),
+]
+
+
+async def test_what_a_page_makes_of_what_the_server_remembers(tmp_path: Path) -> None:
+    async with running(copy_project(tmp_path)) as program, browsing() as browser:
+        page = await browser.new_page()
+        await page.goto(program.url)
+        for *given, expected in CASES:
+            call = "async (given) => (await import('/page/thread.js')).reconcile(...given)"
+            found = await page.evaluate(call, given)
+            assert (found["answers"], found["owed"], found["lost"]) == expected, given

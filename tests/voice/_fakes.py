@@ -64,7 +64,7 @@ class Outlet:
     def tool_results(self, results: Sequence[events.NamedResult]) -> None:
         self.log.append(("tool_results", {result.name: result.result for result in results}))
 
-    def error(self, sentence: str) -> None:
+    def error(self, sentence: str, *, is_refusal: bool = False) -> None:
         self.log.append(("error", sentence))
 
     def ended(self, reason: str) -> None:

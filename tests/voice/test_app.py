@@ -66,8 +66,9 @@ async def test_mounted_under_a_prefix_it_works_and_its_lifespan_ends_conversatio
 async def test_the_lifespan_sweeps_and_closes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SWEEP_SECONDS", 0.01)
     ours = create_app(Settings(KEY))
-    swept = asyncio.Event()
+    swept, forgotten = asyncio.Event(), asyncio.Event()
     monkeypatch.setattr(ours.state.hub.conversations, "sweep", swept.set)
+    monkeypatch.setattr(ours.state.hub.threads, "sweep", forgotten.set)
     closed = asyncio.Event()
 
     async def close() -> None:
@@ -83,6 +84,7 @@ async def test_the_lifespan_sweeps_and_closes(monkeypatch: pytest.MonkeyPatch) -
     async with ours.router.lifespan_context(ours):
         async with asyncio.timeout(PATIENCE):
             await swept.wait()
+            await forgotten.wait()
         assert not closed.is_set()
     assert models_closed.is_set()
 

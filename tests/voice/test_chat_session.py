@@ -467,6 +467,13 @@ async def test_of_a_tools_answer_that_is_not_kept_nothing_is_remembered() -> Non
 async def test_a_client_that_answers_by_itself_is_asked_again() -> None:
     async with Talk(None) as talk:
         await talk.say("hi")
+        await talk.do(commands.HistoryAdd(call_id="chat-1", messages=turns("", "Wait.")[1:]))
+        talk.session.owner_returned()
+        assert talk.owner.last(events.ChatStarted).messages == turns("hi", "Wait.")
+        await talk.do(commands.HistoryClear(call_id="chat-1"))
+        talk.session.owner_returned()
+        assert talk.owner.last(events.ChatStarted).messages is UNSET
+        await talk.do(commands.HistorySet(call_id="chat-1", messages=turns("hi")))
     async with Talk(None, earlier=talk.session.remembered()) as again:
         asked = again.owner.last(events.TurnEnd)
         assert (asked.text, asked.message_id) == ("hi", again.owner.last(events.UserMessage).message_id)

@@ -193,7 +193,7 @@ class _Outlet:
     def tool_results(self, results: Sequence[NamedResult]) -> None:
         self._results += [result.result for result in results]
 
-    def error(self, sentence: str) -> None:
+    def error(self, sentence: str, *, is_refusal: bool = False) -> None:
         self._errors.append(sentence)
         self._news.set()
 

@@ -63,8 +63,8 @@ class _Outlet:
         if self._shows_results:
             self.send("chat.tool_result", results=results)
 
-    def error(self, sentence: str) -> None:
-        self.send("chat.error", error=sentence)
+    def error(self, sentence: str, *, is_refusal: bool = False) -> None:
+        self.send("chat.error", error=sentence, **({"refused": True} if is_refusal else {}))
 
     def ended(self, reason: str) -> None:
         self.send("chat.ended", reason=reason)
@@ -138,10 +138,11 @@ class _Hearing:
 
     def _post(self, text: object) -> None:
         if not isinstance(text, str) or not text.strip() or len(text) > MAX_TEXT:
-            self._outlet.error(f"a message is a text of 1 to {MAX_TEXT:,} characters; this one was not taken")
+            sentence = f"a message is a text of 1 to {MAX_TEXT:,} characters; this one was not taken"
+            self._outlet.error(sentence, is_refusal=True)
         elif not self._messages.take():
             many = f"more than {MESSAGES_PER_SECOND} messages a second, after {MESSAGES} at once"
-            self._outlet.error(f"{many}: this one was not taken; send it again in a moment")
+            self._outlet.error(f"{many}: this one was not taken; send it again in a moment", is_refusal=True)
         else:
             self._session.post(text)
 

@@ -27,8 +27,8 @@ class Outlet(Protocol):
     def tool_results(self, results: Sequence[NamedResult]) -> None:
         """The tools answered."""
 
-    def error(self, sentence: str) -> None:
-        """There is no answer this time; the conversation goes on."""
+    def error(self, sentence: str, *, is_refusal: bool = False) -> None:
+        """There is no answer this time, or what came was not even taken; the conversation goes on."""
 
     def ended(self, reason: str) -> None:
         """The conversation is over."""

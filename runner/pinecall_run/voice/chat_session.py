@@ -108,9 +108,8 @@ class ChatSession:
         try:
             self._inbox.put_nowait(text)
         except asyncio.QueueFull:
-            self._outlet.error(
-                f"{WAITING} messages wait for their answers: this one was not taken; wait for one of them"
-            )
+            sentence = f"{WAITING} messages wait for their answers: this one was not taken; wait for one of them"
+            self._outlet.error(sentence, is_refusal=True)
 
     async def post_in_turn(self, text: str) -> None:
         """As :meth:`post`, for a door where messages can wait: returns once there is room for it."""
@@ -186,7 +185,7 @@ class ChatSession:
         """Tell the runner that the conversation is there."""
         core = self._core
         said = Earlier(self.conversation.messages).shown
-        if core.model is None and self._unanswered is not None:
+        if core.model is None and said and said[-1] == {"role": "user", "content": self._unanswered}:
             said.pop()  # it comes as a message, to be answered
         core.tell(
             events.ChatStarted,

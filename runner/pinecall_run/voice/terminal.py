@@ -53,7 +53,7 @@ class TerminalOutlet:
                 name=result.name,
             )
 
-    def error(self, sentence: str) -> None:
+    def error(self, sentence: str, *, is_refusal: bool = False) -> None:
         self._send(events.ChatError, error=sentence)
 
     def ended(self, reason: str) -> None:

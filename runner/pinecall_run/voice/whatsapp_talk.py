@@ -162,7 +162,7 @@ class Talk:
     def tool_results(self, results: Sequence[events.NamedResult]) -> None:
         pass
 
-    def error(self, sentence: str) -> None:
+    def error(self, sentence: str, *, is_refusal: bool = False) -> None:
         if self._has_apologised or self._is_paused():
             return
         self._has_apologised = True

@@ -23,6 +23,7 @@ export class ChatSession extends EventTarget {
   #tries = 0;
   #unsent = [];
   #sent = []; // and not answered yet
+  #answered = 0;
   #trouble = null;
 
   // `getToken(signal)` gives a fresh token or throws an Error whose message is a sentence.
@@ -96,7 +97,7 @@ export class ChatSession extends EventTarget {
         this.#tell("piece", { text: worded(frame.token ?? frame.text) });
         break;
       case "chat.done":
-        if (frame.unsolicited !== true) this.#sent.shift();
+        if (frame.unsolicited !== true) this.#settle();
         this.#tell("answer", { text: worded(frame.text) });
         break;
       case "chat.tool_call":
@@ -107,7 +108,8 @@ export class ChatSession extends EventTarget {
         break;
       case "chat.error":
       case "error":
-        if (this.state === "open") this.#sent.shift();
+        if (frame.refused === true) this.#sent.pop();
+        else if (this.state === "open") this.#settle();
         this.#trouble = worded(frame.error) || "the server reports an error";
         if (this.state === "open" || this.#thread === null) this.#tell("trouble", { text: this.#trouble });
         break;
@@ -124,10 +126,18 @@ export class ChatSession extends EventTarget {
     this.#unsent.splice(0).forEach((text) => this.#write(text));
   }
 
+  // The first of what was sent has its answer, or will get none.
+  #settle() {
+    if (this.#sent.shift() !== undefined) this.#answered += 1;
+  }
+
   #resume(messages) {
-    const { answers, owed, lost } = reconcile(this.#sent, messages);
+    const isKnown = this.#thread === this.#asked;
+    if (!isKnown) this.#answered = 0;
+    const { answers, owed, lost } = reconcile(this.#sent, this.#answered, messages);
     this.#sent = owed;
-    this.#tell("resumed", { isKnown: this.#thread === this.#asked });
+    this.#answered += answers.length;
+    this.#tell("resumed", { isKnown });
     answers.forEach((text) => this.#tell("answer", { text }));
     this.#unsent.unshift(...lost);
     this.#open();
