@@ -209,7 +209,7 @@ async def test_forwarding() -> None:
         it.call.forward("sip:<", message="", announce=True)
         assert len(it.failures) == 2
         it.call.peer = Peer("udp", "2001:db8::1", 5060)
-        it.call.forward("100", message="", announce=False)
+        it.call.forward("100", message="", announce=False, summary="A lamp.")
         assert [to for _, to in it.agent.asked] == [
             "sip:+15551234567@192.0.2.9",
             "sip:bob@b.example",
