@@ -9,6 +9,7 @@ from tests.tools._driver import some_call
 from pinecall_run.live.transcript import Transcript
 from pinecall_run.tools.call import Call
 from pinecall_run.wire import events as e
+from pinecall_run.wire import live_events as live
 from pinecall_run.wire import speech_events as s
 
 
@@ -73,3 +74,13 @@ def test_of_what_was_interrupted_the_words_that_were_heard() -> None:
 
 def test_a_probable_turn_is_what_a_reply_answers() -> None:
     assert play((s.EagerTurn, {"message_id": "u9", "text": "hm"})).latest_message == "u9"
+
+
+def test_what_a_supervisor_says_is_the_agents_once() -> None:
+    call = play(
+        (live.SupervisorSaid, {"text": "Here is Ann."}),
+        (live.SupervisorSaid, {"text": "One moment, please.", "message_id": "m1"}),
+        (s.MessageConfirmed, {"message_id": "m1", "text": "One moment,"}),
+        (live.SupervisorWhispered, {"text": "be brief"}),
+    )
+    assert said(call) == [("agent", "Here is Ann.", 0.0), ("agent", "One moment,", 2.0)]

@@ -214,7 +214,7 @@ async def test_forwarding() -> None:
         it.call.forward("+15551234567", message="", announce=False)
         it.call.forward_failed(603)
         assert "603" in it.failures[0]
-        it.call.forward("sip:bob@b.example", message="", announce=True)
+        it.call.forward("sip:bob@b.example", message="", announce=True, summary="A lamp.")
         it.call.forward("sip:<", message="", announce=True)
         assert len(it.failures) == 2
         assert [to for _, to in it.agent.asked] == [

@@ -110,3 +110,8 @@ def test_any_configuration_gives_rules_that_can_be_kept(
     assert 0 <= rules.min_silence_seconds < float("inf")
     assert rules.max_silence_seconds >= 0.2
     assert isinstance(rules.interruption_min_words, int)
+
+
+def test_while_somebody_else_talks_a_silent_caller_is_in_no_hurry() -> None:
+    rules = TurnRules(idle_timeout_seconds=30.0, max_duration_seconds=90.0)
+    assert rules.patient() == TurnRules(idle_timeout_seconds=0.0, max_duration_seconds=90.0)

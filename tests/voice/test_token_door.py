@@ -44,6 +44,19 @@ def claims(token: str) -> dict[str, Any]:
     return said
 
 
+async def test_a_token_for_one_call_is_a_developers_and_one_of_sound(address: str, closed: str, kind: str) -> None:
+    is_sound = kind == "stream"
+    asked = {"scope": "observe", "call_id": "call-7"}
+    async with client(address, "watched", llm=LOOKING):
+        said = claims((await get(address, f"/{kind}/token" + query(agent_id="watched", **asked))).json["token"])
+        assert (said["scope"], said["call"]) == (("observe", "call-7") if is_sound else ("participate", ""))
+    origin = "https://shop.example"
+    async with client(closed, "watched", key="plain-key", llm=LOOKING, allowed_origins=[origin]):
+        answer = await get(closed, f"/{kind}/token" + query(agent_id="watched", **asked), origin=origin)
+        said = claims(answer.json["token"])
+        assert (said["scope"], said["call"]) == ("participate", ""), "a page of anybody's"
+
+
 async def test_a_token_says_its_agent_and_lives_a_minute(address: str, kind: str) -> None:
     async with client(address, "org:desk ñ", llm=LOOKING):
         answer = await get(address, f"/{kind}/token" + query(agent_id="org:desk ñ", metadata='{"userId":"7"}'))
