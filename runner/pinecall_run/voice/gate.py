@@ -79,7 +79,7 @@ class Gate:
         serve = self._request if scope["type"] == "http" else self._socket
         await serve(_Visit(scope, receive, send, route, visitor))
 
-    def _is_wanting(self, visit: _Visit) -> float:
+    def _must_wait(self, visit: _Visit) -> float:
         """For how long a visitor must wait; what they do now is counted."""
         now = self._clock()
         if not visit.visitor:
@@ -97,7 +97,7 @@ class Gate:
     # requests
 
     async def _request(self, visit: _Visit) -> None:
-        if wait := self._is_wanting(visit):
+        if wait := self._must_wait(visit):
             await self._refuse(visit, "rates", 429, _slower(visit.route.rate), retry_after=wait)
             return
         receive = visit.receive
@@ -162,7 +162,7 @@ class Gate:
     # sockets
 
     async def _socket(self, visit: _Visit) -> None:
-        if wait := self._is_wanting(visit):
+        if wait := self._must_wait(visit):
             await self._turn_away(visit, "rates", 429, retry_after=wait)
             return
         place = (visit.visitor, visit.route.path)
@@ -186,7 +186,7 @@ class Gate:
 
     async def _turn_away(self, visit: _Visit, kind: str, status: int, *, retry_after: float) -> None:
         self._sockets[kind] += 1
-        if "websocket.http.response" in visit.scope.get("extensions", {}):
+        if "websocket.http.response" in (visit.scope.get("extensions") or {}):
             headers = [(b"retry-after", str(math.ceil(retry_after)).encode()), (b"connection", b"close")]
             start = {"type": "websocket.http.response.start", "status": status, "headers": headers}
             await visit.send(start)
