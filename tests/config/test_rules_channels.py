@@ -80,6 +80,10 @@ SECRETS = 'access_token: "${T}", app_secret: "${S}"'
             [],
         ),
         ("channels: [{type: chat, voice_notes: true}]", [("PCR510", 5, 29)]),
+        # how many at a time
+        ("channels: [{type: chat, max_calls: 5}, {type: phone, ref: '+15551234567', max_calls: 2}]", []),
+        (f"channels: [{{type: whatsapp, ref: 12345, max_calls: 2, {SECRETS}}}]", [("PCR510", 5, 45)]),
+        ("channels: [{type: chat, max_calls: 0}]", [("PCR104", 5, 40)]),
         # what WhatsApp needs
         ("channels: ['whatsapp:12345']", [("PCR511", 5, 16), ("PCR512", 5, 16)]),
         ("channels: [{type: whatsapp, ref: 12345, app_secret: ''}]", [("PCR512", 5, 38)]),

@@ -37,6 +37,7 @@ def agent(**fields: Any) -> Agent:
         ({"background": {"file": "a.wav", "volume": 0}}, {"background": {"file": "/project/a.wav", "volume": 0}}),
         ({"hold_music": "b.wav"}, {"hold_music": "/project/b.wav"}),
         ({"apology": {"en": "Sorry."}}, {"apology": {"en": "Sorry."}}),
+        ({"limits": {"max_calls": 3, "overflow": "Busy."}}, {"limits": {"max_calls": 3, "overflow": "Busy."}}),
         (
             {"analysis": {"audio_metrics": True, "audio_metrics_interval_ms": 50}},
             {"analysis": {"send_audio_metrics": True, "audio_metrics_interval_ms": 50}},

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import signal
 from pathlib import Path
 
-from tests.stories._stage import chatting, copy_project, edit, running
+import pytest
+from tests.stories._stage import chatting, copy_project, edit, get, running
+from websockets.asyncio.client import connect
 
 NIGHT = """
   night:
@@ -102,3 +106,34 @@ async def test_an_edit_of_a_tool_is_for_the_next_conversation(tmp_path: Path) ->
         async with chatting(program.url, "support") as next_one:
             assert "shipped" in (await next_one.ask("ORD-1001")).text
         assert not list(project.rglob("__pycache__"))
+
+
+async def test_a_limit_is_for_the_next_conversation_and_ends_none(tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
+    config = project / "pinecall.yaml"
+    chat = '[webrtc, chat, "+15557654321"]'
+    limited = chat.replace("chat", "{type: chat, max_calls: 1}")
+    busy = "    limits: {overflow: The shop is full.}\n    interruption: {min_words: 3}"
+    async with running(project) as program, chatting(program.url, "sales") as first:
+        async with chatting(program.url, "sales") as second:
+            edit(config, lambda text: text.replace(chat, limited).replace("    interruption: {min_words: 3}", busy))
+            await program.until("reloaded: revision .* 2 live calls stay on")
+            for each in (first, second):
+                assert "sold out" in (await each.ask("a kettle?")).text
+            with pytest.raises(AssertionError, match=r"The shop is full\."):
+                await _begin(program.url)
+        await program.until("a conversation with sales was turned away: its channel's limit of one at a time")
+        seen = len(program.lines)
+        edit(config, lambda text: text.replace("max_calls: 1", "max_calls: 2"))
+        await program.until("reloaded: revision", after=seen)
+        async with chatting(program.url, "sales") as third:
+            assert "sold out" in (await third.ask("a kettle?")).text
+        assert "sold out" in (await first.ask("a kettle?")).text
+
+
+async def _begin(url: str) -> None:
+    """Begin a conversation that is refused, and say how."""
+    token = (await asyncio.to_thread(get, f"{url}/chat/token?agent_id=sales"))["token"]
+    async with connect(f"{url.replace('http', 'ws', 1)}/chat/ws?token={token}") as socket:
+        frame = json.loads(await socket.recv())
+        assert frame["event"] == "chat.connected", frame

@@ -39,6 +39,12 @@ def test_another_rate_counts_what_was_taken_before() -> None:
     assert rates.take("a", Rate.within(4, 60), 0.0) == 15.0
 
 
+def test_a_clock_that_is_set_back_takes_nothing_away() -> None:
+    rates = Rates()
+    rates.take("a", RATE, 1_000.0)
+    assert [rates.take("a", RATE, 10.0) for _ in range(3)] == [0, 0, 2.0]
+
+
 def test_of_many_the_one_seen_longest_ago_is_forgotten() -> None:
     rates = Rates(2)
     one = Rate(1, 0.001)

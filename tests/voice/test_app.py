@@ -18,6 +18,7 @@ from websockets.asyncio.client import connect
 
 from pinecall_run.voice import app as module
 from pinecall_run.voice.app import Settings, create_app
+from pinecall_run.voice.surface import MAX_OFFER
 
 
 @asynccontextmanager
@@ -55,6 +56,9 @@ async def test_mounted_under_a_prefix_it_works_and_its_lifespan_ends_conversatio
                 await runner.until("chat.response")
                 assert (await get(address, "/voice/api/sdk/agents")).json["agents"][0]["active"] == 1
         assert (await get(address, "/voice/page/app.js")).status == 200
+        offer = b" " * MAX_OFFER
+        assert (await get(address, "/voice/webrtc/offer", method="POST", body=offer)).status == 400
+        assert (await get(address, "/voice/webrtc/offer", method="POST", body=offer + b" ")).status == 413
         async with client(f"{address}/voice", "desk", llm=LOOKING) as runner:
             await runner.send("llm.chat", agent_id="desk", session_id="chat-run-1", text="hi")
             await runner.until("llm.chat.done")

@@ -112,6 +112,9 @@ def test_the_words_are_those_of_the_channels_language() -> None:
     full = world.capacity.full(world.agent, PHONE, is_spoken=True)
     assert full is not None
     assert (full.words, full.sentence) == ("Todo ocupado.", "Todo ocupado.")
+    asked = world.capacity.full(world.agent, PHONE, is_spoken=True, language="en-GB")
+    assert asked is not None
+    assert asked.words == "All busy."
     silent = World(channel_limit=1)
     silent.begin("a")
     mute = silent.capacity.full(silent.agent, PHONE, is_spoken=True)

@@ -17,6 +17,7 @@ from websockets.exceptions import InvalidStatus
 
 from pinecall_run.transports.rates import Rate
 from pinecall_run.voice import gate, surface
+from pinecall_run.voice.app import Settings, create_app
 from pinecall_run.voice.proxies import read_proxies
 from pinecall_run.voice.surface import MAX_OFFER, Who
 
@@ -109,7 +110,9 @@ async def test_keys_are_not_guessed_for_long(monkeypatch: pytest.MonkeyPatch) ->
             it = Socket(opened)
             await it.send("connect", api_key="guess")
             assert await it.closed() == (1008, "invalid key")
-        assert (await ask(address, "/metrics", authorization="Bearer guess")).status == 429
+        for key in ("guess", KEY):
+            assert (await ask(address, "/metrics", authorization=f"Bearer {key}")).status == 429
+        assert (await ask(address, "/metrics", BOB, authorization=f"Bearer {KEY}")).status == 200
         with pytest.raises(InvalidStatus):
             await connect(f"ws://{address}/client", additional_headers={"X-Forwarded-For": ANA})
         async with socket(address, "/client", BOB) as opened:
@@ -120,9 +123,27 @@ async def test_keys_are_not_guessed_for_long(monkeypatch: pytest.MonkeyPatch) ->
         assert await counted(address, before) == {
             "http keys": 2,
             "client keys": 1,
-            "http rates": 1,
+            "http rates": 2,
             "sockets rates": 1,
         }
+
+
+@pytest.mark.usefixtures("slow")
+async def test_whoever_has_no_address_is_no_developer() -> None:
+    told: list[Any] = []
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            told.append(message["status"])
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    scope = {"type": "http", "path": "/chat/token", "query_string": b"", "headers": [], "client": None, "method": "GET"}
+    app = create_app(Settings(KEY, open_on_loopback=True))
+    for _ in range(5):
+        await app(dict(scope), receive, send)
+    assert told == [401, 401, 401, 429, 429]
 
 
 @pytest.mark.usefixtures("slow")

@@ -57,7 +57,8 @@ class Rates:
 
     def _taken(self, key: Hashable, rate: Rate, now: float) -> float:
         taken, since = self._buckets.get(key, (0.0, now))
-        return max(taken - (now - since) * rate.per_second, 0.0)
+        passed = max(now - since, 0.0)  # clocks are set back
+        return max(taken - passed * rate.per_second, 0.0)
 
     def _put(self, key: Hashable, taken: float, now: float) -> None:
         self._buckets[key] = taken, now

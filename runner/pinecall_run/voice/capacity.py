@@ -88,8 +88,11 @@ class Capacity:
             if not self._taken[place]:
                 del self._taken[place]
 
-    def full(self, agent: Agent, channel: tuple[str, str], *, is_spoken: bool) -> Full | None:
-        """The limit that leaves no room for one more, if there is one; nobody is told."""
+    def full(
+        self, agent: Agent, channel: tuple[str, str], *, is_spoken: bool, language: str | None = None
+    ) -> Full | None:
+        """The limit that leaves no room for one more, if there is one; nobody is told. ``language`` is the caller's,
+        where they said it."""
         own = agent.channels.get(_key(channel))
         limits: list[tuple[str, object, int | None]] = [
             ("channel", (agent.agent_id, _key(channel)), _number(own.options.get("max_calls")) if own else None)
@@ -99,7 +102,7 @@ class Capacity:
             limits.append(("server", None, self._max_calls))
         for whose, place, limit in limits:
             if limit is not None and self._taken[place] + self._dials(place) >= limit:
-                return Full(whose, limit, overflow_words(agent, channel))
+                return Full(whose, limit, _words(agent, channel, language))
         return None
 
     def turned_away(self, agent: Agent, full: Full) -> None:
@@ -172,10 +175,10 @@ class Capacity:
             self._tell(agent.agent_id, events.Error(code=code, error=sentence))
 
 
-def overflow_words(agent: Agent, channel: tuple[str, str]) -> str:
-    """What somebody hears for whom there is no room, in the language of the channel; empty where nothing is written."""
-    language = agent.configured(*channel).get("language")
-    return greeting_in(_limits(agent).get("overflow"), language if isinstance(language, str) else "")
+def _words(agent: Agent, channel: tuple[str, str], language: str | None) -> str:
+    """What somebody hears for whom there is no room; empty where nothing is written."""
+    spoken = language or agent.configured(*channel).get("language")
+    return greeting_in(_limits(agent).get("overflow"), spoken if isinstance(spoken, str) else "")
 
 
 def _limits(agent: Agent) -> Mapping[str, Any]:

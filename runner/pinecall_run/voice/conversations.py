@@ -236,7 +236,7 @@ class Conversations:
         self._check_room(call_id)
         if caller.direction == "outbound":
             self._capacity.answered(agent.agent_id, caller.channel)
-        elif (full := self._capacity.full(agent, caller.channel, is_spoken=True)) is not None:
+        elif (full := self._full(agent, caller)) is not None:
             self._capacity.turned_away(agent, full)
             return self._tell_of_no_room(full, agent, call_id, outlet, caller=caller, equipment=equipment)
         configuration = {**agent.configured(*caller.channel), **caller.config}
@@ -258,6 +258,11 @@ class Conversations:
         self._capacity.take(call_id, agent.agent_id, caller.channel, is_spoken=True)
         self._start(session, agent)
         return session
+
+    def _full(self, agent: Agent, caller: Caller) -> Full | None:
+        wished = caller.config.get("language")
+        language = wished if isinstance(wished, str) else None
+        return self._capacity.full(agent, caller.channel, is_spoken=True, language=language)
 
     def _tell_of_no_room(
         self,

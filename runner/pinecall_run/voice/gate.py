@@ -33,6 +33,9 @@ MOST_BODIES = 64 * 2**20
 DRAINED, DRAIN_SECONDS = 4 * 2**20, 1.0
 """How much, and how long, is read and thrown away of a body that is too large."""
 
+UNKNOWN = "unknown"
+"""The visitor whose address nobody knows, as behind a socket of Unix."""
+
 POLICY_VIOLATION, TOO_BIG = 1008, 1009
 
 _LOG = logging.getLogger("pinecall_run.voice")
@@ -73,31 +76,34 @@ class Gate:
         client = scope.get("client")
         origin = scope[ORIGIN] = self._proxies.origin(client[0] if client else "", scope["headers"])
         route = route_of(scope["path"].removeprefix(scope.get("root_path", "")))
-        is_developer = self._policy.access(visitor_of(scope)) is Access.DEVELOPER
-        visitor = "" if is_developer else network_of(origin.host)
+        visit = _Visit(scope, receive, send, route, network_of(origin.host) or UNKNOWN)
+        # Who guesses is not told by being let in that a guess was right.
+        is_guessing = visit.has_key and self._key_wait(visit)
+        if not is_guessing and self._policy.access(visitor_of(scope)) is Access.DEVELOPER:
+            visit.visitor = ""
         self._hint(origin)
-        serve = self._request if scope["type"] == "http" else self._socket
-        await serve(_Visit(scope, receive, send, route, visitor))
+        await (self._request if scope["type"] == "http" else self._socket)(visit)
 
-    def _is_wanting(self, visit: _Visit) -> float:
+    def _key_wait(self, visit: _Visit) -> float:
+        """For how long a visitor may try no key."""
+        return self._rates.wait((visit.visitor, WRONG_KEYS), WRONG_KEYS, self._clock())
+
+    def _must_wait(self, visit: _Visit) -> float:
         """For how long a visitor must wait; what they do now is counted."""
         now = self._clock()
         if not visit.visitor:
             return 0.0
-        keys = (visit.visitor, WRONG_KEYS)
-        if visit.has_key or visit.route.who is Who.KEY_INSIDE:
-            wait = self._rates.wait(keys, WRONG_KEYS, now)
-            if wait:
-                return wait
+        if (visit.has_key or visit.route.who is Who.KEY_INSIDE) and (wait := self._key_wait(visit)):
+            return wait
         if visit.has_key:
             self._http["keys"] += 1
-            self._rates.take(keys, WRONG_KEYS, now)
+            self._rates.take((visit.visitor, WRONG_KEYS), WRONG_KEYS, now)
         return self._rates.take(visit.bucket, visit.route.rate, now)
 
     # requests
 
     async def _request(self, visit: _Visit) -> None:
-        if wait := self._is_wanting(visit):
+        if wait := self._must_wait(visit):
             await self._refuse(visit, "rates", 429, _slower(visit.route.rate), retry_after=wait)
             return
         receive = visit.receive
@@ -162,7 +168,7 @@ class Gate:
     # sockets
 
     async def _socket(self, visit: _Visit) -> None:
-        if wait := self._is_wanting(visit):
+        if wait := self._must_wait(visit):
             await self._turn_away(visit, "rates", 429, retry_after=wait)
             return
         place = (visit.visitor, visit.route.path)
@@ -186,7 +192,7 @@ class Gate:
 
     async def _turn_away(self, visit: _Visit, kind: str, status: int, *, retry_after: float) -> None:
         self._sockets[kind] += 1
-        if "websocket.http.response" in visit.scope.get("extensions", {}):
+        if "websocket.http.response" in (visit.scope.get("extensions") or {}):
             headers = [(b"retry-after", str(math.ceil(retry_after)).encode()), (b"connection", b"close")]
             start = {"type": "websocket.http.response.start", "status": status, "headers": headers}
             await visit.send(start)
