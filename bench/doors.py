@@ -1,0 +1,77 @@
+"""How much of each door one core carries, all in one run: telephone calls by Twilio's media streams and by SIP.
+
+Prints one JSON line. Calls are climbed in steps, as in ``calls.py``: the server has one core, and those who call, with
+the runner that is told of every event, have the other. Both Twilio doors, ours and Pipecat's serializer of these
+streams, get the same messages and are late where a message is heard later than 20 ms after it was due; SIP is late
+where the packets that a telephone is sent are. ``generator_late_p99_ms`` is how late those who call are themselves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from _climb import climb
+from calls import NOT_INSTALLED, PEERS, RUNNER, SERVER, peer
+from peers.load import SAID, Order, pin
+from spoken.runner import watched
+from spoken.speech import caller, said
+
+from pinecall_run.audio.wav import write_wav
+
+STEPS = {
+    "twilio": (40, 60, 80, 100, 120, 140, 160, 180),
+    "pipecat": (10, 12, 14, 16, 18, 20, 22, 24),
+    "sip": (40, 60, 80, 100, 120, 140, 160, 180, 200),
+}
+GOALS = {"twilio_to_pipecat": 3.0, "sip_to_twilio": 1.0}
+
+
+def _ours(module: str, order: Order) -> dict[str, Any]:
+    result = asyncio.run(watched(module, order.arguments()))
+    result["turns_over_the_wire"] = result.pop("events").get("turn.end", 0)
+    return result
+
+
+def _climbed(name: str, clip: Path, steps: tuple[int, ...], seconds: float) -> dict[str, Any] | str:
+    """Why there are no steps where Pipecat is not there."""
+    if name == "pipecat" and not (PEERS / name).is_dir():
+        return NOT_INSTALLED
+
+    def run(calls: int) -> dict[str, Any]:
+        order = Order(clip, calls, seconds, SERVER)
+        return peer(name, "pipecat_twilio", order) if name == "pipecat" else _ours(f"spoken.{name}", order)
+
+    return climb(steps, run)
+
+
+def _ratios(found: dict[str, Any]) -> dict[str, float]:
+    calls = {name: found[name]["calls_per_core"] for name in STEPS if found.get(name)}
+    pairs = [pair for pair in (("twilio", "pipecat"), ("sip", "twilio")) if calls.get(pair[1]) and pair[0] in calls]
+    return {f"{name}_to_{other}": round(calls[name] / calls[other], 2) for name, other in pairs}
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long a step is measured")
+    parser.add_argument("--steps", type=int, nargs="+", help="numbers of calls, instead of each door's own")
+    parser.add_argument("--only", choices=STEPS, nargs="+", default=list(STEPS))
+    asked = parser.parse_args()
+    result: dict[str, Any] = {"bench": "doors", "caller": caller(), "seconds": asked.seconds}
+    result["is_pinned"] = pin(RUNNER)
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder, "said.wav")
+        clip.write_bytes(write_wav(said(SAID)))
+        for name in asked.only:
+            side = _climbed(name, clip, asked.steps or STEPS[name], asked.seconds)
+            result |= {name: None, f"{name}_why": side} if isinstance(side, str) else {name: side}
+    print(json.dumps({**result, **_ratios(result), "goals": GOALS}))
+
+
+if __name__ == "__main__":
+    main()
