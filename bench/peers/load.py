@@ -56,10 +56,11 @@ class Order:
 
 
 def pin(core: int) -> bool:
-    """Keep this process, and its threads to come, on one core; ``False`` where that cannot be."""
+    """Keep this process on one core, with the threads that it has and will have; ``False`` where that cannot be."""
     if not hasattr(os, "sched_setaffinity"):
         return False
-    os.sched_setaffinity(0, {core})
+    for thread in Path("/proc/self/task").iterdir():
+        os.sched_setaffinity(int(thread.name), {core})
     return True
 
 
