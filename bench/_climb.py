@@ -36,7 +36,7 @@ def climb(steps: Sequence[int], run: Callable[[int], Step]) -> dict[str, Any] | 
             break
         try:
             ran.append(run(calls))
-        except (RuntimeError, subprocess.TimeoutExpired) as error:
+        except (RuntimeError, TimeoutError, subprocess.TimeoutExpired) as error:
             if not ran:
                 return f"{type(error).__name__}: {error}"
             break

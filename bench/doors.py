@@ -49,10 +49,23 @@ def _climbed(name: str, clip: Path, steps: tuple[int, ...], seconds: float) -> d
     return climb(steps, run)
 
 
+def _best(side: dict[str, Any]) -> dict[str, Any]:
+    """The highest step that ran well, or the first."""
+    return next((step for step in reversed(side["steps"]) if step["calls"] == side["calls_per_core"]), side["steps"][0])
+
+
 def _ratios(found: dict[str, Any]) -> dict[str, float]:
-    calls = {name: found[name]["calls_per_core"] for name in STEPS if found.get(name)}
-    pairs = [pair for pair in (("twilio", "pipecat"), ("sip", "twilio")) if calls.get(pair[1]) and pair[0] in calls]
-    return {f"{name}_to_{other}": round(calls[name] / calls[other], 2) for name, other in pairs}
+    """By calls that ran well, and by what a call takes of the core, which says something on a busy machine, too."""
+    ratios = {}
+    for name, other in (("twilio", "pipecat"), ("sip", "twilio")):
+        if not found.get(name) or not found.get(other):
+            continue
+        ours, theirs = found[name], found[other]
+        if theirs["calls_per_core"]:
+            ratios[f"{name}_to_{other}"] = round(ours["calls_per_core"] / theirs["calls_per_core"], 2)
+        cpu = _best(theirs)["cpu_percent_per_call"] / _best(ours)["cpu_percent_per_call"]
+        ratios[f"{name}_to_{other}_by_cpu"] = round(cpu, 2)
+    return ratios
 
 
 def main() -> None:
