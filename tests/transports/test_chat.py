@@ -97,6 +97,7 @@ async def test_garbage_is_ignored(address: str, runner: Socket, garbage: Any) ->
     [
         ("message", {"text": "x" * (MAX_TEXT + 1)}),
         ("message", {"text": 5}),
+        ("message", {"text": " \n"}),
         ("message", {}),
         ("set_context", {"key": "page", "value": "x" * (MAX_TEXT + 1)}),
         ("set_context", {"key": "x" * (MAX_TEXT + 1), "value": 1}),
@@ -186,3 +187,102 @@ async def test_a_page_that_reads_nothing_is_closed_and_holds_nothing_up(
                         break
                 else:
                     await runner.until("llm.chat.ended")
+
+
+# threads
+
+
+def _session(page: Socket) -> str:
+    return str(page.frames[0]["session_id"])
+
+
+async def test_a_later_connection_goes_on_and_is_told_what_was_said(address: str, runner: Socket) -> None:
+    async with chat(address, "desk") as page:
+        thread = page.frames[0]["thread"]
+        await page.send("message", text="look")
+        await page.until("chat.done")
+        assert "chat.history" not in [frame["event"] for frame in page.frames]
+    await runner_heard_the_end(runner, _session(page))
+    async with chat(address, "desk", thread=thread) as again:
+        connected, history = again.frames[0], await again.read()
+        assert connected["thread"] == thread
+        assert connected["session_id"] != page.frames[0]["session_id"]
+        said = [{"role": "user", "content": "look"}, {"role": "assistant", "content": "It is here."}]
+        assert history == {
+            "event": "chat.history", "session_id": connected["session_id"], "thread": thread, "messages": said
+        }  # fmt: skip
+        await again.send("message", text="hi")
+        await again.until("chat.done")
+        assert [frame["event"] for frame in again.frames].count("chat.history") == 1
+    async with chat(address, "desk", thread="of-my-own") as stranger:
+        assert stranger.frames[0]["thread"] not in (thread, "of-my-own")
+        assert (await stranger.read())["messages"] == [], "who asks is told, also that there is nothing"
+
+
+async def test_what_was_sent_before_the_network_broke_is_answered_after_it(address: str) -> None:
+    """The server does not know that the first connection is dead when the second comes."""
+    looking = scripted({"when": "look", "call": {"look": {}}, "reply": "It is {{ look.error or look }}."})
+    async with client(address, "slow", llm=looking, tools=TOOLS) as runner, chat(address, "slow") as page:
+        for text in ("look", "hi", "hello"):
+            await page.send("message", text=text)
+        await runner.until("llm.tool_call", call_id=_session(page))
+        async with chat(address, "slow", thread=page.frames[0]["thread"]) as again:
+            history = await again.read()
+            assert [said["content"] for said in history["messages"]] == ["look", "hi", "hello"]
+            answers = [(await again.until("chat.done"))["text"] for _ in range(3)]
+            assert (
+                answers[0] == "It is the connection was lost before look had answered: it may have been done, or not."
+            )
+            assert answers[1:] == ["I heard you.", "I heard you."]
+            told = [frame["text"] for frame in [*runner.frames, await runner.until("chat.response", text=answers[0])]
+                    if frame["event"] == "chat.message"]  # fmt: skip
+            assert told == ["look"], "it is told once of each message, when its turn comes"
+        assert await page.closed() == (1000, "")
+        assert page.frames[-1]["reason"] == "resumed_elsewhere"
+
+
+async def runner_heard_the_end(runner: Socket, call_id: str) -> None:
+    await until(lambda: any(f["event"] == "llm.chat.ended" and f["call_id"] == call_id for f in runner.frames))
+
+
+# how much
+
+
+async def test_more_messages_than_anybody_types_are_refused_and_the_others_answered(
+    address: str, runner: Socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "MESSAGES", 3)
+    async with chat(address, "desk") as page:
+        for number in range(5):
+            await page.send("message", text=f"hi {number}")
+        for _ in range(3):
+            await page.until("chat.done")
+        await until_errors(page, 2)
+        sentence = "more than 2 messages a second, after 3 at once: this one was not taken; send it again in a moment"
+        assert [frame["error"] for frame in page.frames if frame["event"] == "chat.error"] == [sentence] * 2
+        taken = [frame for frame in runner.frames if frame["event"] == "chat.message"]
+        said = [frame["text"] for frame in taken if frame["call_id"] == _session(page)]
+        assert said == ["hi 0", "hi 1", "hi 2"]
+        await asyncio.sleep(0.6)
+        await page.send("message", text="hi again")
+        assert (await page.until("chat.done"))["text"] == "I heard you."
+
+
+async def until_errors(page: Socket, count: int) -> None:
+    while [frame["event"] for frame in page.frames].count("chat.error") < count:
+        await page.read()
+
+
+async def test_a_flood_is_read_no_sooner_than_it_may_come_and_nobody_else_waits(address: str, runner: Socket) -> None:
+    async with chat(address, "desk") as flood, chat(address, "desk") as page:
+        for number in range(200):
+            await flood.send("set_context", key="n", value=number)
+        await flood.send("message", text="hi")
+        await page.send("message", text="hi")
+        async with asyncio.timeout(1):
+            await page.until("chat.done")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await flood.socket.recv()
+        await flood.until("chat.done")
+        assert _screens[_session(flood)] == {"n": 199}, "late, and nothing is lost"

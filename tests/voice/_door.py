@@ -94,11 +94,12 @@ async def client(address: str, *agents: str, key: str = KEY, **configuration: An
 
 
 @asynccontextmanager
-async def chat(address: str, agent: str, **query: str) -> AsyncIterator[Socket]:
-    """A browser's chat."""
+async def chat(address: str, agent: str, *, thread: str = "", **query: str) -> AsyncIterator[Socket]:
+    """A browser's chat, which goes on with a thread."""
     answer = await get(address, "/chat/token?" + urllib.parse.urlencode({"agent_id": agent, **query}))
     assert answer.status == 200, answer
-    async with connect(f"ws://{address}/chat/ws?token={answer.json['token']}") as connection:
+    asked = urllib.parse.urlencode({"token": answer.json["token"], **({"thread": thread} if thread else {})})
+    async with connect(f"ws://{address}/chat/ws?{asked}") as connection:
         it = Socket(connection)
         assert (await it.read())["event"] == "chat.connected"
         yield it

@@ -11,6 +11,7 @@ from pinecall_run.providers.contracts import Aloud, ModelPiece, ModelRequest, Pr
 from pinecall_run.voice.call_core import Surroundings
 from pinecall_run.voice.chat_session import ChatSession
 from pinecall_run.voice.health import Health
+from pinecall_run.voice.threads import Earlier
 from pinecall_run.wire import commands, events
 
 Say = str | ToolRequest | Aloud | BaseException | asyncio.Event
@@ -104,6 +105,7 @@ class Talk:
         tool_timeout: float = 5.0,
         metadata: Mapping[str, Any] | None = None,
         is_paused: Callable[[], bool] = lambda: False,
+        earlier: Earlier | None = None,
     ) -> None:
         self.outlet, self.owner, self.model = Outlet(), Owner(), model
         self.models: dict[str | None, Model] = {}
@@ -126,6 +128,7 @@ class Talk:
             around,
             metadata=metadata,
             is_paused=is_paused,
+            earlier=earlier,
         )
 
     def _open_model(self, configuration: Mapping[str, Any]) -> Model | None:

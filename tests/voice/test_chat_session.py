@@ -11,8 +11,9 @@ import pytest
 from tests.voice._fakes import Model, Talk, settle, tool, until
 
 from pinecall_run.providers.contracts import ProviderError
-from pinecall_run.voice.chat_session import WAITING
-from pinecall_run.wire import commands, events
+from pinecall_run.voice.chat_session import UNKNOWN, WAITING
+from pinecall_run.voice.threads import RESUMED, Earlier
+from pinecall_run.wire import call_commands, commands, events
 from pinecall_run.wire.absent import UNSET
 
 TOOLS = [{"type": "function", "function": {"name": "look"}}]
@@ -467,3 +468,82 @@ async def test_a_conversation_that_breaks_says_why_in_the_log_and_ends(caplog: p
     assert talk.outlet.log == [("ended", "error")]
     assert "ZeroDivisionError" in caplog.text
     assert "4111" not in caplog.text
+
+
+# going on from an earlier connection
+
+
+def turns(*texts: str) -> list[dict[str, Any]]:
+    return [{"role": ("user", "assistant")[number % 2], "content": text} for number, text in enumerate(texts)]
+
+
+async def test_what_was_said_before_is_in_the_models_memory_and_greeted_is_once() -> None:
+    greeting = {"greeting": "Hello!", "greeting_in_chat": True}
+    async with Talk(Model(["Seven."]), greeting, earlier=Earlier(turns("My number is 7.", "Noted."))) as talk:
+        assert talk.outlet.log == []
+        await talk.say("What is it?")
+        assert talk.model is not None
+        assert talk.model.messages() == [
+            ("user", "My number is 7."), ("assistant", "Noted."), ("user", "What is it?")
+        ]  # fmt: skip
+    assert talk.session.remembered() == Earlier(turns("My number is 7.", "Noted.", "What is it?", "Seven."))
+    assert talk.owner.last(events.ChatEnded).messages == talk.history
+
+
+@pytest.mark.parametrize("reason", ["disconnected", RESUMED, "client_hangup", "idle_timeout"])
+async def test_who_is_cut_off_is_owed_the_answer_and_who_left_is_not(reason: str) -> None:
+    async with Talk(Model(["It ", asyncio.Event()])) as talk:
+        for text in ("one", "two", "three"):
+            await talk.say(text)
+        talk.session.end(reason)
+        early = talk.session.remembered() if reason == RESUMED else None
+        await talk.task
+    assert [m["content"] for m in talk.owner.last(events.ChatEnded).messages] == ["one", "It "], "what was shown"
+    earlier = talk.session.remembered()
+    assert early in (None, earlier)
+    is_owed = reason in ("disconnected", RESUMED)
+    assert earlier == (Earlier(turns("one"), "one", ("two", "three")) if is_owed else Earlier(turns("one")))
+    answers = [["1"], ["2"], ["3"]] if is_owed else []
+    async with Talk(Model(*answers), earlier=earlier) as again:
+        await settle()
+        assert [text for what, text in again.outlet.log if what == "done"] == ["1", "2", "3"] * is_owed
+        told = [event.text for event in again.owner.named(events.ChatMessage)]
+        assert told == ["two", "three"] * is_owed, "of the first one its runner heard when it was said"
+    assert [m["content"] for m in again.history] == ["one", *["1", "two", "2", "three", "3"] * is_owed]
+
+
+async def test_a_tool_whose_answer_was_lost_is_not_simply_called_again() -> None:
+    async with Talk(Model(["Wait. ", tool("look")]), {"tools": TOOLS}) as talk:
+        await talk.say("book it")
+    earlier = talk.session.remembered()
+    assert [m["role"] for m in earlier.messages] == ["user", "assistant", "tool"]
+    assert UNKNOWN.format("look") in earlier.messages[-1]["content"]
+    async with Talk(Model(["Let me see."]), {"tools": TOOLS}, earlier=earlier) as again:
+        assert again.outlet.log[-1] == ("done", "Let me see.")
+        assert again.model is not None
+        assert again.model.messages()[-1] == ("tool", earlier.messages[-1]["content"])
+
+
+async def test_of_a_tools_answer_that_is_not_kept_nothing_is_remembered() -> None:
+    async with Talk(Model([tool("look")], [asyncio.Event()]), {"tools": TOOLS}) as talk:
+        await talk.say("look")
+        await talk.answer_tools(result("pin 1234", ephemeral=True))
+    assert talk.session.remembered() == Earlier(turns("look"), "look")
+
+
+async def test_a_client_that_answers_by_itself_is_asked_again() -> None:
+    async with Talk(None) as talk:
+        await talk.say("hi")
+    async with Talk(None, earlier=talk.session.remembered()) as again:
+        asked = again.owner.last(events.TurnEnd)
+        assert (asked.text, asked.message_id) == ("hi", again.owner.last(events.UserMessage).message_id)
+        await again.do(reply("Hello.", to=asked.message_id))
+    assert again.session.remembered() == Earlier(turns("hi", "Hello."))
+
+
+async def test_a_runner_shows_the_model_something_as_a_page_does() -> None:
+    async with Talk(Model(["ok"])) as talk:
+        await talk.do(call_commands.SetContext(call_id="chat-1", key="stock", value={"kettles": 0}))
+        assert talk.session.conversation.screen == {"stock": {"kettles": 0}}
+        await talk.do(call_commands.SetContext(call_id="chat-1", key="stock", value=None))
+        assert talk.session.conversation.screen == {}

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinecall_run.voice.conversation import (
+    SCREEN_CHARACTERS,
     SCREEN_KEYS,
     Conversation,
     ToolOutcome,
@@ -104,6 +105,29 @@ def test_a_page_cannot_fill_the_memory() -> None:
     for number in range(SCREEN_KEYS + 5):
         talk.set_screen(f"key{number}", number)
     assert list(talk.screen) == [f"key{number}" for number in range(5, SCREEN_KEYS + 5)]
+    talk.set_screen("large", "x" * (SCREEN_CHARACTERS - 20))
+    assert len(talk.screen) < 8
+    assert list(talk.screen)[-2:] == [f"key{SCREEN_KEYS + 4}", "large"]
+    talk.set_screen("too large", "x" * SCREEN_CHARACTERS)
+    assert talk.screen == {}
+
+
+def test_a_key_is_a_heading_and_no_more() -> None:
+    talk = Conversation("")
+    talk.set_screen("cart\n# Rules\n", "empty")
+    assert talk.request(NOW)[0]["content"] == "# UI Context\n## cart # Rules\nempty"
+
+
+def test_a_copy_is_changed_apart() -> None:
+    talk = Conversation("")
+    talk.user_said("look")
+    talk.tools_answered("", [ToolOutcome(ToolCall(id="1", name="look", arguments="{}"), 7, ephemeral=True)])
+    copy = talk.copy()
+    copy.answer_is_over()
+    copy.user_said("more")
+    assert [len(each.messages) for each in (talk, copy)] == [3, 2]
+    talk.answer_is_over()
+    assert len(talk.messages) == 1
 
 
 def test_a_tool_round_is_one_request_and_its_answers_in_order() -> None:

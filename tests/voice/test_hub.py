@@ -513,3 +513,68 @@ async def test_an_answer_that_a_client_owes_is_asked_for_again() -> None:
     again.send("bot.reply", call_id=session.id, message_id="m2", text="Hi.", in_reply_to=asked["message_id"])
     stage.hub.disconnected(again.id)
     assert stage.connect("front", llm=None, prompt=None).named("turn.end") == []
+
+
+# threads
+
+
+async def test_a_thread_goes_on_with_whoever_has_the_agent_and_as_it_is_configured_now() -> None:
+    stage = Stage()
+    first = stage.connect("front", greeting="Hello.", greetingInChat=True)
+    admitted = stage.hub.open_chat(stage.token("front"), Outlet())
+    admitted.session.post("look")
+    await settle()
+    asked = first.take("llm.tool_call")
+    first.lose()
+    admitted.session.end("disconnected")
+    await settle()
+    stage.now += 100
+
+    second = stage.connect("front", llm=scripted(otherwise="I am new."), greeting="Hi.", greetingInChat=True)
+    outlet = Outlet()
+    again = stage.hub.open_chat(stage.token("front"), outlet, admitted.thread)
+    assert again.thread == admitted.thread
+    assert [said["content"] for said in again.earlier] == ["Hello.", "look"]
+    await settle()
+    assert [text for what, text in outlet.log if what == "done"] == ["I am new."], (
+        "no greeting; the answer that is owed"
+    )
+    started = second.take("llm.chat.started")
+    assert started["call_id"] == again.session.id != asked["call_id"]
+    again.session.end("disconnected")
+    await settle()
+    roles = [message["role"] for message in second.take("llm.chat.ended")["messages"]]
+    assert roles == ["assistant", "user", "assistant", "tool", "assistant"]
+
+
+async def test_two_connections_with_one_thread() -> None:
+    stage = Stage()
+    owner = stage.connect("front")
+    talks: list[tuple[Any, Outlet]] = []
+    for text in ("one", "two", "three"):
+        outlet = Outlet()
+        talks.append((stage.hub.open_chat(stage.token("front", threadId="7"), outlet), outlet))
+        talks[-1][0].session.post(text)
+        await settle()
+    assert [outlet.log[-1] for _, outlet in talks[:2]] == [("ended", "resumed_elsewhere")] * 2
+    assert talks[2][1].log[-1] == ("done", "I heard you.")
+    assert [frame["reason"] for frame in owner.named("llm.chat.ended")] == ["resumed_elsewhere"] * 2
+    assert [said["content"] for said in talks[2][0].earlier] == ["one", "I heard you.", "two", "I heard you."]
+    talks[0][0].session.post("lost?")
+    await settle()
+    assert talks[0][1].log[-1] == ("ended", "resumed_elsewhere")
+
+
+async def test_a_thread_outlives_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    stage.connect("front")
+    admitted = stage.hub.open_chat(stage.token("front"), Outlet())
+    admitted.session.post("one")
+    await settle()
+    with monkeypatch.context() as patch:
+        patch.setattr("pinecall_run.voice.conversations.MAX_SESSIONS", 1)
+        with pytest.raises(NotAdmittedError, match="capacity"):
+            stage.hub.open_chat(stage.token("front"), Outlet(), admitted.thread)
+    await settle()
+    again = stage.hub.open_chat(stage.token("front"), Outlet(), admitted.thread)
+    assert [said["content"] for said in again.earlier] == ["one", "I heard you."]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from pinecall_run.transports._allowance import Allowance
 from pinecall_run.transports._closing import NORMAL, TRY_AGAIN, close, refuse
-from pinecall_run.transports.contract import NotAdmittedError, Reception, TextSession
+from pinecall_run.transports.contract import Admitted, NotAdmittedError, Reception, TextSession
 from pinecall_run.wire.codec import object_from_json, to_json
 from pinecall_run.wire.events import NamedResult, ToolCall
 
@@ -22,6 +24,12 @@ OUTBOX = 1_000
 
 CLOSE_SECONDS = 1.0
 
+MESSAGES, MESSAGES_PER_SECOND = 30, 2
+"""Messages that a person may send at once, and then steadily: each is a question to a model."""
+
+PAUSE_SECONDS = 0.05
+"""What a page that floods waits for each of its frames; it is not read meanwhile, and its network holds it up."""
+
 
 class _Outlet:
     """Writes a conversation to a socket by way of a bounded queue."""
@@ -32,10 +40,12 @@ class _Outlet:
         self._session_id = ""
         self._shows_results = False
 
-    def begin(self, session_id: str, *, shows_results: bool) -> None:
-        self._session_id = session_id
-        self._shows_results = shows_results
-        self.send("chat.connected")
+    def begin(self, admitted: Admitted, *, has_asked: bool) -> None:
+        self._session_id = admitted.session.id
+        self._shows_results = admitted.is_developer
+        self.send("chat.connected", thread=admitted.thread)
+        if has_asked or admitted.earlier:
+            self.send("chat.history", thread=admitted.thread, messages=admitted.earlier)
 
     def send(self, event: str, **fields: Any) -> None:
         self._put({"event": event, "session_id": self._session_id, **fields})
@@ -72,12 +82,14 @@ async def serve_chat(socket: WebSocket, reception: Reception) -> None:
     await socket.accept()
     outlet = _Outlet()
     try:
-        admitted = reception.open_chat(socket.query_params.get("token", ""), outlet)
+        query = socket.query_params
+        thread = query.get("thread", "")
+        admitted = reception.open_chat(query.get("token", ""), outlet, thread)
     except NotAdmittedError as refusal:
         await refuse(socket, refusal)
         return
     session = admitted.session
-    outlet.begin(session.id, shows_results=admitted.is_developer)
+    outlet.begin(admitted, has_asked=bool(thread))
     workers = [
         asyncio.create_task(_read(socket, session, outlet)),
         asyncio.create_task(_write(socket, outlet)),
@@ -98,21 +110,46 @@ async def serve_chat(socket: WebSocket, reception: Reception) -> None:
 
 
 async def _read(socket: WebSocket, session: TextSession, outlet: _Outlet) -> None:
+    hearing = _Hearing(session, outlet)
+    frames = Allowance(time.monotonic)
     while True:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
             return
-        frame = object_from_json(message.get("text") or "") or {}  # what is no frame is ignored, like unknown frames
+        if not frames.take():
+            await asyncio.sleep(PAUSE_SECONDS)
+        hearing.take(object_from_json(message.get("text") or "") or {})
+
+
+class _Hearing:
+    """Does what a page's frames say; what is no frame is ignored, like unknown frames."""
+
+    def __init__(self, session: TextSession, outlet: _Outlet) -> None:
+        self._session = session
+        self._outlet = outlet
+        self._messages = Allowance(time.monotonic, MESSAGES, MESSAGES_PER_SECOND)
+
+    def take(self, frame: Mapping[str, Any]) -> None:
         match frame.get("event"):
-            case "message" if isinstance(frame.get("text"), str) and len(frame["text"]) <= MAX_TEXT:
-                session.post(frame["text"])
             case "message":
-                outlet.error(f"a message is a text of at most {MAX_TEXT:,} characters")
+                self._post(frame.get("text"))
             case "set_context" if isinstance(frame.get("key"), str):
-                if len(frame["key"]) + len(to_json(frame.get("value"))) <= MAX_TEXT:
-                    session.set_context(frame["key"], frame.get("value"))
-                else:
-                    outlet.error(f"a key and its value have at most {MAX_TEXT:,} bytes together")
+                self._show(frame["key"], frame.get("value"))
+
+    def _post(self, text: object) -> None:
+        if not isinstance(text, str) or not text.strip() or len(text) > MAX_TEXT:
+            self._outlet.error(f"a message is a text of 1 to {MAX_TEXT:,} characters; this one was not taken")
+        elif not self._messages.take():
+            many = f"more than {MESSAGES_PER_SECOND} messages a second, after {MESSAGES} at once"
+            self._outlet.error(f"{many}: this one was not taken; send it again in a moment")
+        else:
+            self._session.post(text)
+
+    def _show(self, key: str, value: Any) -> None:
+        if len(key) + len(to_json(value)) <= MAX_TEXT:
+            self._session.set_context(key, value)
+        else:
+            self._outlet.error(f"a key and its value have at most {MAX_TEXT:,} bytes together; these were not taken")
 
 
 async def _write(socket: WebSocket, outlet: _Outlet) -> None:

@@ -57,11 +57,18 @@ class NotAdmittedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A conversation that begins on the next turn of the event loop, and whether its person is a developer, who
-    may see tools' results."""
+    """A conversation that begins on the next turn of the event loop.
+
+    Attributes:
+        is_developer: whether its person may see tools' results.
+        thread: by which a later connection goes on with it.
+        earlier: what was said in the thread before, as ``role`` (``user``, ``assistant``) and ``content``.
+    """
 
     session: TextSession
     is_developer: bool
+    thread: str = ""
+    earlier: Sequence[Mapping[str, str]] = ()
 
 
 class AudioOutlet(Protocol):
@@ -170,8 +177,8 @@ class AdmittedCall:
 class Reception(Protocol):
     """Begins conversations."""
 
-    def open_chat(self, token: str, outlet: Outlet) -> Admitted:
-        """A conversation for the bearer of a chat token.
+    def open_chat(self, token: str, outlet: Outlet, thread: str = "") -> Admitted:
+        """A conversation for the bearer of a chat token, which goes on with a thread if it may.
 
         Raises:
             NotAdmittedError: the token is not good, or the agent is gone.

@@ -158,6 +158,7 @@ async def _sweep(hub: Hub) -> None:
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         hub.conversations.sweep()
+        hub.threads.sweep()
 
 
 def _new_id() -> str:

@@ -14,13 +14,20 @@ from pinecall_run.voice.call_core import CallCore, Surroundings, explained
 from pinecall_run.voice.conversation import Conversation, ToolOutcome
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.thinking import think
-from pinecall_run.wire import commands, events
+from pinecall_run.voice.threads import RESUMED, Earlier
+from pinecall_run.wire import call_commands, commands, events
 from pinecall_run.wire.absent import UNSET
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
 WAITING = 20
 """Messages that may wait for their answer; a person does not type ahead of that."""
+
+LEFT = ("disconnected", RESUMED)
+"""How a conversation ends whose person may be back: it still owes them what it had not answered."""
+
+UNKNOWN = "the connection was lost before {} had answered: it may have been done, or not"
+"""What the model is told of a tool."""
 
 
 @dataclass(slots=True)
@@ -33,7 +40,8 @@ class _Reply:
 
 class ChatSession:
     """One conversation with one agent, pinned to the configuration that it began with. While it ``is_paused`` a human
-    answers: what the person says is kept for the model, which says nothing."""
+    answers: what the person says is kept for the model, which says nothing. What was said ``earlier``, over another
+    connection, is gone on with: there is no second greeting, and what is owed an answer gets one."""
 
     def __init__(
         self,
@@ -46,6 +54,7 @@ class ChatSession:
         *,
         metadata: Mapping[str, Any] | None = None,
         is_paused: Callable[[], bool] = lambda: False,
+        earlier: Earlier | None = None,
     ) -> None:
         self.id = call_id
         self.agent_id = agent_id
@@ -58,11 +67,23 @@ class ChatSession:
         self._partial: list[str] = []
         self._deferred: list[str] = []
         self._unanswered: str | None = None
-        """What the client was asked to answer, and has not yet."""
+        """What the person said last, while it has no answer."""
+        self._asked: Sequence[events.ToolCall] = ()
+        """Tools that have not answered yet."""
+        self._is_resumed = earlier is not None
+        self._remembered: Earlier | None = None
         self._replies: dict[str, _Reply] = {}
         self.heard_at = around.clock()
         self._end_reason = ""
         self._ended = asyncio.Event()
+        if earlier is not None:
+            self._go_on_from(earlier)
+
+    def _go_on_from(self, earlier: Earlier) -> None:
+        self.conversation.messages = list(earlier.messages)
+        self._unanswered = earlier.unanswered
+        for text in earlier.waiting[:WAITING]:
+            self._inbox.put_nowait(text)
 
     @property
     def conversation(self) -> Conversation:
@@ -87,7 +108,9 @@ class ChatSession:
         try:
             self._inbox.put_nowait(text)
         except asyncio.QueueFull:
-            self._outlet.error(f"{WAITING} messages are waiting for an answer; wait for one")
+            self._outlet.error(
+                f"{WAITING} messages wait for their answers: this one was not taken; wait for one of them"
+            )
 
     async def post_in_turn(self, text: str) -> None:
         """As :meth:`post`, for a door where messages can wait: returns once there is room for it."""
@@ -109,6 +132,26 @@ class ChatSession:
         if not self._ended.is_set():
             self._end_reason = reason
             self._ended.set()
+
+    def remembered(self) -> Earlier:
+        """What the person's next connection goes on from, once this one has ended. An answer that was not complete is
+        not part of it: it is made anew, from what the tools had said by then."""
+        if self._remembered is None:
+            self._remembered = self._remember()
+        return self._remembered
+
+    def _remember(self) -> Earlier:
+        kept = self.conversation.copy()
+        if self._asked:
+            unknown = [ToolOutcome(call, {"error": UNKNOWN.format(call.name)}) for call in self._asked]
+            kept.tools_answered("", unknown)
+        kept.answer_is_over()
+        if self._end_reason not in LEFT:
+            return Earlier(kept.messages)
+        waiting = []
+        while not self._inbox.empty():
+            waiting.append(self._inbox.get_nowait())
+        return Earlier(kept.messages, self._unanswered, tuple(waiting))
 
     # from the runner
 
@@ -151,6 +194,7 @@ class ChatSession:
         finally:
             answering.cancel()
             await asyncio.gather(answering, return_exceptions=True)  # its exception is told by the callback
+            self.remembered()
             self.conversation.agent_said("".join(self._partial))  # an answer cut short was shown that far
             self._say_goodbye(self._end_reason or "server_stopped")
 
@@ -160,20 +204,26 @@ class ChatSession:
             self.end("error")
 
     async def _answer_messages(self) -> None:
+        if self._unanswered is not None:
+            self._latest = self._around.new_id()
+            await self._answer_to(self._unanswered)
         while True:
             text = await self._inbox.get()
             self._latest = self._around.new_id()
             self.conversation.user_said(text)
             self._tell(events.ChatMessage, text=text, message_id=self._latest)
-            if self._is_paused():
-                continue
-            if self._core.model is None:
-                self._ask_client(text)
-            else:
-                await self._answer(self._core.model)
+            if not self._is_paused():
+                await self._answer_to(text)
+
+    async def _answer_to(self, text: str) -> None:
+        self._unanswered = text
+        if self._core.model is None:
+            self._ask_client(text)
+        else:
+            await self._answer(self._core.model)
+            self._unanswered = None
 
     def _ask_client(self, text: str) -> None:
-        self._unanswered = text
         self._tell(events.UserMessage, message_id=self._latest, text=text)
         if not self._tell(events.TurnEnd, message_id=self._latest, text=text):
             self._outlet.error("the agent is away; try again in a moment")
@@ -211,7 +261,9 @@ class ChatSession:
     async def _call_tools(self, calls: Sequence[events.ToolCall]) -> Sequence[ToolOutcome]:
         self._partial.clear()
         self._outlet.tool_calls(calls)
+        self._asked = calls
         outcomes = await self._core.ask_tools(calls)
+        self._asked = ()
         self._outlet.tool_results(
             [events.NamedResult(tool_call_id=o.call.id, name=o.call.name, result=o.result) for o in outcomes]
         )
@@ -223,7 +275,7 @@ class ChatSession:
 
     def _greet(self) -> None:
         greeting = self._core.greeting
-        if self._core.configuration.get("greeting_in_chat") and greeting:
+        if self._core.configuration.get("greeting_in_chat") and greeting and not self._is_resumed:
             self.conversation.agent_said(greeting)
             self._show(greeting)
             self._tell(events.ChatResponse, text=greeting, message_id=self._around.new_id())
@@ -283,9 +335,13 @@ class ChatSession:
     def _on_hangup(self, command: commands.CallHangup) -> None:
         self.end("client_hangup")
 
+    def _on_context(self, command: call_commands.SetContext) -> None:
+        self.set_context(command.key, command.value)
+
 
 _COMMANDS: dict[type[commands.Command], Callable[[ChatSession, Any], None]] = {
     commands.BotReply: ChatSession._on_reply,
     commands.BotReplyStream: ChatSession._on_reply_stream,
     commands.CallHangup: ChatSession._on_hangup,
+    call_commands.SetContext: ChatSession._on_context,
 }

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from pinecall_run.wire import commands
 from pinecall_run.wire.events import ToolCall
 
-SCREEN_KEYS = 50
-"""What a page may show at once; beyond that the oldest key is dropped."""
+SCREEN_KEYS, SCREEN_CHARACTERS = 50, 32_000
+"""What a page may show at once, keys and values together; beyond that the oldest keys are dropped."""
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 
@@ -64,11 +64,14 @@ class Conversation:
         variables = {**built_in_variables(now), **self.variables}
         prompt = [fill(self.instructions, variables), *self.notes]
         if self.screen:
-            prompt.append(
-                "# UI Context\n" + "\n".join(f"## {key}\n{_text(value)}" for key, value in self.screen.items())
-            )
+            shown = "\n".join(f"## {' '.join(key.split())}\n{_text(value)}" for key, value in self.screen.items())
+            prompt.append(f"# UI Context\n{shown}")
         system = "\n\n".join(part for part in prompt if part)
         return [*([{"role": "system", "content": system}] if system else []), *self.messages]
+
+    def copy(self) -> Conversation:
+        """The same messages, to be changed apart."""
+        return replace(self, messages=list(self.messages), _passing=list(self._passing))
 
     def user_said(self, text: str) -> None:
         """Append what the person said."""
@@ -126,8 +129,11 @@ class Conversation:
             self.screen.pop(key, None)
         else:
             self.screen[key] = value
-            if len(self.screen) > SCREEN_KEYS:
+            while len(self.screen) > SCREEN_KEYS or self._shown() > SCREEN_CHARACTERS:
                 del self.screen[next(iter(self.screen))]
+
+    def _shown(self) -> int:
+        return sum(len(key) + len(_text(value)) for key, value in self.screen.items())
 
 
 def change_history(conversation: Conversation, command: commands.HistoryCommand) -> None:

@@ -17,6 +17,7 @@ from pinecall_run.voice.chat_session import ChatSession
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.health import Health
 from pinecall_run.voice.models import Models, OpenedModel
+from pinecall_run.voice.threads import Earlier
 from pinecall_run.wire import commands, events
 
 if TYPE_CHECKING:  # needs an extra, which typed conversations do without
@@ -46,6 +47,8 @@ class Opening:
         retell: what its runner is told in place of an event; ``None`` where that is nothing.
         is_paused: whether a human answers.
         idle_seconds: without a message for so long it ends.
+        earlier: what was said before, over another connection; ``None`` where nothing was.
+        on_over: told when it has ended.
     """
 
     type: str = "chat"
@@ -53,6 +56,8 @@ class Opening:
     retell: Callable[[events.CallEvent], events.Event | None] = lambda event: event
     is_paused: Callable[[], bool] = lambda: False
     idle_seconds: float = IDLE_SECONDS
+    earlier: Earlier | None = None
+    on_over: Callable[[], None] = lambda: None
 
 
 class Session(Protocol):
@@ -178,6 +183,7 @@ class Conversations:
             self._around,
             metadata=metadata,
             is_paused=opening.is_paused,
+            earlier=opening.earlier,
         )
         self._openings[call_id] = opening
         self._start(session, agent)
@@ -279,7 +285,7 @@ class Conversations:
     def _forget(self, call_id: str, task: asyncio.Task[None]) -> None:
         self._sessions.pop(call_id, None)
         self._owners.pop(call_id, None)
-        self._openings.pop(call_id, None)
+        self._openings.pop(call_id, CHAT).on_over()
         self._orphans.pop(call_id, None)
         self._tasks.pop(call_id, None)
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -18,10 +18,11 @@ from pinecall_run.providers.contracts import ProviderError
 from pinecall_run.transports.contract import Admitted, NotAdmittedError, Outlet
 from pinecall_run.voice import whatsapp_numbers
 from pinecall_run.voice.call_reception import SPOKEN, CallReception, audition
-from pinecall_run.voice.conversations import Conversations
+from pinecall_run.voice.conversations import Conversations, Opening
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.phone_desk import PHONE, PhoneDesk
 from pinecall_run.voice.terminal import TerminalOutlet
+from pinecall_run.voice.threads import Threads
 from pinecall_run.voice.tokens import BadTokenError, TokenMint
 from pinecall_run.voice.whatsapp_desk import WhatsappDesk
 from pinecall_run.wire import call_commands, commands, events, speech_events
@@ -63,6 +64,7 @@ class Hub:
         self.calls = CallReception(self, environ, new_id)
         self.phone = PhoneDesk(self.registry, self.calls, self._tell)
         self.whatsapp = WhatsappDesk(self, environ, new_id)
+        self.threads = Threads(new_id, clock)
         self.tokens = tokens
         self.clock = clock
         self._accepts_key = accepts_key
@@ -259,7 +261,7 @@ class Hub:
 
     # conversations
 
-    def open_chat(self, token: str, outlet: Outlet) -> Admitted:
+    def open_chat(self, token: str, outlet: Outlet, thread: str = "") -> Admitted:
         """See :class:`pinecall_run.transports.contract.Reception`."""
         try:
             claims = self.tokens.redeem("chat", token, self.clock())
@@ -268,8 +270,12 @@ class Hub:
         agent = self.registry.agents.get(claims.agent)
         if agent is None:
             raise NotAdmittedError(f"Agent '{claims.agent}' is not online")
-        session = self.conversations.begin(agent, f"chat-{self._new_id()}", outlet, claims.metadata)
-        return Admitted(session, is_developer=claims.scope == "supervise")
+        found = self.threads.find(claims.agent, claims.metadata, thread)
+        earlier = self.threads.take(found)
+        opening = Opening(earlier=earlier, on_over=lambda: self.threads.leave(found, session))
+        session = self.conversations.begin(agent, f"chat-{self._new_id()}", outlet, claims.metadata, opening)
+        self.threads.hold(found, session)
+        return Admitted(session, claims.scope == "supervise", found.id, earlier.shown if earlier else ())
 
     def _on_terminal(self, connection: str, command: commands.LlmChat) -> None:
         terminals = {id: each for id, each in self._terminals.get(connection, {}).items() if not each.is_over}

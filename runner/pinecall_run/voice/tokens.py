@@ -42,6 +42,7 @@ class TokenMint:
         self._secret = secret
         self._new_id = new_id
         self._used: dict[str, float] = {}
+        """Until when each may come again, in the order in which they came."""
 
     def mint(self, kind: str, agent: str, now: float, *, scope: str, metadata: dict[str, Any] | None = None) -> str:
         """A token that opens one session of ``kind`` with ``agent`` within the next minute."""
@@ -66,7 +67,7 @@ class TokenMint:
             claims = Claims(**(said or {}))
         except (binascii.Error, TypeError) as error:
             raise BadTokenError("the token cannot be read") from error
-        self._used = {nonce: expires for nonce, expires in self._used.items() if expires > now}
+        self._forget_expired(now)
         if claims.kind != kind:
             raise BadTokenError("the token is for another kind of session")
         if claims.expires <= now:
@@ -75,6 +76,10 @@ class TokenMint:
             raise BadTokenError("the token was used before; ask for a new one")
         self._used[claims.nonce] = claims.expires
         return claims
+
+    def _forget_expired(self, now: float) -> None:
+        while self._used and self._used[oldest := next(iter(self._used))] <= now:
+            del self._used[oldest]
 
     def _signature(self, payload: bytes) -> str:
         return hmac.new(self._secret, payload, hashlib.sha256).hexdigest()

@@ -59,6 +59,10 @@ function write() {
   const on = take(mine);
   on("piece", ({ text }) => log.piece(text));
   on("answer", ({ text }) => log.answer(text));
+  on("resumed", ({ isKnown }) => {
+    log.retract();
+    if (!isKnown) log.divide("a new conversation starts here; the agent does not remember what stands above");
+  });
   begin(mine, "chat");
 }
 

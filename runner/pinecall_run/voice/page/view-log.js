@@ -106,6 +106,14 @@ export class LogView {
     this.#cut();
   }
 
+  // The answer under way is not to come: it is made anew.
+  retract() {
+    this.#bubbles.forEach((bubble) => bubble.remove());
+    for (const row of this.#tools.values()) row.finish();
+    this.#forgetAnswer();
+    this.#showWaiting();
+  }
+
   note(text, kind = "info") {
     this.#put(make("p", { className: "note", text, data: { note: kind } }));
   }
