@@ -1,4 +1,4 @@
-"""How much of each door one core carries, all in one run: telephone calls by Twilio's media streams and by SIP.
+"""How much of each door one core carries, all in one run: telephone calls, and typed conversations.
 
 Prints one JSON line. Calls are climbed in steps, as in ``calls.py``: the server has one core, and those who call, with
 the runner that is told of every event, have the other. Both Twilio doors, ours and Pipecat's serializer of these
@@ -12,9 +12,12 @@ import argparse
 import asyncio
 import json
 import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from _chats import chats
 from _climb import climb
 from calls import NOT_INSTALLED, PEERS, RUNNER, SERVER, peer
 from peers.load import SAID, Order, pin
@@ -28,33 +31,58 @@ STEPS = {
     "pipecat": (10, 12, 14, 16, 18, 20, 22, 24),
     "sip": (40, 60, 80, 100, 120, 140, 160, 180, 200),
 }
-GOALS = {"twilio_to_pipecat": 3.0, "sip_to_twilio": 1.0}
+GOALS = {"twilio_to_pipecat": 3.0, "sip_to_twilio": 1.0, "chats_late_p99_ms": 50.0}
+
+Found = dict[str, Any]
 
 
-def _ours(module: str, order: Order) -> dict[str, Any]:
+def _ours(module: str, order: Order) -> Found:
     result = asyncio.run(watched(module, order.arguments()))
     result["turns_over_the_wire"] = result.pop("events").get("turn.end", 0)
     return result
 
 
-def _climbed(name: str, clip: Path, steps: tuple[int, ...], seconds: float) -> dict[str, Any] | str:
-    """Why there are no steps where Pipecat is not there."""
-    if name == "pipecat" and not (PEERS / name).is_dir():
+def _twilio(order: Order, steps: Sequence[int]) -> Found | str:
+    return climb(steps, lambda calls: _ours("spoken.twilio", replace(order, calls=calls)))
+
+
+def _pipecat(order: Order, steps: Sequence[int]) -> Found | str:
+    if not (PEERS / "pipecat").is_dir():
         return NOT_INSTALLED
-
-    def run(calls: int) -> dict[str, Any]:
-        order = Order(clip, calls, seconds, SERVER)
-        return peer(name, "pipecat_twilio", order) if name == "pipecat" else _ours(f"spoken.{name}", order)
-
-    return climb(steps, run)
+    return climb(steps, lambda calls: peer("pipecat", "pipecat_twilio", replace(order, calls=calls)))
 
 
-def _best(side: dict[str, Any]) -> dict[str, Any]:
+def _sip(order: Order, steps: Sequence[int]) -> Found | str:
+    return climb(steps, lambda calls: _ours("spoken.sip", replace(order, calls=calls)))
+
+
+def _chats(order: Order, steps: Sequence[int]) -> Found | str:
+    return chats(seconds=2 * order.seconds)
+
+
+DOORS: dict[str, Callable[[Order, Sequence[int]], Found | str]] = {
+    "twilio": _twilio,
+    "pipecat": _pipecat,
+    "sip": _sip,
+    "chats": _chats,
+}
+"""How each is measured; what comes is why it was not, where it is no dictionary."""
+
+
+def _measured(name: str, order: Order, steps: Sequence[int]) -> Found:
+    try:
+        found = DOORS[name](order, steps)
+    except Exception as error:  # noqa: BLE001 - one door's failure is not the others'
+        found = f"{type(error).__name__}: {error}"
+    return {name: None, f"{name}_why": found} if isinstance(found, str) else {name: found}
+
+
+def _best(side: Found) -> Found:
     """The highest step that ran well, or the first."""
     return next((step for step in reversed(side["steps"]) if step["calls"] == side["calls_per_core"]), side["steps"][0])
 
 
-def _ratios(found: dict[str, Any]) -> dict[str, float]:
+def _ratios(found: Found) -> dict[str, float]:
     """By calls that ran well, and by what a call takes of the core, which says something on a busy machine, too."""
     ratios = {}
     for name, other in (("twilio", "pipecat"), ("sip", "twilio")):
@@ -65,6 +93,8 @@ def _ratios(found: dict[str, Any]) -> dict[str, float]:
             ratios[f"{name}_to_{other}"] = round(ours["calls_per_core"] / theirs["calls_per_core"], 2)
         cpu = _best(theirs)["cpu_percent_per_call"] / _best(ours)["cpu_percent_per_call"]
         ratios[f"{name}_to_{other}_by_cpu"] = round(cpu, 2)
+    if found.get("chats"):
+        ratios["chats_late_p99_ms"] = found["chats"]["first_token_ms"]["p99"]
     return ratios
 
 
@@ -73,16 +103,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10.0, help="how long a step is measured")
     parser.add_argument("--steps", type=int, nargs="+", help="numbers of calls, instead of each door's own")
-    parser.add_argument("--only", choices=STEPS, nargs="+", default=list(STEPS))
+    parser.add_argument("--only", choices=DOORS, nargs="+", default=list(DOORS))
     asked = parser.parse_args()
-    result: dict[str, Any] = {"bench": "doors", "caller": caller(), "seconds": asked.seconds}
+    result: Found = {"bench": "doors", "caller": caller(), "seconds": asked.seconds}
     result["is_pinned"] = pin(RUNNER)
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder, "said.wav")
         clip.write_bytes(write_wav(said(SAID)))
+        order = Order(clip, 0, asked.seconds, SERVER)
         for name in asked.only:
-            side = _climbed(name, clip, asked.steps or STEPS[name], asked.seconds)
-            result |= {name: None, f"{name}_why": side} if isinstance(side, str) else {name: side}
+            result |= _measured(name, order, asked.steps or STEPS.get(name, ()))
     print(json.dumps({**result, **_ratios(result), "goals": GOALS}))
 
 

@@ -21,6 +21,7 @@ from pinecall_run.voice.client_door import serve_client
 from pinecall_run.voice.detector import Detector
 from pinecall_run.voice.hub import Hub
 from pinecall_run.voice.listening import Ear
+from pinecall_run.voice.serving import spare_the_collector
 from pinecall_run.voice.speaking import Voice
 from pinecall_run.voice.spoken_call import Equipment, SpokenCall
 from pinecall_run.voice.stages import Stages
@@ -112,6 +113,7 @@ async def stage(mind: LanguageModel, ears: Callable[[], SpeechToText], voice: Te
     print(server.servers[0].sockets[0].getsockname()[1], flush=True)
     it = Stage(hub, ears, voice)
     await it.runner()
+    spare_the_collector()  # as the program does
     try:
         yield it
     finally:
