@@ -129,7 +129,9 @@ async def test_how_calls_listen_and_sound_is_told_key_by_key_wherever_the_projec
         + "    recording: true\n    apology: Sorry.\n"
     )
     more = more.replace(
-        "agents:", "server: {ice_servers: [{urls: 'stun:a.example'}], public_url: 'https://a.example'}\nagents:"
+        "agents:",
+        "server: {ice_servers: [{urls: 'stun:a.example'}], public_url: 'https://a.example', "
+        "sip: {trunks: [{peers: [127.0.0.1]}]}}\nagents:",
     )
     for name, text in (("old", plain), ("same", plain), ("new", more)):
         (tmp_path / name).mkdir()
@@ -138,6 +140,7 @@ async def test_how_calls_listen_and_sound_is_told_key_by_key_wherever_the_projec
     old = str(tmp_path / "old")
     assert "nothing to do" in await plan(tmp_path / "same", "--against", old)
     assert (await plan(tmp_path / "new", "--against", old)).partition("\n")[2] == (
+        "  server: sip (restart)\n"
         "  server: ice_servers (restart)\n"
         "  server: public_url (restart)\n"
         "  desk: recording, apology, folder of recordings (next call)\n"

@@ -121,5 +121,5 @@ async def test_sip_that_is_set_up_wrongly_stops_it_without_showing_a_password() 
     async with asyncio.timeout(20):
         _, said = await process.communicate()
     assert process.returncode == 1
-    assert b"PINECALL_SIP: trunks: number 1 has neither peers nor username and password" in said
+    assert b"PINECALL_SIP: trunks: number 1 has unknown keys: passwort" in said
     assert b"hunter2" not in said

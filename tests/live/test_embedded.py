@@ -8,6 +8,7 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,29 @@ async def test_the_child_is_told_where_the_world_reaches_it(
             await asyncio.to_thread(urllib.request.urlopen, f"{server.url}/twilio/voice", b"CallSid=CA1", 5)
         with caught.value as error:
             assert error.code == status
+
+
+@pytest.mark.parametrize(
+    ("told", "reaches"),
+    [
+        (None, None),
+        ({}, {}),
+        ({"trunks": [{"peers": ["127.0.0.1"]}]}, {"trunks": [{"peers": ["127.0.0.1"]}]}),
+        (
+            {"tls": {"certificate": "c.pem", "key": "/etc/k.pem", "port": 7}},
+            {"tls": {"certificate": "/project/c.pem", "key": "/etc/k.pem", "port": 7}},
+        ),
+    ],
+)
+async def test_the_child_is_told_how_it_telephones(
+    told: dict[str, Any] | None, reaches: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child, order = tmp_path / "child", tmp_path / "order"
+    child.write_text(f'#!/bin/sh\nhead -n 1 > {order}\necho \'{{"url": "http://127.0.0.1:1"}}\'\n')
+    child.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(child))
+    async with server_of(Config(1, Server(sip=told), {}), "mark", 0, folder=Path("/project")):
+        assert json.loads(order.read_text())["sip"] == reaches
 
 
 async def test_the_child_uses_the_stun_servers_that_it_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,3 +88,8 @@ def test_late_packets_do_not_count_as_new_ones() -> None:
     for number in (10, 12, 11, 13):
         incoming.count(number)
     assert (incoming.info().packets_lost, incoming.info().highest_sequence) == (0, 13)
+
+
+def test_a_report_has_no_byte_too_many() -> None:
+    data = report(Outgoing(111, ssrc=77), None, has_sent=False)
+    assert data[8:] == b"\x81\xca\x00\x03" + b"\x00\x00\x00\x4d" + b"\x01\x05agent" + b"\x00"

@@ -102,6 +102,19 @@ async def test_keys_are_told_and_sent() -> None:
             assert it.session.can_send_keys
 
 
+async def test_keys_are_not_told_as_lost() -> None:
+    async with player() as phone:
+        with call(phone) as it:
+            phone.to = (HERE, it.session.port)
+            ear = it.session._ear
+            await until(lambda: ear.incoming is not None)
+            await phone.press("8")
+            await until(lambda: it.keys == "8")
+            await asyncio.sleep(0.1)
+            assert ear.incoming is not None
+            assert ear.incoming.info().packets_lost == 0
+
+
 async def test_a_name_is_answered_where_it_sounds() -> None:
     async with player() as phone:
         with call(phone, host="phone.example") as it:

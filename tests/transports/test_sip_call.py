@@ -14,11 +14,9 @@ from tests.voice._fakes import until
 
 from pinecall_run.audio.chunk import SILENCE, Samples
 from pinecall_run.sip.media import PCMU, Media
-from pinecall_run.sip.message import Headers
-from pinecall_run.sip.outputs import EndReason, IncomingCall
+from pinecall_run.sip.outputs import EndReason
 from pinecall_run.sip.peer import Peer
 from pinecall_run.sip.sdp import Direction
-from pinecall_run.sip.uri import NameAddr, read_uri
 from pinecall_run.transports.contract import Caller
 from pinecall_run.transports.metronome import Metronome
 from pinecall_run.transports.sip_call import Patience, SipCall
@@ -81,11 +79,10 @@ class Agent:
 
 class Line:
     def __init__(self, patience: Patience) -> None:
-        peer, uri = Peer("udp", "192.0.2.9", 5060), read_uri("sip:lobby@a.example")
-        incoming = IncomingCall("call-1", "x", uri, NameAddr(uri), NameAddr(uri), peer, "", Headers(()))
         self.agent, self.failures = Agent(), list[str]()
         self.call = SipCall(
-            incoming,
+            "call-1",
+            Peer("udp", "192.0.2.9", 5060),
             self.agent,  # type: ignore[arg-type]
             Metronome(),
             Sound,  # type: ignore[arg-type]

@@ -31,7 +31,7 @@ class Carrier:
     def missing(self) -> str:
         return self.lacks
 
-    def notes(self) -> list[str]:
+    def notes(self, ref: str) -> list[str]:
         return self.notices
 
     def dial(self, agent: Agent, command: call_commands.CallDial) -> None:

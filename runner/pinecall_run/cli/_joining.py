@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 
 import click
 
@@ -66,7 +67,9 @@ async def _running(checked: Checked, deployment: Deployment, agent: str) -> Serv
 
 
 async def _start(stack: AsyncExitStack, checked: Checked, deployment: Deployment, agent: str) -> Server:
-    server = await stack.enter_async_context(server_of(deployment.config, checked.project.digest, 0))
+    # A conversation from the terminal takes nobody's telephone calls.
+    quiet = replace(deployment.config, server=replace(deployment.config.server, sip={}))
+    server = await stack.enter_async_context(server_of(quiet, checked.project.digest, 0))
     console = Console(Log(to_stderr=True))
 
     def notify(notice: notices.Notice) -> None:

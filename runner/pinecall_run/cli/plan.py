@@ -67,7 +67,7 @@ def _against_copy(checked: Checked, deployment: Deployment, other: Project) -> _
     had, wanted = before.config.server, deployment.config.server
     if (had.url, had.api_key) != (wanted.url, wanted.api_key):
         found.insert(0, Change("server", "address or key", "restart"))
-    for key in ("public_url", "ice_servers"):
+    for key in ("public_url", "ice_servers", "sip"):
         if getattr(had, key) != getattr(wanted, key):
             found.insert(0, Change("server", key, "restart"))
     if before.config.journal != deployment.config.journal:

@@ -88,7 +88,8 @@ async def _run(checked: Checked, deployment: Deployment, options: Options, log: 
         probed = await stack.enter_async_context(telemetry.served(options.metrics_host, options.metrics_port))
         await stack.enter_async_context(telemetry.traced())
         digest = checked.project.digest
-        server = await stack.enter_async_context(server_of(deployment.config, digest, options.port, options.log_format))
+        served = server_of(deployment.config, digest, options.port, options.log_format, folder=checked.project.root)
+        server = await stack.enter_async_context(served)
         settling = Settling(deployment, console)
         telemetry.add(settling)
         telemetry.runner = runner = make_runner(checked, deployment, server, telemetry)

@@ -17,7 +17,7 @@ from pinecall_run.cli._log import Format, Log, log_format_option, log_modules_to
 from pinecall_run.voice.app import Settings
 from pinecall_run.voice.ice_servers import BadIceServersError, read_ice_servers
 from pinecall_run.voice.serving import Listening, listen, serve, spare_the_collector
-from pinecall_run.voice.sip_settings import BadSipSettingsError, SipSettings, read_sip
+from pinecall_run.voice.sip_settings import BadSipSettingsError, SipSettings, read_sip, sip_settings
 
 ICE_SERVERS = "PINECALL_ICE_SERVERS"
 """The variable with STUN and TURN servers, as JSON. None are used that it does not name."""
@@ -26,7 +26,7 @@ PUBLIC_URL = "PINECALL_PUBLIC_URL"
 """The variable with the address at which the world reaches the server."""
 
 SIP = "PINECALL_SIP"
-"""The variable that says how calls over SIP come in, as JSON. None do without it."""
+"""The variable that says how calls over SIP come in and go out, as JSON. None do without it."""
 
 
 @click.command("serve")
@@ -80,11 +80,14 @@ def _ice_servers() -> list[dict[str, Any]]:
         raise click.ClickException(f"{ICE_SERVERS}: {error}") from error
 
 
-def _sip() -> SipSettings | None:
+def _sip(told: dict[str, Any] | None = None) -> SipSettings | None:
+    """What the parent's project says, which may be that there is no SIP; else what the environment does."""
     try:
+        if told is not None:
+            return sip_settings(told) if told else None
         return read_sip(os.environ.get(SIP, ""))
     except BadSipSettingsError as error:
-        raise click.ClickException(f"{SIP}: {error}") from error
+        raise click.ClickException(f"{'server.sip' if told else SIP}: {error}") from error
 
 
 def _greet(listening: Listening, settings: Settings, log: Log, *, is_fresh: bool) -> None:
@@ -111,8 +114,8 @@ async def _until_signal(settings: Settings, listening: Listening, on_ready: Call
 
 
 def _serve_as_child() -> None:
-    """The protocol with the parent: one JSON line in (key, ports, project, ice_servers, public_url), one out (url); an
-    end of input, which the parent's death brings too, means stop."""
+    """The protocol with the parent: one JSON line in (key, ports, project, ice_servers, public_url, sip), one out
+    (url); an end of input, which the parent's death brings too, means stop."""
     order = json.loads(sys.stdin.readline() or "null")
     if order is None:
         return
@@ -128,7 +131,7 @@ def _serve_as_child() -> None:
         project=order["project"],
         ice_servers=order.get("ice_servers") or _ice_servers(),
         public_url=order.get("public_url") or os.environ.get(PUBLIC_URL, ""),
-        sip=_sip(),
+        sip=_sip(order.get("sip")),
     )
 
     def ready() -> None:

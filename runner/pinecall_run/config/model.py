@@ -47,12 +47,13 @@ class IceServer:
 @dataclass(frozen=True, slots=True)
 class Server:
     """Where the voice server is. ``url`` is ``None`` for the embedded one; ``public_url`` is where the world reaches
-    that."""
+    that, and ``sip`` as written how it telephones."""
 
     url: str | None = None
     api_key: str = ""
     ice_servers: tuple[IceServer, ...] = ()
     public_url: str = ""
+    sip: Options | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

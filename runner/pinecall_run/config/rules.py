@@ -25,6 +25,7 @@ from pinecall_run.config.rule_context import PlacedChannel, RuleContext, Subject
 from pinecall_run.config.rules_agent import AGENT_RULES
 from pinecall_run.config.rules_channels import CHANNEL_RULES
 from pinecall_run.config.rules_realtime import check_realtime
+from pinecall_run.config.rules_sip import check_sip, sip_files
 from pinecall_run.config.rules_tools import TOOL_RULES, check_journal
 from pinecall_run.config.rules_vendors import VENDOR_RULES, check_prices
 from pinecall_run.config.rules_voice import VOICE_RULES, check_server, voice_files
@@ -74,17 +75,19 @@ def build(
         for rule in _RULES:
             rule(subject, context)
         files += voice_files(subject)
+    told = _server(server)
     config = Config(
         version=values.get("version", 1),
-        server=_server(server),
+        server=told,
         agents=agents,
         lifespan=values.get("lifespan"),
         journal=values.get("journal"),
         prices=values.get("prices", {}),
-        voice_files=tuple(files),
+        voice_files=(*files, *sip_files(told.sip)),
     )
     check_journal(config, context)
     check_server(config, context)
+    check_sip(config, context)
     check_prices(config, context)
     return config, context.diagnostics
 
@@ -93,7 +96,8 @@ def _server(written: str | Mapping[str, Any] | None) -> Server:
     if not isinstance(written, Mapping):
         return Server()
     ice_servers = tuple(_ice_server(each) for each in written.get("ice_servers", ()))
-    return Server(written.get("url"), written.get("api_key", ""), ice_servers, written.get("public_url", ""))
+    told = {key: written[key] for key in ("api_key", "public_url", "sip") if key in written}
+    return Server(written.get("url"), ice_servers=ice_servers, **told)
 
 
 def _ice_server(written: Mapping[str, Any]) -> IceServer:

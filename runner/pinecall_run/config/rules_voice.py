@@ -121,7 +121,7 @@ def _check_elsewhere(subject: Subject, context: RuleContext) -> None:
 def check_server(config: Config, context: RuleContext) -> None:
     """Whether what is for the embedded server is told to it, and say what TURN asks for."""
     route: Route = ("server", "ice_servers")
-    for key in ("ice_servers", "public_url"):
+    for key in ("ice_servers", "public_url", "sip"):
         if config.server.url is not None and getattr(config.server, key):
             message = f"`{key}` has no effect: a server elsewhere has its own"
             advice = "take it out; with null where an environment names the server"

@@ -9,9 +9,10 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
-from pinecall_run.config.model import Config, IceServer
+from pinecall_run.config.model import Config, IceServer, Options
 
 FIRST_PORT, PORTS = 7420, 10
 """Where servers of this machine are looked for, and put while there is room."""
@@ -38,9 +39,11 @@ def ports(first: int | None) -> list[int]:
 
 
 @asynccontextmanager
-async def server_of(config: Config, project: str, port: int | None, log_format: str = "text") -> AsyncIterator[Server]:
+async def server_of(
+    config: Config, project: str, port: int | None, log_format: str = "text", *, folder: Path = Path()
+) -> AsyncIterator[Server]:
     """The voice server that a configuration names, started if it is the embedded one. ``project`` is the mark by which
-    it is found, ``log_format`` how its process logs.
+    it is found, ``log_format`` how its process logs, ``folder`` where the files are that the configuration names.
 
     Raises:
         StartError: it did not come up.
@@ -49,8 +52,9 @@ async def server_of(config: Config, project: str, port: int | None, log_format: 
         yield Server(config.server.url, config.server.api_key)
     else:
         told = config.server
+        sip = _with_paths(told.sip, folder)
         async with embedded_server(
-            project, port, log_format, ice_servers=told.ice_servers, public_url=told.public_url
+            project, port, log_format, ice_servers=told.ice_servers, public_url=told.public_url, sip=sip
         ) as server:
             yield server
 
@@ -63,9 +67,10 @@ async def embedded_server(
     *,
     ice_servers: Sequence[IceServer] = (),
     public_url: str = "",
+    sip: Options | None = None,
 ) -> AsyncIterator[Server]:
     """Start the server, and end it with the block. It ends by itself when this process dies in any way, because
-    then its standard input ends.
+    then its standard input ends. Without ``sip`` the environment says how it telephones; with an empty one it does not.
 
     Raises:
         StartError: it did not come up.
@@ -92,6 +97,7 @@ async def embedded_server(
             "project": project,
             "ice_servers": _as_browsers_do(ice_servers),
             "public_url": public_url,
+            "sip": sip,
         }
         child.stdin.write(json.dumps(order).encode() + b"\n")
         yield Server(await _url(child), key)
@@ -108,6 +114,15 @@ async def embedded_server(
 def _as_browsers_do(servers: Sequence[IceServer]) -> list[dict[str, Any]]:
     """Servers as ``RTCPeerConnection`` takes them, without what is not said of them."""
     return [{key: value for key, value in asdict(server).items() if value} for server in servers]
+
+
+def _with_paths(sip: Options | None, folder: Path) -> Options | None:
+    """Settings of SIP with the files of TLS by names that lead there from anywhere."""
+    tls = (sip or {}).get("tls")
+    if sip is None or tls is None:
+        return sip
+    files = {key: str(folder.absolute() / tls[key]) for key in ("certificate", "key")}
+    return {**sip, "tls": {**tls, **files}}
 
 
 async def _url(child: asyncio.subprocess.Process) -> str:

@@ -263,7 +263,9 @@ class Runner:
 
     async def _start(self, checked: Checked, deployment: Deployment) -> None:
         config = replace(deployment.config, server=self._server(deployment.config.server))
-        server = await self._stack.enter_async_context(server_of(config, self.project.digest, None))
+        server = await self._stack.enter_async_context(
+            server_of(config, self.project.digest, None, folder=self.project.root)
+        )
         self.url = server.url
         settling = Settling(deployment, self._tell)
         core = self._core = runner.Runner(

@@ -7,9 +7,12 @@ import struct
 from dataclasses import dataclass
 
 from aiortc.clock import current_ntp_time
-from aiortc.rtp import RtcpReceiverInfo, RtcpRrPacket, RtcpSdesPacket, RtcpSenderInfo, RtcpSourceInfo, RtcpSrPacket
+from aiortc.rtp import RtcpReceiverInfo, RtcpRrPacket, RtcpSenderInfo, RtcpSrPacket
 
 _HEADER = struct.Struct("!BBHLL")
+
+_NAME_HEADER = struct.Struct("!LBB")
+NAME = b"agent"
 
 WORD = 0xFFFF_FFFF
 MOST_LOST = 0x7F_FFFF
@@ -111,4 +114,11 @@ def report(outgoing: Outgoing, incoming: Incoming | None, *, has_sent: bool) -> 
     """A compound packet: what we sent and what of theirs arrived, and our name (RFC 3550, 6.1)."""
     reports = [incoming.info()] if incoming else []
     first = RtcpSrPacket(outgoing.ssrc, outgoing.info(), reports) if has_sent else RtcpRrPacket(outgoing.ssrc, reports)
-    return bytes(first) + bytes(RtcpSdesPacket([RtcpSourceInfo(outgoing.ssrc, [(1, b"agent")])]))
+    return bytes(first) + _name(outgoing.ssrc)
+
+
+def _name(ssrc: int) -> bytes:
+    """Who sends (RFC 3550, 6.5). aiortc ends a name of this length with a word too many: malformed to others."""
+    chunk = _NAME_HEADER.pack(ssrc, 1, len(NAME)) + NAME
+    chunk += bytes(4 - len(chunk) % 4)
+    return struct.pack("!BBH", 0x81, 202, len(chunk) // 4) + chunk

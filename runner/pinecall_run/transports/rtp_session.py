@@ -174,6 +174,7 @@ class RtpSession:
             return self._ear.receive(packet, now)
         if packet.payload_type != media.dtmf_receives:
             return False
+        self._ear.count(packet)
         if key := self._keys.read(packet):
             self._on_key(key)
         return True

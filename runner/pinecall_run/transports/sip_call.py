@@ -9,7 +9,8 @@ from itertools import chain
 
 from pinecall_run.sip.grammar import GrammarError
 from pinecall_run.sip.media import Media
-from pinecall_run.sip.outputs import EndReason, IncomingCall
+from pinecall_run.sip.outputs import EndReason
+from pinecall_run.sip.peer import Peer
 from pinecall_run.sip.uri import Uri, read_uri, sip_uri
 from pinecall_run.transports.contract import PhoneSession
 from pinecall_run.transports.metronome import Metronome
@@ -41,7 +42,8 @@ class Patience:
 
 
 class SipCall:
-    """A call. It is its conversation's outlet and its line.
+    """A call. It is its conversation's outlet and its line. ``name`` is the user agent's, and ``id`` may be given later
+    where the call is yet to be placed; ``peer`` is where its messages come from or go.
 
     ``sound`` opens the sockets of its sound, and is given whom to tell of keys; ``tell_failure`` is told why it could
     not be forwarded.
@@ -52,7 +54,8 @@ class SipCall:
 
     def __init__(
         self,
-        incoming: IncomingCall,
+        name: str,
+        peer: Peer,
         sockets: SipSockets,
         metronome: Metronome,
         sound: Callable[[Callable[[str], None]], RtpSession],
@@ -60,8 +63,8 @@ class SipCall:
         patience: Patience,
         tell_failure: Callable[[str], None],
     ) -> None:
-        self.id = incoming.call
-        self.peer = incoming.peer
+        self.id = name
+        self.peer = peer
         self._sockets = sockets
         self._metronome = metronome
         self._patience = patience

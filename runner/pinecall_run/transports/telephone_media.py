@@ -79,6 +79,11 @@ class Ear:
         self._jitter.put(packet.timestamp, packet.payload, now)
         return True
 
+    def count(self, packet: rtp.Packet) -> None:
+        """A packet of the stream that has no sound in it arrived: nor was it lost."""
+        if self.incoming is not None and self.incoming.ssrc == packet.ssrc:
+            self.incoming.count(packet.sequence)
+
     def chunk(self, now: float) -> Samples:
         """The next 20 ms."""
         while len(self._rest) < CHUNK_SAMPLES:

@@ -95,10 +95,9 @@ def create_app(settings: Settings) -> Starlette:
     whatsapp = WhatsappDoor(hub.whatsapp)
 
     twilio = TwilioCalls(hub.phone, settings.environ, settings.public_url)
-    hub.phone.carriers.append(twilio)
     phones = TwilioDoor(twilio)
     sip = SipDoor(hub.phone, hub.registry, settings.sip)
-    hub.phone.carriers.append(sip)
+    hub.phone.carriers += [sip, twilio]  # a number that a trunk names is the trunk's
 
     async def client(socket: WebSocket) -> None:
         await _guarded(serve_client(socket, hub))

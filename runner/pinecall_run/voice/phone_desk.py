@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pinecall_run.protocol.dials import NEVER_BEGAN
 from pinecall_run.protocol.registry import Agent, Registry, normal_ref
 from pinecall_run.transports.contract import AudioOutlet, Caller, PhoneSession
 from pinecall_run.wire import call_commands, commands, events, speech_events
@@ -22,6 +23,9 @@ RINGING_SECONDS = 5.0
 
 GAVE_UP = "hangup"
 """Why a call that rang is over, where the caller had enough of waiting."""
+
+FAILED = "failed"
+"""Why a call that we placed never began, where nothing better is known."""
 
 _OWN = frozenset((*commands.CONFIGURATION_KEYS, "turn_detection", "vad"))
 
@@ -42,8 +46,8 @@ class Carrier(Protocol):
         """What it lacks to carry calls, in one sentence; empty where it can."""
         ...
 
-    def notes(self) -> list[str]:
-        """What does not work though calls come in, a sentence each."""
+    def notes(self, ref: str) -> list[str]:
+        """What does not work of calls to and from an address that it has, a sentence each."""
         ...
 
     def dial(self, agent: Agent, command: call_commands.CallDial) -> None:
@@ -124,7 +128,7 @@ class PhoneDesk:
     def notes(self, ref: str) -> list[str]:
         """What does not work of calls to and from an address that are carried."""
         able = (carrier for carrier in self.carriers if carrier.serves(ref) and not carrier.missing())
-        return next((carrier.notes() for carrier in able), [])
+        return next((carrier.notes(ref) for carrier in able), [])
 
     def dial(self, connection: str, command: call_commands.CallDial) -> None:
         """Place a call for a runner."""
@@ -147,6 +151,26 @@ class PhoneDesk:
         for carrier in self.carriers:
             carrier.cancel(connection, call_id)
 
+    def dialing(self, agent_id: str, call_id: str, command: call_commands.CallDial) -> None:
+        """A call is on its way to the other side, and has a name by which it can be taken back."""
+        ids = {"agent_id": agent_id, "call_id": call_id}
+        self.tell(agent_id, speech_events.CallDialing(**ids, to=command.to, from_=command.from_))
+
+    def not_placed(self, agent_id: str, error: str, code: str, call_id: str | None = None) -> None:
+        """A call could not be placed, or failed in a way that needs words."""
+        call = UNSET if call_id is None else call_id
+        self.tell(agent_id, speech_events.CallError(agent_id=agent_id, error=error, code=code, call_id=call))
+
+    def not_taken(self, agent_id: str, call_id: str, reason: str) -> None:
+        """Nobody took a call that was placed."""
+        why = reason if reason in NEVER_BEGAN else FAILED
+        self.tell(agent_id, events.CallEnded(agent_id=agent_id, call_id=call_id, session_id=call_id, reason=why))
+
+    def is_of(self, agent_id: str, connection: str) -> bool:
+        """Whether a connection holds an agent."""
+        agent = self._registry.agents.get(agent_id)
+        return agent is not None and agent.connection == connection
+
     # agents
 
     def agent(self, agent_id: str) -> Agent | None:
@@ -163,6 +187,21 @@ class PhoneDesk:
 def dialable(address: str) -> str:
     """A number without what people write between its digits; a SIP address as it is."""
     return address if address.startswith(("sip:", "sips:")) else _FORMATTING.sub("", address)
+
+
+def placed(command: call_commands.CallDial, **known: Any) -> dict[str, Any]:
+    """What is known of the other side of a call that we placed: fields of :class:`Caller`. ``known`` goes into its
+    metadata."""
+    metadata = dict(command.metadata) if isinstance(command.metadata, dict) else {}
+    return {
+        "config": configured(command),
+        "metadata": {**metadata, **known},
+        "from_": command.from_,
+        "to": command.to,
+        "channel": (PHONE, command.from_),
+        "direction": "outbound",
+        "greets_later": command.detect_turn_end,
+    }
 
 
 def configured(command: call_commands.CallDial) -> dict[str, Any]:

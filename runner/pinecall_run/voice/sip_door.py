@@ -9,38 +9,21 @@ import re
 import secrets
 import ssl
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from pinecall_run.protocol.registry import Agent, Registry
+from pinecall_run.protocol.registry import Agent, Registry, normal_ref
 from pinecall_run.sip.agent import UserAgent
 from pinecall_run.sip.core import Settings
-from pinecall_run.sip.media import LocalAudio
-from pinecall_run.sip.outputs import (
-    Answered,
-    Dtmf,
-    Ended,
-    EndReason,
-    Forwarded,
-    ForwardFailed,
-    Ignored,
-    IncomingCall,
-    MediaChanged,
-    Output,
-    Refused,
-)
+from pinecall_run.sip.outputs import Answered, Ended, Ignored, IncomingCall, Output, Refused
 from pinecall_run.sip.uri import Uri
-from pinecall_run.transports.contract import Caller, NotAdmittedError
+from pinecall_run.transports.contract import NotAdmittedError
 from pinecall_run.voice.call_reception import MISSING, is_installed
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.phone_desk import PHONE, PhoneDesk
+from pinecall_run.voice.sip_calls import SipCalls
+from pinecall_run.voice.sip_dials import SipDials, is_address
 from pinecall_run.voice.sip_settings import SipSettings
-from pinecall_run.wire import call_commands, events, speech_events
-
-if TYPE_CHECKING:  # they need an extra, which typed conversations do without
-    from pinecall_run.transports.metronome import Metronome
-    from pinecall_run.transports.sip_call import SipCall
-    from pinecall_run.transports.sip_sockets import SipSockets
+from pinecall_run.wire import call_commands
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
@@ -58,7 +41,7 @@ CHALLENGE = 401
 
 
 class SipDoor:
-    """A :class:`pinecall_run.voice.phone_desk.Carrier` of calls to SIP addresses."""
+    """A :class:`pinecall_run.voice.phone_desk.Carrier` of calls over SIP."""
 
     def __init__(self, desk: PhoneDesk, registry: Registry, settings: SipSettings | None) -> None:
         self.refused: Counter[str] = Counter()
@@ -66,39 +49,32 @@ class SipDoor:
         self._registry = registry
         self._settings = settings or SipSettings()
         self._lacks = "" if settings else NOT_SET
-        self._sockets: SipSockets | None = None
-        self._metronome: Metronome
-        self._there: dict[str, str] = {}
-        """The hosts of calls that there are, by their names."""
-        self._calls: dict[str, SipCall] = {}
-        """Those with a conversation."""
-        self._hosts: Counter[str] = Counter()
-        """Those with calls, by how many."""
+        self._is_open = False
+        self._calls = SipCalls(desk, self._settings, self.refused)
+        self._dials = SipDials(self._calls)
         self._work: set[asyncio.Task[None]] = set()
 
     # what is there (Carrier)
 
     def serves(self, ref: str) -> bool:
-        """See :class:`Carrier`: addresses of SIP."""
-        return ref.startswith(("sip:", "sips:"))
+        """See :class:`Carrier`: addresses of SIP, and the numbers of trunks."""
+        return is_address(ref) or bool(self._settings.carrying(normal_ref(PHONE, ref)))
 
     def missing(self) -> str:
         """See :class:`Carrier`."""
         return self._lacks
 
-    def notes(self) -> list[str]:
+    def notes(self, ref: str) -> list[str]:
         """See :class:`Carrier`."""
         return []
 
     def dial(self, agent: Agent, command: call_commands.CallDial) -> None:
-        """See :class:`Carrier`: calls come in here, and none go out."""
-        error = "this voice server places no calls over SIP"
-        self._desk.tell(
-            agent.agent_id, speech_events.CallError(agent_id=agent.agent_id, error=error, code="NO_TRANSPORT")
-        )
+        """See :class:`Carrier`."""
+        self._dials.dial(agent, command)
 
     def cancel(self, connection: str, call_id: str) -> None:
         """See :class:`Carrier`."""
+        self._dials.cancel(connection, call_id)
 
     # beginning and end
 
@@ -109,12 +85,10 @@ class SipDoor:
         if not is_installed():
             self._lacks = MISSING
             return
-        from pinecall_run.transports.metronome import Metronome
         from pinecall_run.transports.sip_sockets import SipSockets
 
         settings = self._settings
-        self._metronome = Metronome()
-        sockets = SipSockets(self._agent, self._told, trusts=settings.trusts, knows=self._hosts.__contains__)
+        sockets = SipSockets(self._agent, self._told, trusts=settings.trusts, knows=self._calls.knows)
         try:
             tls = (_context(settings.tls.certificate, settings.tls.key), settings.tls.port) if settings.tls else None
             ports = await sockets.open(settings.host, settings.port, tls=tls)
@@ -122,7 +96,8 @@ class SipDoor:
             self._lacks = f"SIP cannot listen on {settings.host}:{settings.port}: {error.strerror or 'see tls'}"
             _LOG.error("%s", self._lacks)
             return
-        self._sockets = sockets
+        self._calls.sockets = sockets
+        self._is_open = True
         _LOG.info("SIP listens on %s", ", ".join(f"{name} {settings.host}:{port}" for name, port in ports.items()))
 
     def _agent(self, ports: Mapping[str, int]) -> UserAgent:
@@ -132,53 +107,43 @@ class SipDoor:
 
     async def close(self) -> None:
         """End what is left, and let go of the sockets."""
-        if self._sockets is None:
+        if not self._is_open:
             return
+        self._is_open = False
         for task in self._work:
             task.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)
-        for name in list(self._there):
-            self._sockets.do(lambda agent, now, name=name: agent.hang_up(name, now))  # type: ignore[misc]
-        loop = asyncio.get_running_loop()
+        for name in self._calls:
+            self._calls.do(lambda agent, now, name=name: agent.hang_up(name, now))
+        sockets, loop = self._calls.sockets, asyncio.get_running_loop()
         until = loop.time() + GOODBYE_SECONDS
-        while len(self._sockets.agent) and loop.time() < until:  # noqa: ASYNC110 - the core has no event for that
+        while len(sockets.agent) and loop.time() < until:  # noqa: ASYNC110 - the core has no event for that
             await asyncio.sleep(0.01)
-        await self._sockets.close()
-        self.refused["floods"] += self._sockets.flooded
+        await sockets.close()
+        self.refused["floods"] += sockets.flooded
         if told := ", ".join(f"{count} {what}" for what, count in sorted((+self.refused).items())):
             _LOG.info("refused at SIP's door: %s", told)
-        self._sockets = None
 
     # what the user agent tells
 
     def _told(self, output: Output) -> None:
         match output:
             case IncomingCall():
-                self._hosts[output.peer.host] += 1
-                self._there[output.call] = output.peer.host
+                self._calls.came(output.call, output.peer.host)
                 self._start(output)
             case Ended(name, reason):
-                self._over(name, reason)
+                is_conversation = self._calls.over(name, reason)
+                if not self._dials.ended(output) and not is_conversation:
+                    self._desk.gave_up(name)
             case Refused(status=status) if status != CHALLENGE:
                 self.refused["requests"] += 1
             case Ignored():
                 self.refused["messages without sense"] += 1
-            case Answered() | MediaChanged() | Dtmf() | Forwarded() | ForwardFailed():
-                if (call := self._calls.get(output.call)) is not None:
-                    _tell(call, output)
-
-    def _over(self, name: str, reason: EndReason) -> None:
-        host = self._there.pop(name, "")
-        if self._hosts[host] > 1:
-            self._hosts[host] -= 1
-        else:
-            del self._hosts[host]
-        call = self._calls.pop(name, None)
-        if call is None:
-            self._desk.gave_up(name)
-        else:
-            call.over(reason)
-            self.refused["packets of forged sound"] += call.sound.ignored
+            case Answered():
+                self._dials.answered(output)
+                self._calls.told(output)
+            case _:
+                self._calls.told(output)
 
     def _start(self, incoming: IncomingCall) -> None:
         task = asyncio.create_task(self._take(incoming))
@@ -195,7 +160,7 @@ class SipDoor:
             _LOG.error("a call could not be taken: %s", described(error))
             status = BROKEN
         if status:
-            self._do(lambda agent, now: agent.reject(incoming.call, now, status=status))
+            self._calls.do(lambda agent, now: agent.reject(incoming.call, now, status=status))
 
     async def _decided(self, incoming: IncomingCall) -> int:
         """Have whoever is called take it; returns the status that it is refused with where nobody does."""
@@ -205,52 +170,27 @@ class SipDoor:
             self.refused["calls of nobody"] += 1
             return UNKNOWN
         agent, ref = found
-        self._do(lambda agent, now: agent.ring(name, now))
+        self._calls.do(lambda agent, now: agent.ring(name, now))
         reason = await self._desk.screen(agent, name, from_=from_, to=ref)
-        if reason or name not in self._there:
+        if reason or name not in self._calls:
             return BUSY if reason == "busy" else DECLINED
         return self._begin(incoming, agent, from_=from_, ref=ref)
 
     def _begin(self, incoming: IncomingCall, agent: Agent, *, from_: str, ref: str) -> int:
         """Begin the conversation of a call and answer it; returns the status that refuses it where that cannot be."""
-        from pinecall_run.transports.rtp_session import RtpSession
-        from pinecall_run.transports.sip_call import Patience, SipCall
-
-        assert self._sockets is not None
-        settings, clock = self._settings, asyncio.get_running_loop().time
         try:
-            call = SipCall(
-                incoming,
-                self._sockets,
-                self._metronome,
-                lambda on_key: RtpSession(settings.host, settings.rtp_ports, clock, on_key=on_key),
-                patience=Patience(settings.silence_seconds, settings.hold_seconds),
-                tell_failure=lambda sentence: self._failed(agent.agent_id, sentence),
-            )
+            line = self._calls.line(agent.agent_id, incoming.call, incoming.peer)
         except OSError as error:
             _LOG.error("a call was turned away: %s", error.strerror or error)
             return FULL
-        caller = Caller("phone", clock, from_=from_, to=ref, channel=(PHONE, ref), line=call)
         try:
-            call.begin(self._desk.begin(agent, incoming.call, call, caller))
-        except Exception as error:
-            call.stop()
-            if not isinstance(error, NotAdmittedError):
-                raise
+            self._calls.begin(agent, line, {"from_": from_, "to": ref, "channel": (PHONE, ref)})
+        except NotAdmittedError as error:
             _LOG.warning("a call to %s was turned away: %s", agent.agent_id, error)
             return UNABLE
-        self._calls[incoming.call] = call
-        audio = LocalAudio(settings.address, call.sound.port)
-        self._do(lambda agent, now: agent.answer(incoming.call, audio, now))
+        audio = self._calls.audio(line)
+        self._calls.do(lambda agent, now: agent.answer(incoming.call, audio, now))
         return 0
-
-    def _do(self, what: Callable[[UserAgent, float], None]) -> None:
-        if self._sockets is not None:
-            self._sockets.do(what)
-
-    def _failed(self, agent_id: str, sentence: str) -> None:
-        # Without the agent's name: an error that has it is about its registration.
-        self._desk.tell(agent_id, events.Error(code="FORWARD_FAILED", error=sentence))
 
     def _answering(self, uri: Uri, from_: str) -> tuple[Agent, str] | None:
         """Who answers a request's target, and at which address of theirs: the one that is written there, in any way to
@@ -267,18 +207,6 @@ class SipDoor:
     def _refs(self) -> list[str]:
         keys = (key for agent in self._registry.agents.values() for key in agent.channels)
         return [ref for kind, ref in keys if kind == PHONE and self.serves(ref)]
-
-
-def _tell(call: SipCall, output: Answered | MediaChanged | Dtmf | Forwarded | ForwardFailed) -> None:
-    match output:
-        case Answered(media=media) | MediaChanged(media=media):
-            call.agreed(media)
-        case Dtmf(digit=key):
-            call.info(key)
-        case Forwarded():
-            call.forwarded()
-        case ForwardFailed(status=status):
-            call.forward_failed(status)
 
 
 def _caller(uri: Uri) -> str:

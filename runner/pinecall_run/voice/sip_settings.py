@@ -1,4 +1,4 @@
-"""Where a voice server takes calls over SIP, and from whom: JSON of its environment."""
+"""How a voice server telephones over SIP: from its project, or JSON of its environment."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pinecall_run.sip.digest import ALGORITHMS
+from pinecall_run.voice.sip_trunks import BadTrunkError, Trunk, read_trunk
 
 EXAMPLE = '{"listen": "203.0.113.5:5060", "trunks": [{"peers": ["198.51.100.0/24"]}]}'
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[0-9.]+)(:(?P<port>\d{1,5}))?")
 
@@ -33,15 +33,14 @@ class Tls:
     port: int = TLS_PORT
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SipSettings:
-    """How calls over SIP come in.
+    """How calls over SIP come in and go out.
 
     Attributes:
         host: the IP address that is listened on, with ``port`` over UDP and TCP.
         address: the one that others are told to send to; where ``host`` is each of this machine's, it must be said.
-        peers: who may call without a password.
-        users: who may call with one: passwords by name.
+        trunks: who may call, and by whom calls are placed; the first that fits counts.
         algorithms: of passwords, the first that is offered first; some telephones look at no other than MD5 there.
         rtp_ports: the first and the last port for sound; any without.
         silence_seconds: after which a caller who sends nothing is taken for gone; ``hold_seconds``: one who holds us.
@@ -50,25 +49,30 @@ class SipSettings:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     address: str = "127.0.0.1"
-    peers: Sequence[Network] = ()
-    users: Mapping[str, str] = field(default_factory=dict, repr=False)
+    trunks: Sequence[Trunk] = ()
     algorithms: Sequence[str] = ALGORITHMS
     rtp_ports: tuple[int, int] | None = None
     silence_seconds: float = 10.0
     hold_seconds: float = 3_600.0
     tls: Tls | None = None
 
+    @cached_property
+    def users(self) -> Mapping[str, str]:
+        """Who may call with a password: passwords by name."""
+        accounts = [trunk.account for trunk in self.trunks if trunk.account is not None]
+        return {account.username: account.password for account in accounts}
+
     def trusts(self, host: str) -> bool:
         """Whether an address is that of a peer."""
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return False
-        return any(address in network for network in self.peers)
+        return any(trunk.trusts(host) for trunk in self.trunks)
+
+    def carrying(self, number: str) -> list[Trunk]:
+        """The trunks of a number of ours, in E.164."""
+        return [trunk for trunk in self.trunks if trunk.carries(number)]
 
 
 def read_sip(text: str) -> SipSettings | None:
-    """The settings in a JSON text; ``None`` where it is empty.
+    """The settings in a JSON text, in the form of a project's; ``None`` where it is empty.
 
     Raises:
         BadSipSettingsError: they are none.
@@ -79,6 +83,15 @@ def read_sip(text: str) -> SipSettings | None:
         written = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadSipSettingsError(f"not JSON; write {EXAMPLE}") from error
+    return sip_settings(written)
+
+
+def sip_settings(written: Any) -> SipSettings:
+    """The settings that a project has under ``server: {sip: …}``; its schema says what they are.
+
+    Raises:
+        BadSipSettingsError: they are none.
+    """
     if not isinstance(written, dict):
         raise BadSipSettingsError(f"not an object; write {EXAMPLE}")
     if unknown := written.keys() - _KEYS.keys() - {"trunks"}:
@@ -153,27 +166,19 @@ _KEYS: dict[str, Callable[[Any], dict[str, Any]]] = {
 
 
 def _trunks(written: Any) -> dict[str, Any]:
-    """Who may call. Without anybody nobody could, so that there must be somebody."""
+    """Without anybody who may call nobody could, so that there must be somebody."""
     if not isinstance(written, list) or not written:
         raise BadSipSettingsError(f"trunks: name who may call, by peers or by username and password; write {EXAMPLE}")
-    peers: list[Network] = []
-    users: dict[str, str] = {}
-    for number, trunk in enumerate(written, 1):
-        match trunk:
-            case {"peers": [_, *_] as networks, **rest} if not rest:
-                peers += [_network(number, network) for network in networks]
-            case {"username": str(username), "password": str(password), **rest} if username and password and not rest:
-                users[username] = password
-            case _:
-                raise BadSipSettingsError(f"trunks: number {number} has neither peers nor username and password")
-    return {"peers": peers, "users": users}
-
-
-def _network(number: int, written: Any) -> Network:
-    try:
-        return ipaddress.ip_network(written if isinstance(written, str) else "", strict=False)
-    except ValueError as error:
-        raise BadSipSettingsError(f"trunks: number {number} has a peer that is no address and no network") from error
+    trunks: list[Trunk] = []
+    for number, each in enumerate(written, 1):
+        try:
+            trunks.append(read_trunk(each))
+        except BadTrunkError as error:
+            raise BadSipSettingsError(f"trunks: number {number} {error}") from error
+    accounts = {trunk.account for trunk in trunks if trunk.account is not None}
+    if len({account.username for account in accounts}) < len(accounts):
+        raise BadSipSettingsError("trunks: two have one username and not one password")
+    return {"trunks": trunks}
 
 
 def _address(written: Any) -> str:

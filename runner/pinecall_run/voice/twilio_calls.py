@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pinecall_run.protocol.dials import NEVER_BEGAN
 from pinecall_run.protocol.registry import Agent
 from pinecall_run.transports import twiml
 from pinecall_run.transports.contract import Caller, NotAdmittedError, PhoneSession
@@ -28,9 +27,9 @@ from pinecall_run.transports.twilio_rest import (
     is_installed,
 )
 from pinecall_run.voice.failure import described
-from pinecall_run.voice.phone_desk import PhoneDesk, configured, dialable
+from pinecall_run.voice.phone_desk import PhoneDesk, dialable, placed
 from pinecall_run.voice.twilio_line import TwilioLine
-from pinecall_run.wire import call_commands, events, speech_events
+from pinecall_run.wire import call_commands
 
 if TYPE_CHECKING:  # needs an extra, which typed conversations do without
     from pinecall_run.transports.twilio_media import Start
@@ -49,8 +48,6 @@ MOST_WAITING = 1_000
 
 DIAL_SECONDS = 600.0
 """After which a call that we placed, and of which nothing more was heard, is forgotten."""
-
-FAILED = "failed"
 
 STREAM_PATH, ANSWERED_PATH, ANNOUNCE_PATH = "/twilio/stream", "/twilio/answered", "/twilio/announce"
 
@@ -112,7 +109,7 @@ class TwilioCalls:
         names = " and ".join(", ".join(lacking).rsplit(", ", 1))
         return f"telephone calls need {names} where the voice server runs" if lacking else ""
 
-    def notes(self) -> list[str]:
+    def notes(self, ref: str) -> list[str]:
         """See :class:`Carrier`."""
         return [] if is_installed() else [MISSING]
 
@@ -179,8 +176,7 @@ class TwilioCalls:
         now = time.monotonic()
         self._dials = {key: dial for key, dial in self._dials.items() if dial.expires > now}
         if len(self._dials) >= MOST_WAITING:
-            error = "too many calls are being placed"
-            self.desk.tell(agent.agent_id, speech_events.CallError(agent_id=agent.agent_id, error=error, code="BUSY"))
+            self.desk.not_placed(agent.agent_id, "too many calls are being placed", "BUSY")
             return
         dial = Dialed(agent.agent_id, command, now + DIAL_SECONDS)
         self._dials[dial.key] = dial
@@ -201,12 +197,10 @@ class TwilioCalls:
         except TwilioError as error:
             self._dials.pop(dial.key, None)
             code = f"TWILIO_{error.code}" if error.code else "TWILIO"
-            told = speech_events.CallError(agent_id=dial.agent_id, error=str(error), code=code)
-            self.desk.tell(dial.agent_id, told)
+            self.desk.not_placed(dial.agent_id, str(error), code)
             return
         if not dial.is_decided:  # Twilio may tell what came of it before it answers us
-            ids = {"agent_id": dial.agent_id, "call_id": dial.call_sid}
-            self.desk.tell(dial.agent_id, speech_events.CallDialing(**ids, to=command.to, from_=command.from_))
+            self.desk.dialing(dial.agent_id, dial.call_sid, command)
 
     def taken(self, key: str, call_sid: str, answered_by: str) -> str | None:
         """What a call is told that we placed and somebody took; ``None`` where it is none of ours.
@@ -221,17 +215,7 @@ class TwilioCalls:
         agent = self.desk.agent(dial.agent_id)
         if agent is None:
             raise NotAdmittedError("the agent is not online")
-        command = dial.command
-        metadata = dict(command.metadata) if isinstance(command.metadata, dict) else {}
-        caller = {
-            "config": configured(command),
-            "metadata": {**metadata, **({"answered_by": answered_by} if answered_by else {})},
-            "from_": command.from_,
-            "to": command.to,
-            "channel": ("phone", command.from_),
-            "direction": "outbound",
-            "greets_later": command.detect_turn_end,
-        }
+        caller = placed(dial.command, **({"answered_by": answered_by} if answered_by else {}))
         return self.connect(agent, call_sid, caller, dial=dial)
 
     def ended(self, key: str, call_sid: str, status: str) -> None:
@@ -240,15 +224,12 @@ class TwilioCalls:
         if dial is None:
             return
         dial.is_decided = True
-        reason = status if status in NEVER_BEGAN else FAILED
-        over = events.CallEnded(agent_id=dial.agent_id, call_id=call_sid, session_id=call_sid, reason=reason)
-        self.desk.tell(dial.agent_id, over)
+        self.desk.not_taken(dial.agent_id, call_sid, status)
 
     def cancel(self, connection: str, call_id: str) -> None:
         """See :class:`Carrier`; ``canceled`` is told when Twilio says so."""
         for dial in self._dials.values():
-            agent = self.desk.agent(dial.agent_id)
-            is_theirs = agent is not None and agent.connection == connection
+            is_theirs = self.desk.is_of(dial.agent_id, connection)
             if is_theirs and not dial.is_decided and dial.call_sid == call_id:
                 self.start(self._cancel(call_id))
 

@@ -1,0 +1,144 @@
+"""The telephone calls over SIP that there are, whoever placed them: their lines, and what they are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pinecall_run.protocol.registry import Agent
+from pinecall_run.sip.agent import UserAgent
+from pinecall_run.sip.media import LocalAudio
+from pinecall_run.sip.outputs import (
+    Answered,
+    Dtmf,
+    EndReason,
+    Forwarded,
+    ForwardFailed,
+    MediaChanged,
+    Output,
+)
+from pinecall_run.sip.peer import Peer
+from pinecall_run.transports.contract import Caller
+from pinecall_run.voice.phone_desk import PhoneDesk
+from pinecall_run.voice.sip_settings import SipSettings
+from pinecall_run.wire import events
+
+if TYPE_CHECKING:  # they need an extra, which typed conversations do without
+    from pinecall_run.transports.metronome import Metronome
+    from pinecall_run.transports.sip_call import SipCall
+    from pinecall_run.transports.sip_sockets import SipSockets
+
+_T = TypeVar("_T")
+
+
+class SipCalls:
+    """Calls by their names, from the first message to the last. ``sockets`` is given once they listen."""
+
+    sockets: SipSockets
+
+    def __init__(self, desk: PhoneDesk, settings: SipSettings, refused: Counter[str]) -> None:
+        self.desk = desk
+        self.settings = settings
+        self._refused = refused
+        self._metronome: Metronome | None = None
+        self._there: dict[str, str] = {}
+        """The hosts of calls that there are, by their names."""
+        self._lines: dict[str, SipCall] = {}
+        """Those with a conversation."""
+        self._hosts: Counter[str] = Counter()
+        """Those with calls, by how many."""
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._there
+
+    def __iter__(self) -> Any:
+        return iter(list(self._there))
+
+    def knows(self, host: str) -> bool:
+        """Whether there are calls with a host."""
+        return host in self._hosts
+
+    def do(self, what: Callable[[UserAgent, float], _T]) -> _T:
+        """Have the user agent do something."""
+        return self.sockets.do(what)
+
+    # beginning
+
+    def came(self, name: str, host: str) -> None:
+        """There is a call."""
+        self._hosts[host] += 1
+        self._there[name] = host
+
+    def line(self, agent_id: str, name: str, peer: Peer) -> SipCall:
+        """The line of a call, with sockets for its sound.
+
+        Raises:
+            OSError: no ports are free.
+        """
+        from pinecall_run.transports.metronome import Metronome
+        from pinecall_run.transports.rtp_session import RtpSession
+        from pinecall_run.transports.sip_call import Patience, SipCall
+
+        settings, clock = self.settings, asyncio.get_running_loop().time
+        self._metronome = self._metronome or Metronome()
+        return SipCall(
+            name,
+            peer,
+            self.sockets,
+            self._metronome,
+            lambda on_key: RtpSession(settings.host, settings.rtp_ports, clock, on_key=on_key),
+            patience=Patience(settings.silence_seconds, settings.hold_seconds),
+            tell_failure=lambda sentence: self._failed(agent_id, sentence),
+        )
+
+    def audio(self, line: SipCall) -> LocalAudio:
+        """What a line has to offer."""
+        return LocalAudio(self.settings.address, line.sound.port)
+
+    def begin(self, agent: Agent, line: SipCall, known: Mapping[str, Any]) -> None:
+        """Begin the conversation of a call; ``known`` are fields of :class:`Caller`.
+
+        Raises:
+            NotAdmittedError: there is no room, or the agent cannot hear or speak; the line is closed.
+        """
+        caller = Caller("phone", asyncio.get_running_loop().time, line=line, **known)
+        try:
+            line.begin(self.desk.begin(agent, line.id, line, caller))
+        except Exception:
+            line.stop()
+            raise
+        self._lines[line.id] = line
+
+    def _failed(self, agent_id: str, sentence: str) -> None:
+        # Without the agent's name: an error that has it is about its registration.
+        self.desk.tell(agent_id, events.Error(code="FORWARD_FAILED", error=sentence))
+
+    # what happens in them
+
+    def told(self, output: Output) -> None:
+        """Something happened in a call with a conversation."""
+        line = self._lines.get(getattr(output, "call", ""))
+        if line is None:
+            return
+        match output:
+            case Answered(media=media) | MediaChanged(media=media):
+                line.agreed(media)
+            case Dtmf(digit=key):
+                line.info(key)
+            case Forwarded():
+                line.forwarded()
+            case ForwardFailed(status=status):
+                line.forward_failed(status)
+
+    def over(self, name: str, reason: EndReason) -> bool:
+        """A call is over; returns whether it was a conversation."""
+        host = self._there.pop(name, "")
+        self._hosts[host] -= 1
+        self._hosts += Counter()  # without those that are none
+        line = self._lines.pop(name, None)
+        if line is not None:
+            line.over(reason)
+            self._refused["packets of forged sound"] += line.sound.ignored
+        return line is not None
