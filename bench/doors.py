@@ -1,4 +1,4 @@
-"""How much of each door one core carries, all in one run: telephone calls, and typed conversations.
+"""How much of each door one core carries, all in one run: telephone calls, typed conversations, and a flood.
 
 Prints one JSON line. Calls are climbed in steps, as in ``calls.py``: the server has one core, and those who call, with
 the runner that is told of every event, have the other. Both Twilio doors, ours and Pipecat's serializer of these
@@ -19,6 +19,7 @@ from typing import Any
 
 from _chats import chats
 from _climb import climb
+from _flood import flood
 from calls import NOT_INSTALLED, PEERS, RUNNER, SERVER, peer
 from peers.load import SAID, Order, pin
 from spoken.runner import watched
@@ -31,7 +32,7 @@ STEPS = {
     "pipecat": (10, 12, 14, 16, 18, 20, 22, 24),
     "sip": (40, 60, 80, 100, 120, 140, 160, 180, 200),
 }
-GOALS = {"twilio_to_pipecat": 3.0, "sip_to_twilio": 1.0, "chats_late_p99_ms": 50.0}
+GOALS = {"twilio_to_pipecat": 3.0, "sip_to_twilio": 1.0, "chats_late_p99_ms": 50.0, "flood_late_p99_ms": 20.0}
 
 Found = dict[str, Any]
 
@@ -60,11 +61,16 @@ def _chats(order: Order, steps: Sequence[int]) -> Found | str:
     return chats(seconds=2 * order.seconds)
 
 
+def _flood(order: Order, steps: Sequence[int]) -> Found | str:
+    return asyncio.run(flood(seconds=order.seconds))
+
+
 DOORS: dict[str, Callable[[Order, Sequence[int]], Found | str]] = {
     "twilio": _twilio,
     "pipecat": _pipecat,
     "sip": _sip,
     "chats": _chats,
+    "flood": _flood,
 }
 """How each is measured; what comes is why it was not, where it is no dictionary."""
 
@@ -95,6 +101,8 @@ def _ratios(found: Found) -> dict[str, float]:
         ratios[f"{name}_to_{other}_by_cpu"] = round(cpu, 2)
     if found.get("chats"):
         ratios["chats_late_p99_ms"] = found["chats"]["first_token_ms"]["p99"]
+    if found.get("flood"):
+        ratios["flood_late_p99_ms"] = found["flood"]["flooded"]["late_p99_ms"]
     return ratios
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
+import json
 import socket
 import sys
 
@@ -19,7 +19,7 @@ from pinecall_run.protocol.registry import Agent
 from pinecall_run.transports.contract import AudioOutlet, Caller
 from pinecall_run.voice.phone_desk import PhoneDesk
 from pinecall_run.voice.sip_door import SipDoor
-from pinecall_run.voice.sip_settings import SipSettings
+from pinecall_run.voice.sip_settings import read_sip
 from pinecall_run.voice.spoken_call import SpokenCall
 
 
@@ -62,8 +62,8 @@ class Door:
     def __init__(self, it: Stage, measured: Measured) -> None:
         desk = Desk(it.registry, Reception(it, measured), lambda connection, event: True)  # type: ignore[arg-type]
         self._port = _free_port()
-        settings = SipSettings(HOST, self._port, HOST, [ipaddress.ip_network(HOST)])
-        self._door = SipDoor(desk, it.registry, settings)
+        written = {"listen": f"{HOST}:{self._port}", "trunks": [{"peers": [HOST]}]}
+        self._door = SipDoor(desk, it.registry, read_sip(json.dumps(written)))
 
     async def listen(self) -> str:
         """Open it."""
