@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from peers.line_load import LINE_RATE
 from peers.load import CHUNK_SECONDS, Measured
 
-TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
+TEXT, PING, PONG = 1, 9, 10
 FINAL, MASKED = 0x80, 0x80
 SHORT, LONG = 126, 127
 NO_MASK = bytes(4)
@@ -96,8 +96,10 @@ class _Line(asyncio.Protocol):
         self._sent += 1
         self._write(_MEDIA.format(self._sent, self._sent * 20, self._sound[at], self._sid))
 
-    def _write(self, text: str, kind: int = TEXT) -> None:
-        data = text.encode()
+    def _write(self, text: str) -> None:
+        self._send(TEXT, text.encode())
+
+    def _send(self, kind: int, data: bytes) -> None:
         size = bytes((MASKED | len(data),)) if len(data) < SHORT else struct.pack("!BH", MASKED | SHORT, len(data))
         self._transport.write(bytes((FINAL | kind,)) + size + NO_MASK + data)
 
@@ -128,7 +130,7 @@ class _Line(asyncio.Protocol):
 
     def _take(self, kind: int, data: bytes) -> None:
         if kind == PING:
-            self._write(data.decode(), PONG)
+            self._send(PONG, data)
         if kind != TEXT:
             return
         said = json.loads(data)

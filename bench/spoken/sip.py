@@ -22,6 +22,9 @@ from pinecall_run.voice.sip_door import SipDoor
 from pinecall_run.voice.sip_settings import read_sip
 from pinecall_run.voice.spoken_call import SpokenCall
 
+PATIENCE = 60
+"""Seconds: the first telephone is silent until the last one has called."""
+
 
 class Reception:
     """Begins calls on the stage."""
@@ -62,7 +65,7 @@ class Door:
     def __init__(self, it: Stage, measured: Measured) -> None:
         desk = Desk(it.registry, Reception(it, measured), lambda connection, event: True)  # type: ignore[arg-type]
         self._port = _free_port()
-        written = {"listen": f"{HOST}:{self._port}", "trunks": [{"peers": [HOST]}]}
+        written = {"listen": f"{HOST}:{self._port}", "trunks": [{"peers": [HOST]}], "silence_seconds": PATIENCE}
         self._door = SipDoor(desk, it.registry, read_sip(json.dumps(written)))
 
     async def listen(self) -> str:
