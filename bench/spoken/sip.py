@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import sys
+from typing import Any
 
 from peers.line_load import measure
 from peers.load import Measured, Order
@@ -17,24 +18,12 @@ from spoken.stage import AGENT, Counted, Stage, stage
 from pinecall_run.audio.chunk import Samples
 from pinecall_run.protocol.registry import Agent
 from pinecall_run.transports.contract import AudioOutlet, Caller
-from pinecall_run.voice.phone_desk import PhoneDesk
 from pinecall_run.voice.sip_door import SipDoor
 from pinecall_run.voice.sip_settings import read_sip
 from pinecall_run.voice.spoken_call import SpokenCall
 
 PATIENCE = 60
 """Seconds: the first telephone is silent until the last one has called."""
-
-
-class Reception:
-    """Begins calls on the stage."""
-
-    def __init__(self, it: Stage, measured: Measured) -> None:
-        self._stage, self._measured = it, measured
-
-    def begin(self, agent: Agent, call_id: str, outlet: AudioOutlet, caller: Caller) -> Heard:
-        """See ``CallReception``."""
-        return Heard(self._stage.open(Counted(outlet, self._measured), caller)[0], self._measured)
 
 
 class Heard:
@@ -51,19 +40,29 @@ class Heard:
         self._hear(chunk)
 
 
-class Desk(PhoneDesk):
-    """The one agent answers everybody."""
+class Desk:
+    """The server's, but that its one agent answers everybody, on the stage."""
+
+    def __init__(self, it: Stage, measured: Measured) -> None:
+        self._stage, self._measured = it, measured
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stage.phone, name)
 
     def answering(self, to: str, from_: str) -> Agent | None:
         """See ``PhoneDesk``."""
-        return self._registry.agents[AGENT]
+        return self._stage.registry.agents[AGENT]
+
+    def begin(self, agent: Agent, call_id: str, outlet: AudioOutlet, caller: Caller) -> Heard:
+        """See ``PhoneDesk``."""
+        return Heard(self._stage.open(Counted(outlet, self._measured), caller)[0], self._measured)
 
 
 class Door:
     """Ours."""
 
     def __init__(self, it: Stage, measured: Measured) -> None:
-        desk = Desk(it.registry, Reception(it, measured), lambda connection, event: True)  # type: ignore[arg-type]
+        desk: Any = Desk(it, measured)
         self._port = _free_port()
         written = {"listen": f"{HOST}:{self._port}", "trunks": [{"peers": [HOST]}], "silence_seconds": PATIENCE}
         self._door = SipDoor(desk, it.registry, read_sip(json.dumps(written)))

@@ -39,7 +39,7 @@ class Stage:
     """Calls are begun here as a door begins them, but for the door. ``ears`` makes an ear for each call."""
 
     def __init__(self, hub: Hub, ears: Callable[[], SpeechToText], voice: TextToSpeech) -> None:
-        self.registry = hub.registry
+        self.registry, self.phone = hub.registry, hub.phone
         self._hub = hub
         self._detector = Detector()
         self._ears = ears
