@@ -55,7 +55,7 @@ docs: $(READY)  ## write the generated parts of the documentation again
 	@$(BIN)/python -m tests.write_docs
 
 bench: $(READY)  ## measure; one JSON line each
-	@set -e; for script in bench/*.py; do $(BIN)/python $$script; done
+	@set -e; for script in bench/[!_]*.py; do $(BIN)/python $$script; done
 
 # docopt is a source archive only, of Python alone.
 bench-peers:  ## the engines that ours is measured beside, each in an environment of its own: 1 GB

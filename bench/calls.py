@@ -20,6 +20,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from _climb import climb
 from peers.load import SAID, WARM_SECONDS, Order, pin
 from spoken.runner import ONE_THREAD, watched
 from spoken.speech import caller, said
@@ -29,25 +30,12 @@ from pinecall_run.audio.wav import write_wav
 HERE = Path(__file__).parent
 PEERS = Path(os.environ.get("PEERS") or HERE.parent / ".peers")
 """Where ``make bench-peers`` installs them."""
+NOT_INSTALLED = "not installed: make bench-peers"
 
 STEPS = {"ours": (40, 60, 80, 100, 120, 140), "pipecat": (10, 12, 14, 16, 18, 20), "livekit": (15, 20, 25, 30, 40)}
-LATE_MS = 20.0
-TRIES = 2
-"""For every step of every side: whatever else a machine does now and then is not the engine's."""
-WHOLE = 0.9
-"""Of what is due, within the grain of a few turns."""
-
 GOALS = {"to_pipecat": 5.0, "to_livekit": 1.5, "cpu_to_parts": 1.5, "memory_mb_per_call": 3.0}
 SERVER, RUNNER = 0, 1
 """Their cores."""
-
-
-def _well(step: dict[str, Any]) -> bool:
-    return bool(step["late_p99_ms"] <= LATE_MS) and _is_valid(step)
-
-
-def _is_valid(step: dict[str, Any]) -> bool:
-    return all(step[f"{what}_of_due"] >= WHOLE for what in ("heard", "turns", "spoken"))
 
 
 def _ours(order: Order) -> dict[str, Any]:
@@ -73,25 +61,15 @@ def _line(command: list[str], order: Order) -> dict[str, Any]:
 
 
 def _climb(name: str, clip: Path, steps: tuple[int, ...], seconds: float) -> dict[str, Any] | str:
-    """All steps until one does not run well; why there are none where it cannot be run."""
+    """Why there are no steps where a peer is not there."""
     if name != "ours" and not (PEERS / name).is_dir():
-        return "not installed: make bench-peers"
-    ran: list[dict[str, Any]] = []
-    for calls in (calls for calls in steps for _ in range(TRIES)):
-        if ran and ran[-1]["calls"] == calls and _well(ran[-1]):
-            continue
-        if ran and ran[-1]["calls"] != calls and not _well(ran[-1]):
-            break
+        return NOT_INSTALLED
+
+    def run(calls: int) -> dict[str, Any]:
         order = Order(clip, calls, seconds, SERVER)
-        try:
-            ran.append(_ours(order) if name == "ours" else peer(name, f"{name}_calls", order))
-        except (RuntimeError, subprocess.TimeoutExpired) as error:
-            if not ran:
-                return f"{type(error).__name__}: {error}"
-            break
-        ran[-1]["is_valid"] = _is_valid(ran[-1])
-    well = [step["calls"] for step in ran if _well(step)]
-    return {"calls_per_core": max(well, default=0), "is_top_step": well[-1:] == [steps[-1]], "steps": ran}
+        return _ours(order) if name == "ours" else peer(name, f"{name}_calls", order)
+
+    return climb(steps, run)
 
 
 def _ratios(sides: dict[str, Any], parts: dict[str, float]) -> dict[str, float]:

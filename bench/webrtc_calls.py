@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from calls import PEERS, RUNNER, SERVER, peer
+from calls import NOT_INSTALLED, PEERS, RUNNER, SERVER, peer
 from peers.load import SAID, Order, pin
 from spoken.runner import watched
 from spoken.speech import caller, said
@@ -26,7 +26,7 @@ GOAL = 1.8
 
 def _pipecat(order: Order) -> dict[str, Any]:
     if not (PEERS / "pipecat").is_dir():
-        return {"pipecat": None, "why": "not installed: make bench-peers"}
+        return {"pipecat": None, "why": NOT_INSTALLED}
     return {"pipecat": peer("pipecat", "pipecat_webrtc", order)}
 
 

@@ -56,10 +56,11 @@ class Order:
 
 
 def pin(core: int) -> bool:
-    """Keep this process, and its threads to come, on one core; ``False`` where that cannot be."""
+    """Keep this process on one core, with the threads that it has and will have; ``False`` where that cannot be."""
     if not hasattr(os, "sched_setaffinity"):
         return False
-    os.sched_setaffinity(0, {core})
+    for thread in Path("/proc/self/task").iterdir():
+        os.sched_setaffinity(int(thread.name), {core})
     return True
 
 
@@ -77,40 +78,43 @@ class Callers:
             assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE, 1, 2), order.clip
             said = file.readframes(file.getnframes())
         cycle = bytes(2 * round(LEAD_SECONDS * RATE)) + said
-        self._cycle = cycle.ljust(2 * round(CYCLE_SECONDS * RATE), b"\0")
+        self.cycle = cycle.ljust(2 * round(CYCLE_SECONDS * RATE), b"\0")
+        """What each says again and again: 16 bits, 16 kHz."""
         self._calls = order.calls
 
     async def chunks(self, number: int) -> AsyncIterator[tuple[bytes, float]]:
         """One caller's sound without end, each chunk with the moment on the monotonic clock at which it was due."""
         share = number / self._calls
-        at = round(share * len(self._cycle) / CHUNK_BYTES) * CHUNK_BYTES % len(self._cycle)
+        at = round(share * len(self.cycle) / CHUNK_BYTES) * CHUNK_BYTES % len(self.cycle)
         due = math.ceil(time.monotonic()) + share * CHUNK_SECONDS
         while True:
             due += CHUNK_SECONDS
             await asyncio.sleep(max(due - time.monotonic(), 0))
-            yield self._cycle[at : at + CHUNK_BYTES], due
-            at = (at + CHUNK_BYTES) % len(self._cycle)
+            yield self.cycle[at : at + CHUNK_BYTES], due
+            at = (at + CHUNK_BYTES) % len(self.cycle)
 
 
 @dataclass
 class Measured:
     """What came of it, since :meth:`begin`. ``turns`` are answers that were asked for, ``spoken`` seconds of sound that
-    were given out when they were due."""
+    were given out when they were due, ``chunks`` those that were heard."""
 
     order: Order
     turns: int = 0
     spoken: float = 0.0
+    chunks: int = 0
     _late: list[float] = field(default_factory=list)
     _base_mb: float = field(default_factory=memory_mb)
 
     def heard(self, due: float) -> None:
         """A chunk was handed over."""
+        self.chunks += 1
         self._late.append(time.monotonic() - due)
 
     def begin(self) -> None:
         """Forget what was; measure from now on."""
         self._late.clear()
-        self.turns, self.spoken = 0, 0.0
+        self.turns, self.spoken, self.chunks = 0, 0.0, 0
         self._cpu, self._clock = time.process_time(), time.monotonic()
 
     def report(self) -> dict[str, float]:
@@ -125,7 +129,7 @@ class Measured:
             "cpu_percent_per_call": round(100 * cpu / took / calls, 3),
             "late_p50_ms": round(quantile(late, 0.5) * 1000, 2),
             "late_p99_ms": round(quantile(late, 0.99) * 1000, 2),
-            "heard_of_due": round(len(late) / (calls * took / CHUNK_SECONDS), 3),
+            "heard_of_due": round(self.chunks / (calls * took / CHUNK_SECONDS), 3),
             "turns_of_due": round(self.turns / turns_due, 3),
             "spoken_of_due": round(self.spoken / (turns_due * REPLY_SECONDS), 3),
             "memory_mb_per_call": round((memory_mb() - self._base_mb) / calls, 2),

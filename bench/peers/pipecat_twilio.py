@@ -11,9 +11,10 @@ import sys
 import time
 from typing import Any
 
-from peers.load import RATE, Measured, Order
+from peers.line_load import measure
+from peers.load import Measured, Order
 from peers.pipecat_engine import begin
-from peers.twilio_load import measure
+from peers.twilio_load import Pace, streams
 from pipecat.frames.frames import CancelFrame, InputAudioRawFrame, OutputAudioRawFrame, StartFrame
 from pipecat.processors.frame_processor import FrameProcessorSetup
 from pipecat.serializers.twilio import TwilioFrameSerializer
@@ -24,11 +25,11 @@ from websockets.asyncio.server import ServerConnection, serve
 
 
 class Door(BaseInputTransport):
-    """Reads what comes, as its own transport does."""
+    """Reads what comes, as its own transport does. Handed over is not heard yet: it waits in a queue of its."""
 
-    def __init__(self, socket: ServerConnection, serializer: TwilioFrameSerializer, calls: Calls) -> None:
+    def __init__(self, socket: ServerConnection, serializer: TwilioFrameSerializer, pace: Pace) -> None:
         super().__init__(TransportParams(audio_in_enabled=True, audio_out_enabled=True))
-        self._socket, self._serializer, self._calls = socket, serializer, calls
+        self._socket, self._serializer, self._pace = socket, serializer, pace
         self._reading: Any = None
 
     async def setup(self, setup: FrameProcessorSetup) -> None:
@@ -49,8 +50,8 @@ class Door(BaseInputTransport):
         async for message in self._socket:
             frame = await self._serializer.deserialize(message)
             if isinstance(frame, InputAudioRawFrame):
-                self._calls.heard_bytes += len(frame.audio)
                 await self.push_audio_frame(frame)
+            self._pace.took(message)
 
 
 class Mouth(BaseOutputTransport):
@@ -77,10 +78,9 @@ class Mouth(BaseOutputTransport):
 
 
 class Calls:
-    """All calls, and what was heard of them."""
+    """All calls."""
 
     def __init__(self, measured: Measured) -> None:
-        self.heard_bytes = 0
         self._measured = measured
         self._kept: list[Any] = []
 
@@ -91,7 +91,9 @@ class Calls:
         serializer = TwilioFrameSerializer(
             start["streamSid"], params=TwilioFrameSerializer.InputParams(auto_hang_up=False)
         )
-        door, mouth = Door(socket, serializer, self), Mouth(socket, serializer)
+        pace = Pace(self._measured)
+        pace.start(start["customParameters"])
+        door, mouth = Door(socket, serializer, pace), Mouth(socket, serializer)
         self._kept.append(await begin(door, mouth, self._measured))
         await socket.wait_closed()
 
@@ -100,16 +102,11 @@ class Calls:
         self._server = await serve(self.serve, "127.0.0.1", 0, compression=None, max_queue=None)
         return f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/"
 
-    def heard(self) -> float:
-        """Seconds of all callers."""
-        return self.heard_bytes / 2 / RATE
-
 
 async def main(order: Order) -> None:
     """Run it."""
     measured = Measured(order)
-    calls = Calls(measured)
-    await measure(measured, calls.listen, calls.heard)
+    await measure(measured, Calls(measured).listen, streams)
 
 
 if __name__ == "__main__":

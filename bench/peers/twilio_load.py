@@ -1,7 +1,7 @@
-"""The load of ``load.py`` by media streams: callers are Twilio's ends of them in a child process, not measured.
+"""The load of ``line_load.py`` by media streams: a caller is Twilio's end of one.
 
 Each sends its sound as Twilio does, 20 ms of mu-law in base64, plays what it is sent in real time, and sends marks back
-when they have been played. It knows neither engine.
+when they have been played. The WebSocket is written by hand (RFC 6455): a library takes several times as long for it.
 """
 
 from __future__ import annotations
@@ -9,148 +9,150 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import multiprocessing
-import os
+import struct
 import time
 from array import array
 from collections import deque
-from collections.abc import Awaitable, Callable
-from multiprocessing.connection import Connection
+from collections.abc import Sequence
+from urllib.parse import urlsplit
 
-from peers.load import CHUNK_SECONDS, CYCLE_SECONDS, Callers, Measured, Order, memory_mb, pin
-from websockets.asyncio.client import ClientConnection, connect
+from peers.line_load import LINE_RATE
+from peers.load import CHUNK_SECONDS, Measured
 
-WARM_SECONDS = 5.0
+TEXT, PING, PONG = 1, 9, 10
+FINAL, MASKED = 0x80, 0x80
+SHORT, LONG = 126, 127
+NO_MASK = bytes(4)
+"""A mask of zeros leaves everything as it is."""
 
-
-def _mu_law(sample: int) -> int:
-    """ITU-T G.711."""
-    sign, magnitude = (0x80, -sample) if sample < 0 else (0, sample)
-    magnitude = min(magnitude, 32_635) + 132
-    segment = magnitude.bit_length() - 8
-    return ~(sign | segment << 4 | magnitude >> segment + 3 & 15) & 0xFF
-
-
-class _Codec:
-    """What a chunk of 16 kHz is on the line; each that occurs is made once."""
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, str] = {}
-
-    def encoded(self, chunk: bytes) -> str:
-        if chunk not in self._known:
-            samples = array("h", chunk)
-            halves = ((samples[at] + samples[at + 1]) // 2 for at in range(0, len(samples), 2))
-            self._known[chunk] = base64.b64encode(bytes(map(_mu_law, halves))).decode()
-        return self._known[chunk]
+_HANDSHAKE = (
+    "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+_SOUND = '{"event":"media",'
+_MEDIA = (
+    "{" + _SOUND + '"sequenceNumber":"{0}","media":{{"track":"inbound","chunk":"{0}","timestamp":"{1}",'
+    '"payload":"{2}"}},"streamSid":"{3}"}}'
+)
 
 
-class _Line:
-    """One caller."""
+class Pace:
+    """A server's side of it: which messages of a stream are sound, and when they were due."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, measured: Measured) -> None:
+        self._measured = measured
+        self._due = 0.0
+
+    def start(self, parameters: dict[str, str]) -> None:
+        """What ``start`` says."""
+        self._due = float(parameters["due"])
+
+    def took(self, message: str) -> None:
+        """A message was handed over."""
+        if message.startswith(_SOUND):
+            self._measured.heard(self._due)
+            self._due += CHUNK_SECONDS
+
+
+class _Line(asyncio.Protocol):
+    def __init__(self, number: int, place: str, sound: Sequence[str], lost: asyncio.Future[None]) -> None:
         self.received = 0
-        """Bytes of sound."""
-        self._sid = f"MZ{number}"
+        self.late: array[float] = array("d")
+        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._number, self._sid = number, f"MZ{number}"
+        self._place, self._sound, self._lost = place, sound, lost
+        self._sent = 0
+        self._buffer = b""
         self._plays_until = 0.0
         self._marks: deque[tuple[float, str]] = deque()
 
-    async def run(self, url: str, callers: Callers, codec: _Codec, number: int) -> None:
-        async with connect(url, compression=None, max_queue=None) as socket:
-            start = {
-                "streamSid": self._sid,
-                "callSid": f"CA{number}",
-                "accountSid": "AC1",
-                "tracks": ["inbound"],
-                "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
-                "customParameters": {"token": "t"},
-            }
-            await socket.send(json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}))
-            await socket.send(json.dumps({"event": "start", "start": start, "streamSid": self._sid}))
-            await asyncio.gather(self._say(socket, callers, codec, number), self._hear(socket))
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(_HANDSHAKE.format(path="/", host=self._place).encode())
 
-    async def _say(self, socket: ClientConnection, callers: Callers, codec: _Codec, number: int) -> None:
-        sent = 0
-        async for chunk, _ in callers.chunks(number):
-            sent += 1
-            while self._marks and self._marks[0][0] <= time.monotonic():
-                _, name = self._marks.popleft()
-                mark = {"event": "mark", "streamSid": self._sid, "mark": {"name": name}}
-                await socket.send(json.dumps(mark))
-            await socket.send(
-                f'{{"event":"media","sequenceNumber":"{sent}","media":{{"track":"inbound","chunk":"{sent}",'
-                f'"timestamp":"{sent * 20}","payload":"{codec.encoded(chunk)}"}},"streamSid":"{self._sid}"}}'
-            )
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._lost.done():
+            self._lost.set_exception(ConnectionError("a stream was closed"))
 
-    async def _hear(self, socket: ClientConnection) -> None:
-        async for message in socket:
-            said = json.loads(message)
-            match said["event"]:
-                case "media":
-                    length = len(base64.b64decode(said["media"]["payload"]))
-                    self.received += length
-                    self._plays_until = max(self._plays_until, time.monotonic()) + length / 8000
-                case "mark":
-                    self._marks.append((self._plays_until, said["mark"]["name"]))
-                case "clear":
-                    self._plays_until = 0.0
+    def start(self, due: float) -> None:
+        """See :class:`peers.line_load.Line`."""
+        start = {
+            "streamSid": self._sid,
+            "callSid": f"CA{self._number}",
+            "accountSid": "AC1",
+            "tracks": ["inbound"],
+            "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": LINE_RATE, "channels": 1},
+            "customParameters": {"token": "t", "due": str(due)},
+        }
+        self._write(json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}))
+        self._write(json.dumps({"event": "start", "start": start, "streamSid": self._sid}))
+
+    def say(self, at: int) -> None:
+        """See :class:`peers.line_load.Line`."""
+        while self._marks and self._marks[0][0] <= time.monotonic():
+            _, name = self._marks.popleft()
+            self._write(json.dumps({"event": "mark", "streamSid": self._sid, "mark": {"name": name}}))
+        self._sent += 1
+        self._write(_MEDIA.format(self._sent, self._sent * 20, self._sound[at], self._sid))
+
+    def _write(self, text: str) -> None:
+        self._send(TEXT, text.encode())
+
+    def _send(self, kind: int, data: bytes) -> None:
+        size = bytes((MASKED | len(data),)) if len(data) < SHORT else struct.pack("!BH", MASKED | SHORT, len(data))
+        self._transport.write(bytes((FINAL | kind,)) + size + NO_MASK + data)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if not self.opened.done():
+            head, ends, self._buffer = self._buffer.partition(b"\r\n\r\n")
+            if not ends:
+                self._buffer = head
+                return
+            self.opened.set_result(None)
+        at = 0
+        while (frame := self._frame(at)) is not None:
+            kind, begins, at = frame
+            self._take(kind, self._buffer[begins:at])
+        self._buffer = self._buffer[at:]
+
+    def _frame(self, at: int) -> tuple[int, int, int] | None:
+        """The kind of the frame there, where what is in it begins and ends; ``None`` where it is not whole."""
+        head, there = self._buffer[at : at + 4], len(self._buffer)
+        if len(head) < 2:
+            return None
+        assert head[1] != LONG, "longer than any message of a stream"
+        begins, length = at + 2, head[1]
+        if length == SHORT:
+            begins, length = at + 4, int.from_bytes(head[2:])
+        return (head[0] & 15, begins, begins + length) if begins + length <= there else None
+
+    def _take(self, kind: int, data: bytes) -> None:
+        if kind == PING:
+            self._send(PONG, data)
+        if kind != TEXT:
+            return
+        said = json.loads(data)
+        match said["event"]:
+            case "media":
+                length = len(base64.b64decode(said["media"]["payload"]))
+                self.received += length
+                self._plays_until = max(self._plays_until, time.monotonic()) + length / LINE_RATE
+            case "mark":
+                self._marks.append((self._plays_until, said["mark"]["name"]))
+            case "clear":
+                self._plays_until = 0.0
 
 
-async def _call(parent: Connection, order: Order, url: str) -> None:
-    callers, codec = Callers(order), _Codec()
-    lines = [_Line(number) for number in range(order.calls)]
-    calling = [asyncio.create_task(line.run(url, callers, codec, n)) for n, line in enumerate(lines)]
-    asking = asyncio.create_task(_tell(parent, lines))
-    await asyncio.wait([*calling, asking], return_when=asyncio.FIRST_COMPLETED)
-    raise RuntimeError("a line ended")
-
-
-async def _tell(parent: Connection, lines: list[_Line]) -> None:
-    while True:
-        await asyncio.to_thread(parent.recv)
-        parent.send(sum(line.received for line in lines))
-
-
-def _callers(parent: Connection, order: Order, url: str) -> None:
-    asyncio.run(_call(parent, order, url))
-
-
-async def measure(
-    measured: Measured,
-    listen: Callable[[], Awaitable[str]],
-    heard: Callable[[], float],
-    on_begin: Callable[[], object] = lambda: None,
-) -> None:
-    """Have ``listen`` open the server, whose address it gives, let callers call, print what came of it, and end the
-    process. ``heard`` is how many seconds of all callers were heard until now."""
-    order = measured.order
-    url, base = await listen(), memory_mb()
-    near, far = multiprocessing.Pipe()
-    child = multiprocessing.get_context("spawn").Process(target=_callers, args=(far, order, url), daemon=True)
-    child.start()
-    pin(order.core)  # the child stays where this process was
-    try:
-        await asyncio.sleep(WARM_SECONDS)
-        near.send(None)
-        before = await asyncio.to_thread(near.recv)
-        on_begin()
-        measured.turns, heard_before = 0, heard()
-        cpu, began = time.process_time(), time.monotonic()
-        await asyncio.sleep(order.seconds)
-        cpu, took, seconds = time.process_time() - cpu, time.monotonic() - began, heard() - heard_before
-        near.send(None)
-        received = await asyncio.to_thread(near.recv) - before
-    finally:
-        child.kill()
-    turns_due = order.calls * took / CYCLE_SECONDS
-    result = {
-        "calls": order.calls,
-        "cpu_percent_per_call": round(100 * cpu / took / order.calls, 3),
-        "heard_of_due": round(seconds / (took * order.calls), 3),
-        "turns_of_due": round(measured.turns / turns_due, 3),
-        "spoken_of_due": round(received / 8000 / (turns_due * 2.0), 3),
-        "memory_mb_per_call": round((memory_mb() - base) / order.calls, 2),
-        "chunk_ms": CHUNK_SECONDS * 1000,
-    }
-    print(json.dumps(result), flush=True)
-    os._exit(0)
+async def streams(address: str, sound: Sequence[bytes], count: int, lost: asyncio.Future[None]) -> list[_Line]:
+    """See :data:`peers.line_load.Place`."""
+    loop, at = asyncio.get_running_loop(), urlsplit(address)
+    encoded = [base64.b64encode(chunk).decode() for chunk in sound]
+    lines = []
+    for number in range(count):
+        line = _Line(number, at.netloc, encoded, lost)
+        await loop.create_connection(lambda line=line: line, at.hostname, at.port)
+        await line.opened
+        lines.append(line)
+    return lines

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
+from peers.load import Measured
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
@@ -20,10 +21,12 @@ from pinecall_run.voice.client_door import serve_client
 from pinecall_run.voice.detector import Detector
 from pinecall_run.voice.hub import Hub
 from pinecall_run.voice.listening import Ear
+from pinecall_run.voice.serving import spare_the_collector
 from pinecall_run.voice.speaking import Voice
 from pinecall_run.voice.spoken_call import Equipment, SpokenCall
 from pinecall_run.voice.stages import Stages
 from pinecall_run.voice.tokens import TokenMint
+from pinecall_run.wire.events import CallEvent, TurnEnd
 
 AGENT = "desk"
 HERE = Caller("audio", time.monotonic)
@@ -36,6 +39,7 @@ class Stage:
     """Calls are begun here as a door begins them, but for the door. ``ears`` makes an ear for each call."""
 
     def __init__(self, hub: Hub, ears: Callable[[], SpeechToText], voice: TextToSpeech) -> None:
+        self.registry, self.phone = hub.registry, hub.phone
         self._hub = hub
         self._detector = Detector()
         self._ears = ears
@@ -63,6 +67,19 @@ class Stage:
         """End the calls."""
         await self._hub.close()
         await self._detector.close()
+
+
+class Counted:
+    """An outlet on its way to the door's: counts turns."""
+
+    def __init__(self, outlet: AudioOutlet, measured: Measured) -> None:
+        self.ended = outlet.ended
+        self._event, self._measured = outlet.event, measured
+
+    def event(self, event: CallEvent) -> None:
+        """See the contract."""
+        self._measured.turns += isinstance(event, TurnEnd)
+        self._event(event)
 
 
 @asynccontextmanager
@@ -96,6 +113,7 @@ async def stage(mind: LanguageModel, ears: Callable[[], SpeechToText], voice: Te
     print(server.servers[0].sockets[0].getsockname()[1], flush=True)
     it = Stage(hub, ears, voice)
     await it.runner()
+    spare_the_collector()  # as the program does
     try:
         yield it
     finally:

@@ -9,13 +9,12 @@ from peers.load import Measured, Order
 from peers.webrtc_load import measure
 from spoken.calls import Ear, Mind, Voice
 from spoken.runner import BEGINS
-from spoken.stage import Stage, stage
+from spoken.stage import Counted, Stage, stage
 
 from pinecall_run.audio.chunk import CHUNK_SECONDS, Samples
 from pinecall_run.transports.contract import AdmittedCall, AudioOutlet, Caller
 from pinecall_run.transports.webrtc import Calls, Request
 from pinecall_run.voice.spoken_call import SpokenCall
-from pinecall_run.wire.events import CallEvent, TurnEnd
 
 
 class Reception:
@@ -28,15 +27,15 @@ class Reception:
 
     def open_call(self, kind: str, token: str, outlet: AudioOutlet, caller: Caller) -> AdmittedCall:
         """See the contract."""
-        call, _ = self._stage.open(Page(outlet, self._measured), caller)
-        return AdmittedCall(Counted(call, self), is_developer=False)
+        call, _ = self._stage.open(Counted(outlet, self._measured), caller)
+        return AdmittedCall(Heard(call, self), is_developer=False)
 
     def heard(self) -> float:
         """Seconds of all callers."""
         return self.heard_chunks * CHUNK_SECONDS
 
 
-class Counted:
+class Heard:
     """A call whose chunks are counted."""
 
     def __init__(self, call: SpokenCall, reception: Reception) -> None:
@@ -47,18 +46,6 @@ class Counted:
     def hear(self, chunk: Samples) -> None:
         self._reception.heard_chunks += 1
         self._hear(chunk)
-
-
-class Page:
-    """An outlet on its way to the door's."""
-
-    def __init__(self, outlet: AudioOutlet, measured: Measured) -> None:
-        self.ended = outlet.ended
-        self._event, self._measured = outlet.event, measured
-
-    def event(self, event: CallEvent) -> None:
-        self._measured.turns += isinstance(event, TurnEnd)
-        self._event(event)
 
 
 async def main(order: Order) -> None:
