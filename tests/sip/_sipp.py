@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import shutil
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -118,9 +120,24 @@ async def sipp(folder: Path, *arguments: str, seconds: int = 25) -> None:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago, for a sipp that listens."""
-    import socket
+    """A port that was free a moment ago, over UDP and TCP, for who listens there."""
+    for _ in range(100):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, socket.socket() as other:
+            probe.bind((LOOPBACK, 0))
+            port = int(probe.getsockname()[1])
+            with contextlib.suppress(OSError):
+                other.bind((LOOPBACK, port))
+                return port
+    raise AssertionError("no port is free")
 
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+
+async def listening(port: int) -> None:
+    """Wait until a sipp has its port."""
+    async with asyncio.timeout(20):
+        while True:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                try:
+                    probe.bind((LOOPBACK, port))
+                except OSError:
+                    return
+            await asyncio.sleep(0.05)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sip._sipp import LOOPBACK, SCENARIOS, free_port, needs_sipp, sipp
+from tests.sip._sipp import LOOPBACK, SCENARIOS, free_port, listening, needs_sipp, sipp
 from tests.stories._phone_sound import spoken
 from tests.stories._sip_phone import LOBBY, Lobby, Player, lobby, player
 from tests.voice._fakes import until
@@ -39,8 +39,8 @@ class Called:
             "numbers": ["+1555123*"],
         }
 
-    @contextmanager
-    def waits(self, scenario: str, **values: Any) -> Iterator[asyncio.Task[None]]:
+    @asynccontextmanager
+    async def waits(self, scenario: str, **values: Any) -> AsyncIterator[asyncio.Task[None]]:
         """It waits for one call; ``values`` are what the scenario leaves open."""
         text = (SCENARIOS / scenario).read_text()
         for key, value in values.items():
@@ -48,6 +48,7 @@ class Called:
         (self._folder / scenario).write_text(text)
         words = ["-sf", str(self._folder / scenario), "-m", "1", "-p", str(self.port)]
         running = asyncio.create_task(sipp(self._folder, *words))
+        await listening(self.port)
         try:
             yield running
         finally:
@@ -73,40 +74,46 @@ async def ready(phone: Player) -> None:
 
 
 async def test_somebody_is_called_with_a_password_talks_and_is_hung_up_on(tmp_path: Path) -> None:
-    async with carrier(tmp_path) as (line, called), player() as phone:
-        with called.waits("called.xml", sound_port=phone.port) as running:
-            await dial(line, greeting="Hello, it is Acme.", metadata={"order": 7})
-            dialing = await line.runner.until("call.dialing")
-            assert (dialing["to"], dialing["from"]) == (PERSON, NUMBER)
-            started = await line.runner.until("call.started")
-            assert started["call_id"] == dialing["call_id"]
-            assert (started["to"], started["from"], started["direction"]) == (PERSON, NUMBER, "outbound")
-            assert started["metadata"] == {"order": 7}
-            assert (await line.runner.until("bot.speaking"))["text"] == "Hello, it is Acme."
-            await line.runner.until("bot.finished")
-            assert len(phone.loud) > 20
-            await ready(phone)
-            phone.say(spoken("where is my order"))
-            assert (await line.runner.until("user.message"))["text"] == "Where is my order?"
-            await line.runner.until("bot.finished")
-            await line.runner.send("call.hangup", call_id=started["call_id"])
-            assert (await line.runner.until("call.ended"))["reason"] == "client_hangup"
-            await running
+    async with (
+        carrier(tmp_path) as (line, called),
+        player() as phone,
+        called.waits("called.xml", sound_port=phone.port) as running,
+    ):
+        await dial(line, greeting="Hello, it is Acme.", metadata={"order": 7})
+        dialing = await line.runner.until("call.dialing")
+        assert (dialing["to"], dialing["from"]) == (PERSON, NUMBER)
+        started = await line.runner.until("call.started")
+        assert started["call_id"] == dialing["call_id"]
+        assert (started["to"], started["from"], started["direction"]) == (PERSON, NUMBER, "outbound")
+        assert started["metadata"] == {"order": 7}
+        assert (await line.runner.until("bot.speaking"))["text"] == "Hello, it is Acme."
+        await line.runner.until("bot.finished")
+        assert len(phone.loud) > 20
+        await ready(phone)
+        phone.say(spoken("where is my order"))
+        assert (await line.runner.until("user.message"))["text"] == "Where is my order?"
+        await line.runner.until("bot.finished")
+        await line.runner.send("call.hangup", call_id=started["call_id"])
+        assert (await line.runner.until("call.ended"))["reason"] == "client_hangup"
+        await running
 
 
 async def test_the_other_side_may_greet_first(tmp_path: Path) -> None:
-    async with carrier(tmp_path) as (line, called), player() as phone:
-        with called.waits("called.xml", sound_port=phone.port) as running:
-            await dial(line, greeting="Hello, it is Acme.", detect_turn_end=True)
-            call_id = (await line.runner.until("call.started"))["call_id"]
-            await ready(phone)
-            assert "bot.speaking" not in await line.runner.so_far()
-            phone.say(spoken("where is my order"))
-            await line.runner.until("user.message")
-            assert (await line.runner.until("bot.speaking"))["text"] == "Hello, it is Acme."
-            await line.runner.send("call.hangup", call_id=call_id)
-            await line.runner.until("call.ended")
-            await running
+    async with (
+        carrier(tmp_path) as (line, called),
+        player() as phone,
+        called.waits("called.xml", sound_port=phone.port) as running,
+    ):
+        await dial(line, greeting="Hello, it is Acme.", detect_turn_end=True)
+        call_id = (await line.runner.until("call.started"))["call_id"]
+        await ready(phone)
+        assert "bot.speaking" not in await line.runner.so_far()
+        phone.say(spoken("where is my order"))
+        await line.runner.until("user.message")
+        assert (await line.runner.until("bot.speaking"))["text"] == "Hello, it is Acme."
+        await line.runner.send("call.hangup", call_id=call_id)
+        await line.runner.until("call.ended")
+        await running
 
 
 @pytest.mark.parametrize(
@@ -114,7 +121,7 @@ async def test_the_other_side_may_greet_first(tmp_path: Path) -> None:
 )
 async def test_who_does_not_take_the_call(status: int, reason: str, tmp_path: Path) -> None:
     async with carrier(tmp_path) as (line, called):
-        with called.waits("declining.xml", status=status) as running:
+        async with called.waits("declining.xml", status=status) as running:
             await dial(line)
             call_id = (await line.runner.until("call.dialing"))["call_id"]
             ended = await line.runner.until("call.ended")
@@ -125,7 +132,7 @@ async def test_who_does_not_take_the_call(status: int, reason: str, tmp_path: Pa
 @pytest.mark.parametrize(("status", "says"), [(404, "404 Not Found"), (503, "has no room"), (500, "500 Server")])
 async def test_what_fails_says_with_which_status(status: int, says: str, tmp_path: Path) -> None:
     async with carrier(tmp_path) as (line, called):
-        with called.waits("declining.xml", status=status) as running:
+        async with called.waits("declining.xml", status=status) as running:
             await dial(line)
             error = await line.runner.until("call.error")
             await running
@@ -135,22 +142,20 @@ async def test_what_fails_says_with_which_status(status: int, says: str, tmp_pat
 
 async def test_nobody_answers_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sip_dials, "RING_SECONDS", 1.5)
-    async with carrier(tmp_path) as (line, called):
-        with called.waits("ringing.xml") as running:
-            await dial(line)
-            assert (await line.runner.until("call.ended"))["reason"] == "no-answer"
-            await running
+    async with carrier(tmp_path) as (line, called), called.waits("ringing.xml") as running:
+        await dial(line)
+        assert (await line.runner.until("call.ended"))["reason"] == "no-answer"
+        await running
 
 
 async def test_a_call_is_taken_back_while_it_rings(tmp_path: Path) -> None:
-    async with carrier(tmp_path) as (line, called):
-        with called.waits("ringing.xml") as running:
-            await dial(line)
-            call_id = (await line.runner.until("call.dialing"))["call_id"]
-            await asyncio.sleep(0.8)
-            await line.runner.send("call.hangup", call_id=call_id)
-            assert (await line.runner.until("call.ended"))["reason"] == "canceled"
-            await running
+    async with carrier(tmp_path) as (line, called), called.waits("ringing.xml") as running:
+        await dial(line)
+        call_id = (await line.runner.until("call.dialing"))["call_id"]
+        await asyncio.sleep(0.8)
+        await line.runner.send("call.hangup", call_id=call_id)
+        assert (await line.runner.until("call.ended"))["reason"] == "canceled"
+        await running
 
 
 async def test_nobody_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,8 +170,7 @@ async def test_nobody_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_an_address_of_sip_is_called_where_it_says(tmp_path: Path) -> None:
-    async with carrier(tmp_path) as (line, called):
-        with called.waits("declining.xml", status=486) as running:
-            await dial(line, to=f"sip:bob@{LOOPBACK}:{called.port}", from_=LOBBY)
-            assert (await line.runner.until("call.ended"))["reason"] == "busy"
-            await running
+    async with carrier(tmp_path) as (line, called), called.waits("declining.xml", status=486) as running:
+        await dial(line, to=f"sip:bob@{LOOPBACK}:{called.port}", from_=LOBBY)
+        assert (await line.runner.until("call.ended"))["reason"] == "busy"
+        await running

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sip._sipp import LOOPBACK, SCENARIOS, free_port, needs_sipp, sipp
+from tests.sip._sipp import LOOPBACK, SCENARIOS, free_port, listening, needs_sipp, sipp
 from tests.stories._sip_phone import lobby, player
 from tests.voice._fakes import until
 
@@ -35,7 +35,7 @@ async def test_an_account_is_registered_renewed_and_given_back(
     caplog.set_level(logging.INFO, "pinecall_run.voice")
     port = free_port()
     registrar = asyncio.create_task(sipp(tmp_path, "-sf", str(SCENARIOS / "registrar.xml"), "-m", "1", "-p", str(port)))
-    await asyncio.sleep(0.3)
+    await listening(port)
     async with lobby(tmp_path, sip={"trunks": [account(port)]}):
         await until(lambda: "registered at carrier.example" in caplog.text)
         await asyncio.sleep(1.8)
@@ -49,7 +49,7 @@ async def test_what_a_registrar_refuses_is_said_of_the_channels(
 ) -> None:
     port = free_port()
     registrar = asyncio.create_task(sipp(tmp_path, "-sf", str(SCENARIOS / "registrar.xml"), "-m", "1", "-p", str(port)))
-    await asyncio.sleep(0.3)
+    await listening(port)
     async with lobby(tmp_path, sip={"trunks": [account(port, password="guess")]}) as line:
         await until(lambda: "403 Forbidden" in caplog.text)
         await line.runner.send("channel.add", agent_id="desk", type="phone", ref=NUMBER)

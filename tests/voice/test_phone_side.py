@@ -9,13 +9,14 @@ from tests.voice._fakes import Model, settle
 from tests.voice._line import Line
 
 from pinecall_run.voice.phone_side import MAX_KEYS, PhoneSide
-from pinecall_run.wire import call_commands, speech_events
+from pinecall_run.wire import call_commands, events, speech_events
 
 
 class Wire:
     """A line that keeps what it was asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_voice: bool = True) -> None:
+        self.has_voice = has_voice
         self.asked: list[tuple[Any, ...]] = []
 
     def forward(self, to: str, *, message: str, announce: bool) -> None:
@@ -26,7 +27,8 @@ class Wire:
 
 
 def side(line: Line, wire: Wire | None) -> PhoneSide:
-    return PhoneSide(line.call._core, wire, played=line.call._agent.played, end=line.call.end)
+    agent = line.call._agent
+    return PhoneSide(line.call._core, wire, played=agent.played, say_before=agent.say_before, end=line.call.end)
 
 
 async def test_keys_are_told_with_all_before_them() -> None:
@@ -50,6 +52,34 @@ async def test_commands_reach_the_line() -> None:
         assert wire.asked == [("forward", "+1555", "Hold on", True), ("press", "1wA#")]
         assert line.owner.last(speech_events.CallDtmfSent).digits == "1wa#?"
         assert not phone.handle(call_commands.CallHold(call_id="call-1"))
+
+
+async def test_what_a_line_cannot_say_the_agent_says_before_it_is_forwarded() -> None:
+    async with Line(Model(), {"greeting": ""}) as line:
+        wire = Wire(has_voice=False)
+        phone = side(line, wire)
+        phone.handle(call_commands.CallForward(call_id="call-1", to="+1555", message="Hold on.", announce=True))
+        said = await line.until("bot.speaking")
+        assert isinstance(said, events.BotSpeaking)
+        assert (said.text, wire.asked) == ("Hold on.", [])
+        await line.until("bot.finished")
+        assert wire.asked == [("forward", "+1555", "", True)]
+        phone.handle(call_commands.CallForward(call_id="call-1", to="+1556", message="", announce=False))
+        assert wire.asked[1:] == [("forward", "+1556", "", False)]
+
+
+async def test_a_message_that_is_cut_short_forwards_at_once_and_one_of_a_call_that_is_over_not() -> None:
+    async with Line(Model(), {"greeting": ""}) as line:
+        wire = Wire(has_voice=False)
+        phone = side(line, wire)
+        phone.handle(call_commands.CallForward(call_id="call-1", to="+1555", message="One two three four."))
+        await line.until("bot.speaking")
+        line.call._agent.interrupt("user_spoke")
+        assert wire.asked == [("forward", "+1555", "", False)]
+        phone.handle(call_commands.CallForward(call_id="call-1", to="+1556", message="One two three four."))
+        await line.until("bot.speaking")
+        line.call.end("hangup")
+    assert wire.asked[1:] == []
 
 
 async def test_a_call_without_a_line_has_no_such_commands() -> None:

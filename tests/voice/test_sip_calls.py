@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
+import pytest
 from tests.voice._stage import Stage
 
 from pinecall_run.sip.outputs import Dtmf, EndReason
+from pinecall_run.sip.peer import Peer
 from pinecall_run.voice.sip_calls import SipCalls
 from pinecall_run.voice.sip_settings import SipSettings
+from pinecall_run.voice.sip_trunks import read_trunk
 
 
 def calls() -> SipCalls:
@@ -31,3 +35,22 @@ def test_what_happens_where_no_conversation_is_goes_nowhere() -> None:
     it = calls()
     it.came("a", "10.0.0.7")
     it.told(Dtmf("a", "1", 0))
+
+
+@pytest.mark.parametrize(
+    ("host", "trunk", "target"),
+    [
+        ("192.0.2.9", None, "sip:100@192.0.2.9"),
+        ("2001:db8::1", None, "sip:100@[2001:db8::1]"),
+        ("192.0.2.9", {"host": "carrier.example:5070"}, "sip:100@carrier.example:5070"),
+        ("192.0.2.9", {"peers": ["192.0.2.9"]}, "sip:100@192.0.2.9"),
+    ],
+)
+async def test_a_number_is_forwarded_to_where_the_call_belongs(
+    host: str, trunk: dict[str, Any] | None, target: str
+) -> None:
+    it = calls()
+    it.sockets = None  # type: ignore[assignment] - nothing is sent
+    line = it.line("front", "a", Peer("udp", host, 5060), read_trunk(trunk) if trunk else None)
+    line.stop()
+    assert str(line._target("1 00")) == target

@@ -16,7 +16,7 @@ from pinecall_run.voice import sip_dials
 from pinecall_run.voice.sip_calls import SipCalls
 from pinecall_run.voice.sip_dials import NoWayError, SipDials, way
 from pinecall_run.voice.sip_settings import SipSettings
-from pinecall_run.voice.sip_trunks import read_trunk
+from pinecall_run.voice.sip_trunks import Trunk, read_trunk
 
 LOBBY, NUMBER, PERSON = "sip:lobby@acme.example", "+15551234567", "+15550001111"
 CARRIER = {"host": "carrier.example", "proxy": "10.0.0.7:5080", "numbers": ["+1555*"]}
@@ -103,7 +103,7 @@ class World(SipCalls):
     def hang_up(self, name: str) -> None:
         self.asked.append(("hang up", name))
 
-    def line(self, agent_id: str, name: str, peer: Peer) -> Any:
+    def line(self, agent_id: str, name: str, peer: Peer, trunk: Trunk | None) -> Any:
         if self.is_full:
             raise OSError(98, "Address already in use")
         self.made.append(Line())

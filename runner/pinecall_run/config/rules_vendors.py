@@ -14,8 +14,6 @@ from pinecall_run.source.suggest import closest, listed, surely
 from pinecall_run.vendors.naming import Named
 
 _SPOKEN = frozenset(("phone", "sip", "webrtc"))
-_EMBEDDED_SPOKEN = frozenset(("webrtc",))
-"""The channels on which the embedded server speaks. It says of the others that it does not serve them."""
 
 
 def _check_vendors(subject: Subject, context: RuleContext) -> None:
@@ -168,7 +166,8 @@ def _quoted(names: Iterable[str]) -> str:
 
 
 def _check_served(subject: Subject, context: RuleContext) -> None:
-    spoken = [placed for placed in subject.channels if placed.channel.ref.kind in _EMBEDDED_SPOKEN]
+    spoken = [placed for placed in subject.channels if placed.channel.ref.kind in _SPOKEN]
+    seen: set[Route] = set()
     for placed in spoken if context.is_embedded else ():
         for stage in (VOICE, STT):
             here = stage.key in placed.channel.overrides
@@ -181,7 +180,9 @@ def _check_served(subject: Subject, context: RuleContext) -> None:
             lack = f"the embedded voice server has no {stage.noun} provider {_quoted(vendors)}"
             help = f"let it fall back on what it has: {stage.key}: [{vendors[0]}…, {listed(stage.embedded)}]"
             label = Label(context.document.value_span(placed.address_route), "the channel of these calls")
-            context.warn("PCR518", f"calls from browsers cannot use this: {lack}", route, help, label)
+            if route not in seen:  # what is said for the agent is said once, whatever channels it has
+                context.warn("PCR518", f"calls cannot use this: {lack}", route, help, label)
+            seen.add(route)
 
 
 VENDOR_RULES: tuple[Callable[[Subject, RuleContext], None], ...] = (_check_vendors, _check_hearing, _check_served)

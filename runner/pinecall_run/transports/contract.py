@@ -121,6 +121,9 @@ class PhoneSession(AudioSession, Protocol):
 class PhoneLine(Protocol):
     """What an agent's runner can have done with a telephone line. Calls return at once."""
 
+    has_voice: bool
+    """Whether it says what is to be said before a call is forwarded; else the agent does."""
+
     def forward(self, to: str, *, message: str, announce: bool) -> None:
         """Hand the person on to a number; ``message`` is said to them before, ``announce`` tells the other side who
         comes. What comes of it is told by :meth:`PhoneSide.forwarded`, or to the runner as an error."""

@@ -11,7 +11,7 @@ from pinecall_run.sip.grammar import GrammarError
 from pinecall_run.sip.media import Media
 from pinecall_run.sip.outputs import EndReason
 from pinecall_run.sip.peer import Peer
-from pinecall_run.sip.uri import Uri, read_uri, sip_uri
+from pinecall_run.sip.uri import Uri, read_uri
 from pinecall_run.transports.contract import PhoneSession
 from pinecall_run.transports.metronome import Metronome
 from pinecall_run.transports.rtp_session import RtpSession
@@ -45,12 +45,14 @@ class SipCall:
     """A call. It is its conversation's outlet and its line. ``name`` is the user agent's, and ``id`` may be given later
     where the call is yet to be placed; ``peer`` is where its messages come from or go.
 
-    ``sound`` opens the sockets of its sound, and is given whom to tell of keys; ``tell_failure`` is told why it could
-    not be forwarded.
+    ``sound`` opens the sockets of its sound, and is given whom to tell of keys; ``at`` gives the address of a number
+    there; ``tell_failure`` is told why it could not be forwarded.
 
     Raises:
         OSError: no ports are free.
     """
+
+    has_voice = False
 
     def __init__(
         self,
@@ -60,12 +62,14 @@ class SipCall:
         metronome: Metronome,
         sound: Callable[[Callable[[str], None]], RtpSession],
         *,
+        at: Callable[[str], Uri],
         patience: Patience,
         tell_failure: Callable[[str], None],
     ) -> None:
         self.id = name
         self.peer = peer
         self._sockets = sockets
+        self._at = at
         self._metronome = metronome
         self._patience = patience
         self._tell_failure = tell_failure
@@ -93,8 +97,7 @@ class SipCall:
         self._pressing = chain(self._pressing, pressed(digits))
 
     def forward(self, to: str, *, message: str, announce: bool) -> None:
-        """See :class:`PhoneLine`. The other side of the call places the next one (REFER), and says who it is; that
-        there was a ``message`` for it is not known to SIP."""
+        """See :class:`PhoneLine`. The other side of the call places the next one (REFER), and says who it is."""
         try:
             target = self._target(to)
         except GrammarError:
@@ -104,9 +107,7 @@ class SipCall:
         self._sockets.do(lambda agent, now: agent.forward(self.id, target, now))
 
     def _target(self, to: str) -> Uri:
-        """A number is one of those who carry the call."""
-        host = f"[{self.peer.host}]" if ":" in self.peer.host else self.peer.host
-        return read_uri(to) if to.startswith(("sip:", "sips:")) else sip_uri(to, host)
+        return read_uri(to) if to.startswith(("sip:", "sips:")) else self._at(to)
 
     # the other side
 

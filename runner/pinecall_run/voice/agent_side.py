@@ -57,6 +57,8 @@ class AgentSide:
         self._show = show
         self._has_words = has_words
         self._streams: dict[str, Utterance] = {}
+        self._afterwards: dict[str, Callable[[], None]] = {}
+        """What is to be done when an utterance is over, by its id."""
         self._has_apologised = False
 
     def take(self, *, may_begin: bool) -> Samples | None:
@@ -84,6 +86,12 @@ class AgentSide:
     def say(self, text: str) -> None:
         """Say a text of the configuration after what is being said."""
         self._say(text, self._utterance(keeps=True, is_fixed=True))
+
+    def say_before(self, text: str, then: Callable[[], None]) -> None:
+        """Say a text after what is being said, then do something; where it is cut short or cannot be said, too."""
+        utterance = self._utterance(keeps=True, is_fixed=True)
+        self._afterwards[utterance.message_id] = then
+        self._say(text, utterance)
 
     def _say(self, text: str, utterance: Utterance) -> None:
         utterance.shown_at_once = text
@@ -210,6 +218,7 @@ class AgentSide:
         elif not utterance.playhead.heard:
             self._abort(utterance, "unspoken")
         self._is_over(utterance)
+        self._go_on(utterance)
 
     def voice_used(self, vendor: tuple[str, str], characters: int) -> None:
         """See :class:`Audience`."""
@@ -298,6 +307,11 @@ class AgentSide:
             self._abort(utterance, reason)
         else:
             self._confirm(utterance)
+        self._go_on(utterance)
+
+    def _go_on(self, utterance: Utterance) -> None:
+        if (then := self._afterwards.pop(utterance.message_id, None)) is not None:
+            then()
 
     def _confirm(self, utterance: Utterance) -> None:
         text = utterance.playhead.heard
@@ -319,5 +333,6 @@ class AgentSide:
 
     async def close(self) -> None:
         """Stop making answers. What was being said was heard as far as it went."""
+        self._afterwards.clear()
         self.interrupt("cancelled")
         await self.answering.close()

@@ -19,7 +19,8 @@ MAX_KEYS = 100
 
 
 class PhoneSide:
-    """See :class:`pinecall_run.transports.contract.PhoneSide`. ``line`` is ``None`` in a call without one."""
+    """See :class:`pinecall_run.transports.contract.PhoneSide`. ``line`` is ``None`` in a call without one.
+    ``say_before`` has the agent say a text, and then does something."""
 
     def __init__(
         self,
@@ -27,11 +28,13 @@ class PhoneSide:
         line: PhoneLine | None,
         *,
         played: Callable[[int], None],
+        say_before: Callable[[str, Callable[[], None]], None],
         end: Callable[[str], None],
     ) -> None:
         self._core = core
         self._line = line
         self._played = played
+        self._say_before = say_before
         self._end = end
         self._keys = ""
         self._is_forwarded = False
@@ -62,7 +65,11 @@ class PhoneSide:
         return True
 
     def _on_forward(self, line: PhoneLine, command: call_commands.CallForward) -> None:
-        line.forward(command.to, message=command.message, announce=command.announce)
+        to, announce = command.to, command.announce
+        if line.has_voice or not command.message:
+            line.forward(to, message=command.message, announce=announce)
+        else:
+            self._say_before(command.message, lambda: line.forward(to, message="", announce=announce))
 
     def _on_keys(self, line: PhoneLine, command: call_commands.CallDtmf) -> None:
         digits = "".join(each for each in command.digits[:MAX_KEYS].upper() if each in KEYS or each == WAIT.upper())

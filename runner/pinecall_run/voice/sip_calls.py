@@ -22,9 +22,11 @@ from pinecall_run.sip.outputs import (
 )
 from pinecall_run.sip.peer import Peer
 from pinecall_run.sip.registration import Registrar
+from pinecall_run.sip.uri import sip_uri
 from pinecall_run.transports.contract import Caller
-from pinecall_run.voice.phone_desk import PhoneDesk
+from pinecall_run.voice.phone_desk import PhoneDesk, dialable
 from pinecall_run.voice.sip_settings import SipSettings
+from pinecall_run.voice.sip_trunks import Trunk
 from pinecall_run.wire import events
 
 if TYPE_CHECKING:  # they need an extra, which typed conversations do without
@@ -91,8 +93,9 @@ class SipCalls:
         self._hosts[host] += 1
         self._there[name] = host
 
-    def line(self, agent_id: str, name: str, peer: Peer) -> SipCall:
-        """The line of a call, with sockets for its sound.
+    def line(self, agent_id: str, name: str, peer: Peer, trunk: Trunk | None) -> SipCall:
+        """The line of a call, with sockets for its sound. It can be forwarded to numbers of the ``trunk`` that it
+        belongs to; else of the host that it comes from.
 
         Raises:
             OSError: no ports are free.
@@ -101,6 +104,8 @@ class SipCalls:
         from pinecall_run.transports.rtp_session import RtpSession
         from pinecall_run.transports.sip_call import Patience, SipCall
 
+        host = f"[{peer.host}]" if ":" in peer.host else peer.host
+        uri = trunk.uri if trunk is not None and trunk.host else lambda number: sip_uri(number, host)
         settings, clock = self.settings, asyncio.get_running_loop().time
         self._metronome = self._metronome or Metronome()
         return SipCall(
@@ -109,6 +114,7 @@ class SipCalls:
             self.sockets,
             self._metronome,
             lambda on_key: RtpSession(settings.host, settings.rtp_ports, clock, on_key=on_key),
+            at=lambda number: uri(dialable(number)),
             patience=Patience(settings.silence_seconds, settings.hold_seconds),
             tell_failure=lambda sentence: self._failed(agent_id, sentence),
         )

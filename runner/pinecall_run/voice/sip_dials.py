@@ -120,7 +120,7 @@ class SipDials:
             raise NoWayError("too many calls are being placed", "BUSY")
         goes = way(self._calls.settings, command.to, command.from_)
         try:
-            line = self._calls.line(agent.agent_id, "", goes.peer)
+            line = self._calls.line(agent.agent_id, "", goes.peer, goes.trunk)
         except OSError as error:
             raise NoWayError(f"no ports are free for a call: {error.strerror or 'see rtp_ports'}", "BUSY") from error
         dial = Dial(

@@ -39,7 +39,7 @@ from pinecall_run.wire import call_commands
 
 _LOG = logging.getLogger("pinecall_run.voice")
 
-NOT_SET = "calls of SIP addresses need PINECALL_SIP where the voice server runs (docs/sip.md)"
+NOT_SET = "calls of SIP addresses need `server: {sip: …}`, or PINECALL_SIP where the voice server runs (docs/sip.md)"
 
 NO_HOST = "no calls can be placed from this number: its trunk has no `host` (docs/sip.md)"
 
@@ -199,8 +199,9 @@ class SipDoor:
 
     def _begin(self, incoming: IncomingCall, agent: Agent, *, from_: str, ref: str) -> int:
         """Begin the conversation of a call and answer it; returns the status that refuses it where that cannot be."""
+        trunk = next((each for each in self._ways(incoming) if each.host), None)
         try:
-            line = self._calls.line(agent.agent_id, incoming.call, incoming.peer)
+            line = self._calls.line(agent.agent_id, incoming.call, incoming.peer, trunk)
         except OSError as error:
             _LOG.error("a call was turned away: %s", error.strerror or error)
             return FULL
@@ -216,11 +217,15 @@ class SipDoor:
     def _wanted(self, incoming: IncomingCall, from_: str) -> tuple[Agent, str] | None:
         """Who answers a call, and at which address of theirs. Who asks for an account that is registered has put whom
         they want into To: the target is what was registered (RFC 3261, 16.6)."""
-        trunks = [each for each in self._settings.trunks if each.is_way_of(incoming.peer.host, incoming.username)]
+        trunks = self._ways(incoming)
         accounts = {each.account.username for each in trunks if each.account is not None and each.is_registered}
         targets = [incoming.uri, incoming.to.uri] if incoming.uri.name in accounts else [incoming.uri]
         found = (self._answering(target, from_) or self._numbered(target, from_, trunks) for target in targets)
         return next((each for each in found if each is not None), None)
+
+    def _ways(self, incoming: IncomingCall) -> list[Trunk]:
+        """The trunks that a call came by."""
+        return [each for each in self._settings.trunks if each.is_way_of(incoming.peer.host, incoming.username)]
 
     def _numbered(self, uri: Uri, from_: str, trunks: Sequence[Trunk]) -> tuple[Agent, str] | None:
         """Who has a number, if one of these trunks carries it: in E.164, its plus written or not."""

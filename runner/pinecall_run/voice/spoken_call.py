@@ -96,7 +96,9 @@ class SpokenCall:
         )
         self._agent.speaker.follows_playing = caller.reports_playing
         self._page = PageActions(self)
-        self.phone = PhoneSide(self._core, caller.line, played=self._agent.played, end=self.end)
+        self.phone = PhoneSide(
+            self._core, caller.line, played=self._agent.played, say_before=self._agent.say_before, end=self.end
+        )
         self._ambience = Ambience(self._mixer, self._core.configuration)
         self._loudness = Loudness.asked_for(self._core)
         self._tape = Tape.asked_for(self._core)

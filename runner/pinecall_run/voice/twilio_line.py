@@ -17,6 +17,8 @@ class TwilioLine:
     """One call's line (see :class:`pinecall_run.transports.contract.PhoneLine`); ``person`` is the number of who is on
     it."""
 
+    has_voice = True
+
     def __init__(
         self, calls: TwilioCalls, stream: StreamCall, *, call_sid: str, agent_id: str, language: str, person: str
     ) -> None:
