@@ -132,12 +132,16 @@ def free_port() -> int:
 
 
 async def listening(port: int) -> None:
-    """Wait until a sipp has its port."""
+    """Wait until a sipp has its port, over UDP or TCP."""
     async with asyncio.timeout(20):
-        while True:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                try:
-                    probe.bind((LOOPBACK, port))
-                except OSError:
-                    return
+        while _is_free(port, socket.SOCK_DGRAM) and _is_free(port, socket.SOCK_STREAM):  # noqa: ASYNC110 - another process has it
             await asyncio.sleep(0.05)
+
+
+def _is_free(port: int, kind: socket.SocketKind) -> bool:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True

@@ -40,13 +40,13 @@ class Called:
         }
 
     @asynccontextmanager
-    async def waits(self, scenario: str, **values: Any) -> AsyncIterator[asyncio.Task[None]]:
+    async def waits(self, scenario: str, *more: str, **values: Any) -> AsyncIterator[asyncio.Task[None]]:
         """It waits for one call; ``values`` are what the scenario leaves open."""
         text = (SCENARIOS / scenario).read_text()
         for key, value in values.items():
             text = text.replace(f"[{key}]", str(value))
         (self._folder / scenario).write_text(text)
-        words = ["-sf", str(self._folder / scenario), "-m", "1", "-p", str(self.port)]
+        words = ["-sf", str(self._folder / scenario), "-m", "1", "-p", str(self.port), *more]
         running = asyncio.create_task(sipp(self._folder, *words))
         await listening(self.port)
         try:
@@ -172,5 +172,16 @@ async def test_nobody_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 async def test_an_address_of_sip_is_called_where_it_says(tmp_path: Path) -> None:
     async with carrier(tmp_path) as (line, called), called.waits("declining.xml", status=486) as running:
         await dial(line, to=f"sip:bob@{LOOPBACK}:{called.port}", from_=LOBBY)
+        assert (await line.runner.until("call.ended"))["reason"] == "busy"
+        await running
+
+
+async def test_a_trunk_may_be_reached_over_tcp(tmp_path: Path) -> None:
+    called = Called(tmp_path)
+    async with (
+        lobby(tmp_path, sip={"trunks": [{**called.trunk, "transport": "tcp"}]}) as line,
+        called.waits("declining.xml", "-t", "t1", status=486) as running,
+    ):
+        await dial(line)
         assert (await line.runner.until("call.ended"))["reason"] == "busy"
         await running
