@@ -176,6 +176,24 @@ async def test_an_address_of_sip_is_called_where_it_says(tmp_path: Path) -> None
         await running
 
 
+async def test_somebody_is_told_of_it_and_sent_on(tmp_path: Path) -> None:
+    async with (
+        carrier(tmp_path, greeting="") as (line, called),
+        player() as phone,
+        called.waits("sent_on.xml", sound_port=phone.port) as running,
+    ):
+        await dial(line)
+        call_id = (await line.runner.until("call.started"))["call_id"]
+        sent = {"to": "+1 555 000-2222", "message": "One moment.", "announce": True}
+        await line.runner.send("call.forward", call_id=call_id, **sent)
+        assert (await line.runner.until("bot.speaking"))["text"] == "One moment."
+        await line.runner.until("bot.finished")
+        assert (await line.runner.until("call.forwarded"))["to"] == "+1 555 000-2222"
+        assert (await line.runner.until("call.ended"))["reason"] == "forwarded"
+        assert len(phone.loud) > 10
+        await running
+
+
 async def test_a_trunk_may_be_reached_over_tcp(tmp_path: Path) -> None:
     called = Called(tmp_path)
     async with (
