@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sip._sipp import LOOPBACK, SCENARIOS, free_port, listening, needs_sipp, sipp
+from tests.sip._sipp import LOOPBACK, SCENARIOS, free_port, needs_sipp, sipp
 from tests.stories._phone_sound import spoken
-from tests.stories._sip_phone import LOBBY, Lobby, Player, lobby, player
+from tests.stories._sip_phone import LOBBY, Lobby, Player, listening, lobby, player
 from tests.voice._fakes import until
 from tests.voice._speech import needs_flite
 
