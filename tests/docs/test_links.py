@@ -12,8 +12,6 @@ from tests.rules._scan import ROOT
 PAGES = sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
 FENCE = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-NOT_YET = ("docs/channels/chat.md",)
-"""Pages that are being written."""
 NAMED = re.compile(r"(?<![\w/])docs/[a-z0-9/-]+\.md\b")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
@@ -34,8 +32,6 @@ def broken(page: Path) -> Iterator[str]:
         if "://" in target:
             continue
         found = (page.parent / target).resolve() if target else page
-        if not found.exists() and str(found).endswith(NOT_YET):
-            continue
         if not found.exists() or (anchor and anchor not in anchors(found)):
             yield link
 
@@ -50,7 +46,7 @@ def test_pages_that_the_code_and_its_messages_name_are_there() -> None:
     found += [path for path in (ROOT / "runner").rglob("*") if path.suffix in (".py", ".js", ".html", ".css")]
     named = {(name, path.relative_to(ROOT)) for path in found for name in NAMED.findall(path.read_text("utf-8"))}
     assert named
-    assert [each for each in named if not (ROOT / each[0]).exists() and not each[0].endswith(NOT_YET)] == []
+    assert [each for each in named if not (ROOT / each[0]).exists()] == []
 
 
 def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:

@@ -129,15 +129,3 @@ def free_port() -> int:
                 other.bind((LOOPBACK, port))
                 return port
     raise AssertionError("no port is free")
-
-
-async def listening(port: int) -> None:
-    """Wait until a sipp has its port."""
-    async with asyncio.timeout(20):
-        while True:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                try:
-                    probe.bind((LOOPBACK, port))
-                except OSError:
-                    return
-            await asyncio.sleep(0.05)

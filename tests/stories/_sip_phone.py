@@ -216,3 +216,19 @@ async def lobby(
             added = await runner.until("channel.added", type="phone")
             assert added.get("served", True), added
             yield Lobby(port, runner, folder)
+
+
+async def listening(port: int) -> None:
+    """Wait until a sipp has its port, over UDP or TCP."""
+    async with asyncio.timeout(20):
+        while _is_free(port, socket.SOCK_DGRAM) and _is_free(port, socket.SOCK_STREAM):  # noqa: ASYNC110 - another process has it
+            await asyncio.sleep(0.05)
+
+
+def _is_free(port: int, kind: socket.SocketKind) -> bool:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True

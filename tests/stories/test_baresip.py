@@ -1,4 +1,4 @@
-"""baresip, a telephone program that is not ours, calls: is heard and hears, holds, presses keys; tshark looks on."""
+"""baresip, a telephone program that is not ours, calls: is heard and hears, holds, presses keys, is sent on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from tests.sip._sipp import LOOPBACK, free_port
 from tests.stories._baresip import LINE_RATE, baresip, needs_baresip, words
 from tests.stories._callers import tape
@@ -44,14 +45,31 @@ async def test_it_asks_is_answered_presses_keys_and_hangs_up(tmp_path: Path) -> 
     assert 0.85 * (GREETING + REPLY) < words(phone.heard()) <= GREETING + REPLY, "it heard each word of the agent"
 
 
-async def test_the_agent_hangs_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("over", ["udp", "tcp"])
+async def test_the_agent_hangs_up(tmp_path: Path, over: str) -> None:
     async with lobby(tmp_path) as line, baresip(tmp_path / "phone", tape(0.1).sound) as phone:
-        phone.do("dial", f"sip:lobby@{LOOPBACK}:{line.port}")
+        phone.do("dial", f"sip:lobby@{LOOPBACK}:{line.port};transport={over}")
         call_id = (await line.runner.until("call.started"))["call_id"]
         await line.runner.until("bot.finished")
         await line.runner.send("call.hangup", call_id=call_id)
         await phone.until("CALL_CLOSED")
         assert (await line.runner.until("call.ended"))["reason"] == "client_hangup"
+
+
+async def test_the_agent_forwards_it(tmp_path: Path) -> None:
+    sales = "sip:sales@acme.example"
+    async with lobby(tmp_path) as line, baresip(tmp_path / "phone", tape(0.1).sound) as phone:
+        await line.runner.send("channel.add", agent_id="desk", type="phone", ref=sales)
+        await line.runner.until("channel.added", ref=sales)
+        phone.do("dial", f"sip:lobby@{LOOPBACK}:{line.port}")
+        call_id = (await line.runner.until("call.started"))["call_id"]
+        await line.runner.until("bot.finished")
+        await line.runner.send("call.forward", call_id=call_id, to=f"sip:sales@{LOOPBACK}:{line.port}")
+        await phone.until("TRANSFER")
+        assert (await line.runner.until("call.started"))["to"] == sales, "it called whom it was sent to"
+        assert (await line.runner.until("call.ended", call_id=call_id))["reason"] == "forwarded"
+        phone.do("hangup")
+        assert (await line.runner.until("call.ended"))["reason"] == "hangup"
 
 
 @needs_tshark

@@ -48,11 +48,15 @@ agents:
 """
 TOOL = "import os\n\n\ndef open_door() -> str:\n    '''Open it.'''\n    raise ValueError(os.environ['HUSH'])\n"
 RAISING = "import os\n\nraise ValueError('no access with ' + os.environ['HUSH'])\n\n\ndef open_door() -> str: ...\n"
-ICE = """\
+EMBEDDED = """\
 server:
   ice_servers:
     - {urls: "stun:127.0.0.1:9"}
     - {urls: "turn:127.0.0.1:9", username: acme, credential: %s}
+  sip:
+    listen: 127.0.0.1:0
+    trunks:
+      - {host: "127.0.0.1:9", register: true, username: acme, password: %s}
 """
 REMOTE = "server: {url: ws://127.0.0.1:9, api_key: %s}\n"
 
@@ -61,15 +65,21 @@ def _agents(secret: str) -> str:
     return AGENT % (secret, secret, secret)
 
 
-GOOD = {"embedded": ICE % '"${HUSH}"' + _agents("${HUSH}"), "remote": REMOTE % '"${HUSH}"' + _agents("${HUSH}")}
+def _embedded(secret: str) -> str:
+    return EMBEDDED % (secret, secret)
+
+
+GOOD = {"embedded": _embedded('"${HUSH}"') + _agents("${HUSH}"), "remote": REMOTE % '"${HUSH}"' + _agents("${HUSH}")}
 """Projects that run, their secrets in variables."""
 
 BAD = {
     "default": REMOTE % f'"${{GONE:-{CANARY}}}"' + _agents(f"${{GONE:-{CANARY}}}") + "    voise: x\n",
     "written out": REMOTE % CANARY + _agents(CANARY) + "    voise: x\n",
-    "written out for TURN": ICE % CANARY + _agents("${HUSH}") + "    voise: x\n",
-    "wrong type for TURN": ICE % f"[{CANARY}]" + _agents("${HUSH}"),
-    "misspelt for TURN": (ICE % CANARY).replace("credential", "credental") + _agents("${HUSH}"),
+    "written out for TURN": _embedded(CANARY) + _agents("${HUSH}") + "    voise: x\n",
+    "wrong type for TURN": _embedded(f"[{CANARY}]") + _agents("${HUSH}"),
+    "misspelt for TURN": _embedded(CANARY).replace("credential", "credental") + _agents("${HUSH}"),
+    "misspelt for SIP": _embedded(CANARY).replace("password", "pasword") + _agents("${HUSH}"),
+    "wrong beside it for SIP": _embedded(CANARY).replace("host:", "hoast:") + _agents("${HUSH}"),
     "wrong type": REMOTE % f"[{CANARY}]" + _agents(f"{{a: {CANARY}}}"),
     "wrong type beside": f"server: {{api_key: {CANARY}, url: [1]}}\n" + _agents(CANARY),
     "unknown key beside": f"server: {{url: ws://a.b, api_key: {CANARY}, bad: 1}}\n" + _agents("${HUSH}"),
@@ -109,7 +119,14 @@ BY_VERB: Mapping[str, list[list[str]]] = {
         *(["config", "--format", shape] for shape in ("yaml", "json")),
         *(
             ["config", "why", route]
-            for route in ("server", "server.ice_servers", "agents", "agents.mobile", "agents.mobile.channels[0]")
+            for route in (
+                "server",
+                "server.ice_servers",
+                "server.sip.trunks",
+                "agents",
+                "agents.mobile",
+                "agents.mobile.channels[0]",
+            )
         ),
     ],
     "plan": [*(["plan", "--format", shape] for shape in ("text", "markdown", "json")), ["plan", "--against", "."]],
@@ -132,7 +149,7 @@ PROGRAMS = frozenset({"run", "serve"})
 def test_every_verb_and_every_secret_field_is_covered() -> None:
     assert set(BY_VERB) == set(border._VERBS)
     assert {verb for verb, words in BY_VERB.items() if not words} == PROGRAMS
-    assert set(_secret_fields(schema("pinecall"))) == set(re.findall(r"(\w+): %s", AGENT + REMOTE + ICE))
+    assert set(_secret_fields(schema("pinecall"))) == set(re.findall(r"(\w+): %s", AGENT + REMOTE + EMBEDDED))
 
 
 def _secret_fields(part: Any) -> Iterator[str]:

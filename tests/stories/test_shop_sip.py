@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tests.sip._sipp import LOOPBACK, SCENARIOS, free_port, needs_sipp, sipp
 from tests.stories._phone_sound import spoken
 from tests.stories._sip_phone import LOBBY, player
@@ -24,12 +26,15 @@ HEARD = f"""    greeting: You have reached the lobby.
 
 @needs_sipp
 @needs_flite
-async def test_a_telephone_leaves_a_message(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_in_project", [True, False])
+async def test_a_telephone_leaves_a_message(tmp_path: Path, is_in_project: bool) -> None:
     project = copy_project(tmp_path / "project")
     edit(project / "pinecall.yaml", lambda text: text.replace(f'    channels: ["{LOBBY}", chat]', HEARD))
     port = free_port()
     sip = json.dumps({"listen": f"{LOOPBACK}:{port}", "trunks": [{"peers": [LOOPBACK]}]})
-    async with running(project, PINECALL_SIP=sip) as program, player() as phone:
+    if is_in_project:
+        edit(project / "pinecall.yaml", lambda text: re.sub("(?m)^server: .*", f"server: {{sip: {sip}}}", text))
+    async with running(project, **({} if is_in_project else {"PINECALL_SIP": sip})) as program, player() as phone:
         keys = {"sound_port": phone.port, "codec": 0, "domain": "acme.example"}
         given = [word for key, value in keys.items() for word in ("-key", key, str(value))]
         words = ["-sf", str(SCENARIOS / "phone.xml"), "-s", "lobby", "-d", "14000", "-m", "1", *given]

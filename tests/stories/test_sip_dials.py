@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sip._sipp import LOOPBACK, SCENARIOS, free_port, listening, needs_sipp, sipp
+from tests.sip._sipp import LOOPBACK, SCENARIOS, free_port, needs_sipp, sipp
 from tests.stories._phone_sound import spoken
-from tests.stories._sip_phone import LOBBY, Lobby, Player, lobby, player
+from tests.stories._sip_phone import LOBBY, Lobby, Player, listening, lobby, player
 from tests.voice._fakes import until
 from tests.voice._speech import needs_flite
 
@@ -40,13 +40,13 @@ class Called:
         }
 
     @asynccontextmanager
-    async def waits(self, scenario: str, **values: Any) -> AsyncIterator[asyncio.Task[None]]:
+    async def waits(self, scenario: str, *more: str, **values: Any) -> AsyncIterator[asyncio.Task[None]]:
         """It waits for one call; ``values`` are what the scenario leaves open."""
         text = (SCENARIOS / scenario).read_text()
         for key, value in values.items():
             text = text.replace(f"[{key}]", str(value))
         (self._folder / scenario).write_text(text)
-        words = ["-sf", str(self._folder / scenario), "-m", "1", "-p", str(self.port)]
+        words = ["-sf", str(self._folder / scenario), "-m", "1", "-p", str(self.port), *more]
         running = asyncio.create_task(sipp(self._folder, *words))
         await listening(self.port)
         try:
@@ -172,5 +172,34 @@ async def test_nobody_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 async def test_an_address_of_sip_is_called_where_it_says(tmp_path: Path) -> None:
     async with carrier(tmp_path) as (line, called), called.waits("declining.xml", status=486) as running:
         await dial(line, to=f"sip:bob@{LOOPBACK}:{called.port}", from_=LOBBY)
+        assert (await line.runner.until("call.ended"))["reason"] == "busy"
+        await running
+
+
+async def test_somebody_is_told_of_it_and_sent_on(tmp_path: Path) -> None:
+    async with (
+        carrier(tmp_path, greeting="") as (line, called),
+        player() as phone,
+        called.waits("sent_on.xml", sound_port=phone.port) as running,
+    ):
+        await dial(line)
+        call_id = (await line.runner.until("call.started"))["call_id"]
+        sent = {"to": "+1 555 000-2222", "message": "One moment.", "announce": True}
+        await line.runner.send("call.forward", call_id=call_id, **sent)
+        assert (await line.runner.until("bot.speaking"))["text"] == "One moment."
+        await line.runner.until("bot.finished")
+        assert (await line.runner.until("call.forwarded"))["to"] == "+1 555 000-2222"
+        assert (await line.runner.until("call.ended"))["reason"] == "forwarded"
+        assert len(phone.loud) > 10
+        await running
+
+
+async def test_a_trunk_may_be_reached_over_tcp(tmp_path: Path) -> None:
+    called = Called(tmp_path)
+    async with (
+        lobby(tmp_path, sip={"trunks": [{**called.trunk, "transport": "tcp"}]}) as line,
+        called.waits("declining.xml", "-t", "t1", status=486) as running,
+    ):
+        await dial(line)
         assert (await line.runner.until("call.ended"))["reason"] == "busy"
         await running

@@ -54,8 +54,8 @@ async def live(folder: Path, stays: int = 2_500) -> AsyncIterator[tuple[Lobby, P
 
 def counted(caplog: pytest.LogCaptureFixture) -> dict[str, int]:
     """What the server says at its end."""
-    (line,) = re.findall(r"refused at SIP's door: (.*)", caplog.text)
-    return {what: int(count) for count, _, what in (each.partition(" ") for each in line.split(", "))}
+    last = re.findall(r"refused at .*: (.*)", caplog.text)[-1]
+    return {what: int(count) for count, what in re.findall(r"(\d+) ([^,]+)", last)}
 
 
 @pytest.fixture(autouse=True)

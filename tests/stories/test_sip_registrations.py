@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sip._sipp import LOOPBACK, SCENARIOS, free_port, listening, needs_sipp, sipp
-from tests.stories._sip_phone import lobby, player
+from tests.sip._sipp import LOOPBACK, SCENARIOS, free_port, needs_sipp, sipp
+from tests.stories._sip_phone import listening, lobby, player
 from tests.voice._fakes import until
 
 pytestmark = needs_sipp

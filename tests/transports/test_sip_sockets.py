@@ -19,9 +19,10 @@ from pinecall_run.sip.core import Settings
 from pinecall_run.sip.outputs import Ignored, IncomingCall, Output, Refused, Send
 from pinecall_run.sip.peer import Peer
 from pinecall_run.transports import sip_sockets
-from pinecall_run.transports.sip_sockets import EVERYBODY, STRANGER, SipSockets
+from pinecall_run.transports.sip_sockets import EVERYBODY, ROOM, STRANGER, SipSockets
 
 HERE = "127.0.0.1"
+RMEM_MAX = Path("/proc/sys/net/core/rmem_max")
 
 
 def options(port: int, *, way: str = "UDP", branch: str = "z9hG4bK1") -> bytes:
@@ -242,3 +243,13 @@ async def test_a_port_that_is_taken_leaves_nothing_open() -> None:
         other = Place()
         with pytest.raises(OSError, match="in use"):
             await other.sockets.open(HERE, it.ports["tcp"])
+
+
+@pytest.mark.skipif(not RMEM_MAX.exists(), reason="this system does not say how much may wait")
+async def test_much_may_wait_while_we_are_busy() -> None:
+    wanted = min(ROOM, int(RMEM_MAX.read_text()))
+    count = wanted // 2 // 1_500  # the system counts more of each than its bytes
+    async with place() as it, phone(it.ports["udp"]) as (way, _):
+        for _ in range(count):
+            way.sendto(b"garbage" * 100)
+        await until(lambda: len(it.told) == count)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import socket
 import ssl
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
@@ -32,6 +33,10 @@ MOST_UNSENT = 256 * 1_024
 """Bytes that a connection may leave unread."""
 
 CONNECT_SECONDS = 5.0
+
+ROOM = 1 << 20
+"""Bytes of datagrams that may wait to be read, as far as the system allows: when a flood comes while we are busy, what
+callers say must not be what is lost."""
 
 
 class SipSockets:
@@ -79,6 +84,7 @@ class SipSockets:
             self._udp, _ = await self._loop.create_datagram_endpoint(
                 lambda: _Datagrams(self), local_addr=(host, ports["udp"])
             )
+            self._udp.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
             if tls is not None:
                 context, port = tls
                 self._servers.append(

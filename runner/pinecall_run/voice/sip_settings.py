@@ -13,7 +13,7 @@ from typing import Any
 from pinecall_run.protocol.registry import normal_ref
 from pinecall_run.sip.digest import ALGORITHMS
 from pinecall_run.sip.media import Encryption
-from pinecall_run.voice.sip_trunks import BadTrunkError, Trunk, read_trunk
+from pinecall_run.voice.sip_trunks import BadTrunkError, Network, Trunk, is_in, read_trunk
 
 EXAMPLE = '{"listen": "203.0.113.5:5060", "trunks": [{"peers": ["198.51.100.0/24"]}]}'
 
@@ -77,9 +77,13 @@ class SipSettings:
         accounts = [trunk.account for trunk in self.trunks if trunk.account is not None]
         return {account.username: account.password for account in accounts}
 
+    @cached_property
+    def _peers(self) -> Sequence[Network]:
+        return [network for trunk in self.trunks for network in trunk.peers]
+
     def trusts(self, host: str) -> bool:
         """Whether an address is that of a peer."""
-        return any(trunk.trusts(host) for trunk in self.trunks)
+        return is_in(host, self._peers)
 
     def trunks_of(self, ref: str) -> list[Trunk]:
         """The trunks that carry a number of ours, or whose host an address of ours is at."""

@@ -45,11 +45,7 @@ class Trunk:
 
     def trusts(self, host: str) -> bool:
         """Whether an address is that of a peer."""
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return False
-        return any(address in network for network in self.peers)
+        return is_in(host, self.peers)
 
     def carries(self, number: str) -> bool:
         """Whether a number of ours, in E.164, is one of the trunk's."""
@@ -64,6 +60,15 @@ class Trunk:
     def uri(self, name: str) -> Uri:
         """The address of a number or a name at its host."""
         return sip_uri(name, self.host, self.port)
+
+
+def is_in(host: str, networks: Sequence[Network]) -> bool:
+    """Whether a host is an address in one of these networks."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
 
 
 def read_trunk(written: Any) -> Trunk:
