@@ -86,7 +86,7 @@ class Baresip:
         await until(lambda: b"binding]" in (self.folder / "log").read_bytes(), PATIENCE)
 
     def heard(self) -> Samples:
-        """What it played to its ear before it first held, at :data:`RATE`; all of it is there once baresip has ended."""
+        """What it played to its ear until it first held, at :data:`RATE`; it is there once baresip has ended."""
         (file,) = self.folder.glob("dump-*-dec.wav")
         return read_wav(file.read_bytes())
 
