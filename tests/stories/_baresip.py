@@ -7,7 +7,6 @@ import asyncio
 import io
 import json
 import shutil
-import socket
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -87,7 +86,7 @@ class Baresip:
         await until(lambda: b"binding]" in (self.folder / "log").read_bytes(), PATIENCE)
 
     def heard(self) -> Samples:
-        """What it played to its ear so far, at :data:`RATE`."""
+        """What it played to its ear until it first held, at :data:`RATE`; it is there once baresip has ended."""
         (file,) = self.folder.glob("dump-*-dec.wav")
         return read_wav(file.read_bytes())
 
@@ -116,7 +115,7 @@ async def baresip(folder: Path, said: Samples, *, account: str = "") -> AsyncIte
     folder.mkdir()
     wav = folder / "said.wav"
     wav.write_bytes(_wav(said))
-    port, control = free_port(), _free_tcp()
+    port, control = free_port(), free_port()
     (folder / "config").write_text(
         CONFIG.format(host=LOOPBACK, port=port, control=control, folder=folder, said=wav, modules=MODULES)
     )
@@ -147,12 +146,6 @@ def _wav(said: Samples) -> bytes:
         file.setframerate(LINE_RATE)
         file.writeframes(body.astype("<i2").tobytes())
     return out.getvalue()
-
-
-def _free_tcp() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
