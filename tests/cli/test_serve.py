@@ -10,9 +10,12 @@ import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import click
 import pytest
 from tests.stories._stage import clean_environment, command
 from websockets.asyncio.client import connect
+
+from pinecall_run.cli import serve
 
 
 @asynccontextmanager
@@ -123,3 +126,13 @@ async def test_sip_that_is_set_up_wrongly_stops_it_without_showing_a_password() 
     assert process.returncode == 1
     assert b"PINECALL_SIP: trunks: number 1 has unknown keys: passwort" in said
     assert b"hunter2" not in said
+
+
+def test_what_a_parent_says_of_sip_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    trunks = [{"peers": ["127.0.0.1"]}]
+    monkeypatch.setenv(serve.SIP, json.dumps({"listen": "127.0.0.1:5070", "trunks": trunks}))
+    told, found = serve._sip({"trunks": trunks}), serve._sip()
+    assert (told and told.port, found and found.port) == (5060, 5070)
+    assert serve._sip({}) is None, "a conversation from the terminal takes no telephone calls"
+    with pytest.raises(click.ClickException, match=r"^server\.sip: trunks: name who"):
+        serve._sip({"trunks": []})
