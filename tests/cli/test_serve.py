@@ -13,11 +13,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import click
 import pytest
 from tests.stories._stage import clean_environment, command
 from tests.voice._door import get_over_tls
 from tests.voice.test_certificate import certified
 from websockets.asyncio.client import connect
+
+from pinecall_run.cli import serve
 
 
 @asynccontextmanager
@@ -179,3 +182,13 @@ async def test_tls_is_spoken_and_a_renewed_certificate_is_shown_at_a_signal(tmp_
     finally:
         process.terminate()
         await process.communicate()
+
+
+def test_what_a_parent_says_of_sip_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    trunks = [{"peers": ["127.0.0.1"]}]
+    monkeypatch.setenv(serve.SIP, json.dumps({"listen": "127.0.0.1:5070", "trunks": trunks}))
+    told, found = serve._sip({"trunks": trunks}), serve._sip()
+    assert (told and told.port, found and found.port) == (5060, 5070)
+    assert serve._sip({}) is None, "a conversation from the terminal takes no telephone calls"
+    with pytest.raises(click.ClickException, match=r"^server\.sip: trunks: name who"):
+        serve._sip({"trunks": []})

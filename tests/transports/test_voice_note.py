@@ -40,7 +40,11 @@ def test_other_formats_are_heard_too() -> None:
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:9/secret.ts\n#EXT-X-ENDLIST\n"
 
 
-@pytest.mark.parametrize("data", [b"", PLAYLIST, b"no sound at all", b"OggS" + bytes(200), encode(tone(0.3))[:60]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", PLAYLIST, b"no sound at all", b"OggS" + bytes(200), encode(tone(0.3))[:60]],
+    ids=["nothing", "a playlist", "text", "an empty page", "half a page"],
+)
 def test_what_is_no_sound_is_refused(data: bytes) -> None:
     with pytest.raises(NotSoundError):
         decode(data)
