@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 import re
 from collections.abc import Iterable, Iterator
 
@@ -90,3 +91,10 @@ async def test_a_stranger_gets_in_where_the_table_says_so_and_nowhere_else(row: 
 )  # fmt: skip
 def test_the_row_of_a_path(path: str, row: str) -> None:
     assert route_of(path).path == row
+
+
+@pytest.mark.parametrize("path", ["/a" * 8_000, "/" * 16_000, "/page" + "/a" * 8_000])
+def test_the_row_of_a_path_of_very_many_steps_is_found_at_once(path: str) -> None:
+    begin = time.process_time()
+    assert route_of(path).path in ("", "/", "/page")
+    assert time.process_time() - begin < 0.01
