@@ -34,6 +34,9 @@ MOST_UNSENT = 256 * 1_024
 
 CONNECT_SECONDS = 5.0
 
+_UNREACHABLE = (OSError, TimeoutError, UnicodeError)
+"""Why a peer is not reached; the last for what is no name: ours or theirs, it may stand in any Contact."""
+
 ROOM = 1 << 20
 """Bytes of datagrams that may wait to be read, as far as the system allows: when a flood comes while we are busy, what
 callers say must not be what is lost."""
@@ -99,9 +102,10 @@ class SipSockets:
 
     def do(self, what: Callable[[UserAgent, float], _T]) -> _T:
         """Have the user agent do something, now, and carry out what comes of it."""
-        result = what(self.agent, self._loop.time())
-        self._flush()
-        return result
+        try:
+            return what(self.agent, self._loop.time())
+        finally:  # what breaks in one call takes nothing from the others
+            self._flush()
 
     async def close(self) -> None:
         """Let go of every socket. Nothing is said to anybody any more."""
@@ -191,14 +195,15 @@ class SipSockets:
             self._start(self._send_by_name(data, peer))
 
     async def _send_by_name(self, data: bytes, peer: Peer) -> None:
+        assert self._udp is not None
+        family = self._udp.get_extra_info("socket").family
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                found = await self._loop.getaddrinfo(peer.host, peer.port)
-        except (OSError, TimeoutError):
+                found = await self._loop.getaddrinfo(peer.host, peer.port, family=family)
+        except _UNREACHABLE:
             self.lost(peer)
             return
-        if self._udp is not None:
-            self._udp.sendto(data, found[0][4][:2])
+        self._udp.sendto(data, found[0][4][:2])
 
     def _send_over(self, data: bytes, peer: Peer) -> None:
         transport = self._connections.get(peer)
@@ -219,7 +224,7 @@ class SipSockets:
                 transport, _ = await self._loop.create_connection(
                     lambda: _Connection(self, peer.transport, peer), peer.host, peer.port, ssl=context
                 )
-        except (OSError, TimeoutError):
+        except _UNREACHABLE:
             self.lost(peer)
             return
         for data in self._opening.pop(peer, []):
@@ -237,7 +242,7 @@ class SipSockets:
         self._timer = None if deadline is None else self._loop.call_at(deadline, self._tick)
 
     def _tick(self) -> None:
-        self.do(lambda agent, now: agent.tick(now))
+        _guarded(lambda: self.do(lambda agent, now: agent.tick(now)))
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -271,7 +276,7 @@ class _Connection(asyncio.Protocol):
         _guarded(lambda: self._sockets.lost(self._peer))
 
 
-def _guarded(work: Callable[[], None]) -> None:
+def _guarded(work: Callable[[], object]) -> None:
     """One bad message must not take a socket down, and its text is not for logs."""
     try:
         work()
