@@ -201,7 +201,9 @@ async def test_one_that_cannot_be_told_keeps_no_place() -> None:
     await room.all.close()
 
 
-async def test_a_place_is_given_back_whatever_becomes_of_what_hears_of_the_end(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_place_is_given_back_whatever_becomes_of_what_hears_of_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     def over() -> None:
         raise RuntimeError("secret")
 

@@ -129,6 +129,18 @@ async def test_keys_are_not_guessed_for_long(monkeypatch: pytest.MonkeyPatch) ->
         }
 
 
+async def test_a_line_break_behind_a_path_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A route takes ``/client%0A`` for ``/client``."""
+    monkeypatch.setattr(gate, "WRONG_KEYS", Rate(1, 0.01))
+    async with server(**PROXIED) as address:
+        async with socket(address, "/client%0A") as opened:
+            it = Socket(opened)
+            await it.send("connect", api_key="guess")
+            assert await it.closed() == (1008, "invalid key")
+        with pytest.raises(InvalidStatus):
+            await connect(f"ws://{address}/client%0A", additional_headers={"X-Forwarded-For": ANA})
+
+
 async def test_keys_are_not_guessed_in_addresses_either(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate, "WRONG_KEYS", Rate(3, 0.01))
     async with server(**PROXIED) as address:

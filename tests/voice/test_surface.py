@@ -87,7 +87,8 @@ async def test_a_stranger_gets_in_where_the_table_says_so_and_nowhere_else(row: 
     ("path", "row"),
     [("/", "/"), ("/page/app.js", "/page"), ("/twilio/answered/key", "/twilio/answered"), ("/api/sdk/agents/a/b",
      "/api/sdk/agents"), ("/chat/token/", "/chat/token"),
-     ("/live/wrt_1/ws", "/live/{call}/ws"), ("/live/wrt_1/wss", "/live"), ("/chat", ""), ("/pages", ""), ("", "")],
+     ("/live/wrt_1/ws", "/live/{call}/ws"), ("/live/wrt_1/wss", "/live"), ("/chat", ""), ("/pages", ""), ("", ""),
+     ("/client\n", "/client"), ("/live/wrt_1/ws\n", "/live/{call}/ws"), ("/client\n\n", "")],
 )  # fmt: skip
 def test_the_row_of_a_path(path: str, row: str) -> None:
     assert route_of(path).path == row

@@ -99,6 +99,7 @@ _ELSEWHERE = Route("", Who.ANYBODY, first=1_024, message=1_024)
 
 def route_of(path: str) -> Route:
     """The row of a path: its own, or that of the nearest one above it."""
+    path = path.removesuffix("\n")  # Starlette's patterns end in $, which leaves one out
     for pattern, route in _BY_PATTERN:
         if pattern.fullmatch(path):
             return route
