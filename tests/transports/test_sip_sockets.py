@@ -293,3 +293,17 @@ async def test_a_name_is_looked_up_for_addresses_that_the_socket_can_send_to(mon
         monkeypatch.setattr(it.sockets._loop, "getaddrinfo", getaddrinfo)
         it.sockets.do(lambda agent, now: agent._core.transmit(b"OPTIONS", Peer("udp", "both.example", port)))
         await until(lambda: other.got == [b"OPTIONS"], 2)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_whom_we_asked_by_name_is_heard_in_a_flood_of_strangers(transport: str) -> None:
+    async with place(trusts=False) as it, place() as other:
+        asked = Peer(transport, "localhost", other.ports[transport])
+        it.sockets.do(lambda agent, now: agent._core.transmit(options(it.ports["udp"], way=transport.upper()), asked))
+        await until(lambda: bool(it.told), 2)
+        for number in range(EVERYBODY[0] + STRANGER[0]):
+            it.sockets.received(b"noise", Peer("udp", f"198.51.100.{number % 200}", 5060))
+        assert it.sockets.flooded
+        before = it.sockets.flooded
+        it.sockets.received(b"SIP/2.0 200 OK\r\n\r\n", Peer("udp", HERE, 5060) if transport == "udp" else asked)
+        assert it.sockets.flooded == before

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import time
 import re
+import time
 from collections.abc import Iterable, Iterator
 
 import pytest

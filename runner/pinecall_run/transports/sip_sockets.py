@@ -22,6 +22,9 @@ _T = TypeVar("_T")
 MOST_STRANGERS = 1_000
 """Hosts whose messages are counted one by one; all of them together have an allowance, too."""
 
+MOST_NAMED = 100
+"""Hosts that are remembered because we asked them by name: what they answer is no stranger's."""
+
 STRANGER = 200, 50
 EVERYBODY = 500, 200
 """Messages at once, and a second, of one host that nobody knows and of all of them: each costs the others a little."""
@@ -65,6 +68,8 @@ class SipSockets:
         self._loop = asyncio.get_running_loop()
         self._everybody = Allowance(self._loop.time, *EVERYBODY)
         self._strangers: OrderedDict[str, Allowance] = OrderedDict()
+        self._named: OrderedDict[str, None] = OrderedDict()
+        """Those that we asked by name, by their addresses, and by the name where a connection leads to them."""
         self._udp: asyncio.DatagramTransport | None = None
         self._servers: list[asyncio.Server] = []
         self._connections: OrderedDict[Peer, asyncio.Transport] = OrderedDict()
@@ -133,7 +138,13 @@ class SipSockets:
         self.do(lambda agent, now: agent.receive(data, peer, now, is_trusted=is_trusted))
 
     def _is_friend(self, host: str) -> bool:
-        return self._trusts(host) or self._knows(host)
+        return self._trusts(host) or self._knows(host) or host in self._named
+
+    def _remember(self, host: str) -> None:
+        self._named[host] = None
+        self._named.move_to_end(host)
+        if len(self._named) > MOST_NAMED:
+            self._named.popitem(last=False)
 
     def _may_ask(self, host: str) -> bool:
         bucket = self._strangers.get(host) or Allowance(self._loop.time, *STRANGER)
@@ -203,7 +214,9 @@ class SipSockets:
         except _UNREACHABLE:
             self.lost(peer)
             return
-        self._udp.sendto(data, found[0][4][:2])
+        host, port = found[0][4][:2]
+        self._remember(host)
+        self._udp.sendto(data, (host, port))
 
     def _send_over(self, data: bytes, peer: Peer) -> None:
         transport = self._connections.get(peer)
@@ -227,6 +240,7 @@ class SipSockets:
         except _UNREACHABLE:
             self.lost(peer)
             return
+        self._remember(peer.host)
         for data in self._opening.pop(peer, []):
             transport.write(data)
 
