@@ -214,9 +214,9 @@ class SipSockets:
         except _UNREACHABLE:
             self.lost(peer)
             return
-        host, port = found[0][4][:2]
-        self._remember(host)
-        self._udp.sendto(data, (host, port))
+        address = found[0][4][:2]
+        self._remember(str(address[0]))
+        self._udp.sendto(data, address)
 
     def _send_over(self, data: bytes, peer: Peer) -> None:
         transport = self._connections.get(peer)
