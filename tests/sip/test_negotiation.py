@@ -395,3 +395,12 @@ def test_whatever_is_offered_the_answer_fits(lines: list[str], encryption: Encry
     else:
         assert encryption is not Encryption.REQUIRED
         assert "SAVP" not in ours.protocol
+
+
+def test_numbers_do_not_run_out_whatever_is_offered_again_and_again() -> None:
+    it = Negotiation(AUDIO, Dice())
+    for at in range(32):
+        lines = f"m=audio 30000 RTP/AVP 0 {96 + at}\r\na=rtpmap:{96 + at} telephone-event/{9_000 + at}\r\n"
+        head = "v=0\r\no=- 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\n"
+        it.answer((head + lines).encode())
+    assert b"telephone-event/8000" in it.offer()

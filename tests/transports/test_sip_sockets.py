@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Mapping
@@ -253,3 +254,56 @@ async def test_much_may_wait_while_we_are_busy() -> None:
         for _ in range(count):
             way.sendto(b"garbage" * 100)
         await until(lambda: len(it.told) == count)
+
+
+async def test_what_breaks_at_its_time_does_not_stop_what_comes_later() -> None:
+    async with place() as it:
+        done: list[float] = []
+
+        def breaks(now: float) -> None:
+            raise StopIteration
+
+        def plan(agent: UserAgent, now: float) -> None:
+            agent._core.agenda.add(now + 0.01, breaks)
+            agent._core.agenda.add(now + 0.03, done.append)
+
+        it.sockets.do(plan)
+        await until(lambda: bool(done), 2)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_name_that_cannot_be_one_is_nowhere(transport: str) -> None:
+    async with place() as it:
+        lost: list[Peer] = []
+        it.sockets.agent.lost = lambda peer, now: lost.append(peer)  # type: ignore[method-assign]
+        peer = Peer(transport, "a" * 64 + ".example", 5060)
+        it.sockets.do(lambda agent, now: agent._core.transmit(b"OPTIONS", peer))
+        await until(lambda: lost == [peer], 2)
+        assert not it.sockets._opening
+
+
+async def test_a_name_is_looked_up_for_addresses_that_the_socket_can_send_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with place() as it, phone(it.ports["udp"]) as (way, other):
+        port = way.get_extra_info("sockname")[1]
+
+        async def getaddrinfo(host: str, port: int, *, family: int = 0) -> list[Any]:
+            found = {socket.AF_INET6: "::1", socket.AF_INET: HERE}
+            return [(each, 0, 0, "", (at, port)) for each, at in found.items() if family in (0, each)]
+
+        monkeypatch.setattr(it.sockets._loop, "getaddrinfo", getaddrinfo)
+        it.sockets.do(lambda agent, now: agent._core.transmit(b"OPTIONS", Peer("udp", "both.example", port)))
+        await until(lambda: other.got == [b"OPTIONS"], 2)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_whom_we_asked_by_name_is_heard_in_a_flood_of_strangers(transport: str) -> None:
+    async with place(trusts=False) as it, place() as other:
+        asked = Peer(transport, "localhost", other.ports[transport])
+        it.sockets.do(lambda agent, now: agent._core.transmit(options(it.ports["udp"], way=transport.upper()), asked))
+        await until(lambda: bool(it.told), 2)
+        for number in range(EVERYBODY[0] + STRANGER[0]):
+            it.sockets.received(b"noise", Peer("udp", f"198.51.100.{number % 200}", 5060))
+        assert it.sockets.flooded
+        before = it.sockets.flooded
+        it.sockets.received(b"SIP/2.0 200 OK\r\n\r\n", Peer("udp", HERE, 5060) if transport == "udp" else asked)
+        assert it.sockets.flooded == before

@@ -49,6 +49,18 @@ async def test_a_call_is_announced_with_what_its_token_seals() -> None:
     assert client.take("call.ended")["reason"] == "disconnected"
 
 
+def nested(depth: int) -> dict[str, Any]:
+    return {"a": nested(depth - 1)} if depth else {}
+
+
+def test_metadata_that_nests_without_end_begins_no_call() -> None:
+    stage = Stage()
+    stage.connect("front", stt="local", voice="local")
+    with pytest.raises(NotAdmittedError, match="nests"):
+        stage.hub.calls.open_call("webrtc", token(stage), Page(), replace(CALLER, metadata=nested(900)))
+    assert not list(stage.hub.conversations)
+
+
 FORBIDDEN: dict[str, Any] = {
     "config": {"recording_dir": "/", "background": "/etc/passwd", "hold_music": {"file": "/etc/passwd"}},
     "recording_dir": "/",

@@ -16,6 +16,7 @@ from pinecall_run.voice import conversations
 from pinecall_run.voice.capacity import Capacity
 from pinecall_run.voice.conversations import IDLE_SECONDS, Conversations, Opening
 from pinecall_run.wire import events
+from pinecall_run.wire.codec import to_json
 
 
 class Room:
@@ -183,3 +184,33 @@ async def test_closing_does_not_wait_for_a_model_that_will_not_let_go(monkeypatc
     gate.set()
     await settle()
     assert outlet.log == [("ended", "server_stopped")]
+
+
+async def test_one_that_cannot_be_told_keeps_no_place() -> None:
+    room = Room()
+    agent = Agent("front", "connection", {"llm": LOOKING})
+    deep: dict[str, Any] = {}
+    for _ in range(3_000):
+        deep = {"a": deep}
+    room.all._tell = lambda connection, event: bool(to_json(event))
+    with pytest.raises(RecursionError):
+        room.all.begin(agent, "1", Outlet(), deep)
+    assert (room.all.get("1"), room.all.count("front"), room.all.owner("1")) == (None, 0, None)
+    assert not room.all._capacity._taken
+    room.begin("1")
+    await room.all.close()
+
+
+async def test_a_place_is_given_back_whatever_becomes_of_what_hears_of_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def over() -> None:
+        raise RuntimeError("secret")
+
+    room = Room()
+    agent = Agent("front", "connection", {"llm": LOOKING})
+    room.all.begin(agent, "1", Outlet(), {}, Opening(on_over=over)).end("disconnected")
+    await settle()
+    assert not room.all._capacity._taken
+    assert "secret" not in caplog.text
+    await room.all.close()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from tests.voice._door import Answer, Socket, chat, client, counted, get, server
@@ -126,6 +127,48 @@ async def test_keys_are_not_guessed_for_long(monkeypatch: pytest.MonkeyPatch) ->
             "http rates": 2,
             "sockets rates": 1,
         }
+
+
+async def test_a_line_break_behind_a_path_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A route takes ``/client%0A`` for ``/client``."""
+    monkeypatch.setattr(gate, "WRONG_KEYS", Rate(1, 0.01))
+    async with server(**PROXIED) as address:
+        async with socket(address, "/client%0A") as opened:
+            it = Socket(opened)
+            await it.send("connect", api_key="guess")
+            assert await it.closed() == (1008, "invalid key")
+        with pytest.raises(InvalidStatus):
+            await connect(f"ws://{address}/client%0A", additional_headers={"X-Forwarded-For": ANA})
+
+
+async def test_keys_are_not_guessed_in_addresses_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "WRONG_KEYS", Rate(3, 0.01))
+    async with server(**PROXIED) as address:
+        before = await counted(address)
+        for _ in range(9):
+            assert (await ask(address, f"/live?token={quote(KEY)}")).status == 200
+            assert (await ask(address, "/live/wrt_1/player?token=stm_x")).status == 200
+        statuses = [(await ask(address, "/live?token=guess")).status for _ in range(4)]
+        assert statuses == [401, 401, 401, 429]
+        assert (await ask(address, f"/live?token={quote(KEY)}")).status == 429, "nor told that one was right"
+        assert (await ask(address, f"/live?token={quote(KEY)}", BOB)).status == 200
+        assert await counted(address, before) == {"http keys": 3, "http rates": 2}
+
+
+async def test_a_key_is_not_guessed_before_another_authorization(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "WRONG_KEYS", Rate(3, 0.01))
+    async with server(**PROXIED) as address:
+        before = await counted(address)
+        for _ in range(3):
+            host, port = address.split(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            head = "GET /metrics HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {}\r\nConnection: close\r\n{}\r\n"
+            keys = "Authorization: Bearer guess\r\nAuthorization: Basic x\r\n"
+            writer.write(head.format(ANA, keys).encode())
+            assert (await reader.read()).startswith(b"HTTP/1.1 401")
+            writer.close()
+        assert (await ask(address, "/metrics", authorization="Bearer guess")).status == 429
+        assert await counted(address, before) == {"http keys": 3, "http rates": 1}
 
 
 @pytest.mark.usefixtures("slow")

@@ -58,7 +58,10 @@ class Negotiation:
         events = _formats.offered_events(section, codec.clock_rate)
         self._sections, self._at = offer.sections, at
         named = {codec.name: payload_type} | ({_formats.events(events[1]): events[0]} if events else {})
-        self._types = {name: kept for name, kept in self._types.items() if kept not in named.values()} | named
+        # Names of theirs alone are forgotten: with a new one in each offer the numbers would run out.
+        own = {codec.name for codec in self._local.codecs} | set(map(_formats.events, _event_rates(self._local.codecs)))
+        free = own - {name for name, kept in self._types.items() if kept in named.values()}
+        self._types = {name: kept for name, kept in self._types.items() if name in free} | named
         ours = self._keys.answering(theirs) if theirs else None
         media = _media(section, codec, payload_type, receives=payload_type)
         media = replace(media, direction=self.wish.within(section.direction.reversed()))

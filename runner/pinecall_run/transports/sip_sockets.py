@@ -22,6 +22,9 @@ _T = TypeVar("_T")
 MOST_STRANGERS = 1_000
 """Hosts whose messages are counted one by one; all of them together have an allowance, too."""
 
+MOST_NAMED = 100
+"""Hosts that are remembered because we asked them by name: what they answer is no stranger's."""
+
 STRANGER = 200, 50
 EVERYBODY = 500, 200
 """Messages at once, and a second, of one host that nobody knows and of all of them: each costs the others a little."""
@@ -33,6 +36,9 @@ MOST_UNSENT = 256 * 1_024
 """Bytes that a connection may leave unread."""
 
 CONNECT_SECONDS = 5.0
+
+_UNREACHABLE = (OSError, TimeoutError, UnicodeError)
+"""Why a peer is not reached; the last for what is no name: ours or theirs, it may stand in any Contact."""
 
 ROOM = 1 << 20
 """Bytes of datagrams that may wait to be read, as far as the system allows: when a flood comes while we are busy, what
@@ -62,6 +68,8 @@ class SipSockets:
         self._loop = asyncio.get_running_loop()
         self._everybody = Allowance(self._loop.time, *EVERYBODY)
         self._strangers: OrderedDict[str, Allowance] = OrderedDict()
+        self._named: OrderedDict[str, None] = OrderedDict()
+        """Those that we asked by name, by their addresses, and by the name where a connection leads to them."""
         self._udp: asyncio.DatagramTransport | None = None
         self._servers: list[asyncio.Server] = []
         self._connections: OrderedDict[Peer, asyncio.Transport] = OrderedDict()
@@ -99,9 +107,10 @@ class SipSockets:
 
     def do(self, what: Callable[[UserAgent, float], _T]) -> _T:
         """Have the user agent do something, now, and carry out what comes of it."""
-        result = what(self.agent, self._loop.time())
-        self._flush()
-        return result
+        try:
+            return what(self.agent, self._loop.time())
+        finally:  # what breaks in one call takes nothing from the others
+            self._flush()
 
     async def close(self) -> None:
         """Let go of every socket. Nothing is said to anybody any more."""
@@ -129,7 +138,13 @@ class SipSockets:
         self.do(lambda agent, now: agent.receive(data, peer, now, is_trusted=is_trusted))
 
     def _is_friend(self, host: str) -> bool:
-        return self._trusts(host) or self._knows(host)
+        return self._trusts(host) or self._knows(host) or host in self._named
+
+    def _remember(self, host: str) -> None:
+        self._named[host] = None
+        self._named.move_to_end(host)
+        if len(self._named) > MOST_NAMED:
+            self._named.popitem(last=False)
 
     def _may_ask(self, host: str) -> bool:
         bucket = self._strangers.get(host) or Allowance(self._loop.time, *STRANGER)
@@ -191,14 +206,17 @@ class SipSockets:
             self._start(self._send_by_name(data, peer))
 
     async def _send_by_name(self, data: bytes, peer: Peer) -> None:
+        assert self._udp is not None
+        family = self._udp.get_extra_info("socket").family
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                found = await self._loop.getaddrinfo(peer.host, peer.port)
-        except (OSError, TimeoutError):
+                found = await self._loop.getaddrinfo(peer.host, peer.port, family=family)
+        except _UNREACHABLE:
             self.lost(peer)
             return
-        if self._udp is not None:
-            self._udp.sendto(data, found[0][4][:2])
+        address = found[0][4][:2]
+        self._remember(str(address[0]))
+        self._udp.sendto(data, address)
 
     def _send_over(self, data: bytes, peer: Peer) -> None:
         transport = self._connections.get(peer)
@@ -219,9 +237,10 @@ class SipSockets:
                 transport, _ = await self._loop.create_connection(
                     lambda: _Connection(self, peer.transport, peer), peer.host, peer.port, ssl=context
                 )
-        except (OSError, TimeoutError):
+        except _UNREACHABLE:
             self.lost(peer)
             return
+        self._remember(peer.host)
         for data in self._opening.pop(peer, []):
             transport.write(data)
 
@@ -237,7 +256,7 @@ class SipSockets:
         self._timer = None if deadline is None else self._loop.call_at(deadline, self._tick)
 
     def _tick(self) -> None:
-        self.do(lambda agent, now: agent.tick(now))
+        _guarded(lambda: self.do(lambda agent, now: agent.tick(now)))
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -271,7 +290,7 @@ class _Connection(asyncio.Protocol):
         _guarded(lambda: self._sockets.lost(self._peer))
 
 
-def _guarded(work: Callable[[], None]) -> None:
+def _guarded(work: Callable[[], object]) -> None:
     """One bad message must not take a socket down, and its text is not for logs."""
     try:
         work()

@@ -30,6 +30,10 @@ MISSING = "this voice server carries no sound: pip install 'pinecall-run[voice,l
 """What to do where the extra ``voice`` is missing; ``local`` has the only ear and the only voice that there are."""
 
 
+MOST_NESTED = 32
+"""How deep a page's metadata may nest. What is just readable is too deep to be written again, with more around it."""
+
+
 def is_installed() -> bool:
     """Whether the packages of the extra ``voice`` are there."""
     return all(find_spec(name) is not None for name in _NEEDED)
@@ -95,6 +99,8 @@ class CallReception:
         agent = self._hub.registry.agents.get(claims.agent)
         if agent is None:
             raise NotAdmittedError(f"Agent '{claims.agent}' is not online")
+        if _nests_beyond(MOST_NESTED, caller.metadata):
+            raise NotAdmittedError(f"metadata nests more than {MOST_NESTED} deep")
         caller = replace(
             caller,
             config=permitted(caller.config),
@@ -157,3 +163,9 @@ class CallReception:
             equipment = self._equipment
             await asyncio.gather(equipment.detector.close(), equipment.judges.close())
             self._equipment = None
+
+
+def _nests_beyond(most: int, value: Any) -> bool:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return isinstance(value, list) and (not most or any(_nests_beyond(most - 1, each) for each in value))

@@ -315,7 +315,12 @@ class Conversations:
     def _start(self, session: Session, agent: Agent) -> None:
         self._sessions[session.id] = session
         self._owners[session.id] = agent.connection
-        session.announce()  # before anything else: what the runner hears later of the agent is not in this session
+        try:
+            session.announce()  # before anything else: what the runner hears later of the agent is not in this session
+        except Exception:  # metadata that nests too deeply to be written
+            self._openings.pop(session.id, None)
+            self._let_go(session.id)
+            raise
         task = asyncio.create_task(session.run(), name=f"conversation {session.id}")
         self._tasks[session.id] = task
         task.add_done_callback(lambda task: self._forget(session.id, task))
@@ -359,14 +364,21 @@ class Conversations:
         return told is None or self.tell(event.call_id, told)
 
     def _forget(self, call_id: str, task: asyncio.Task[None]) -> None:
+        on_over = self._openings.pop(call_id, CHAT).on_over
+        self._let_go(call_id)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOG.error("a conversation broke: %s", described(error))
+        try:
+            on_over()
+        except Exception as error:  # noqa: BLE001 - the loop would print its text
+            _LOG.error("the end of a conversation broke: %s", described(error))
+
+    def _let_go(self, call_id: str) -> None:
         session = self._sessions.pop(call_id, None)
         if session is not None:
             self.takeover.resume(session.agent_id, session=call_id)
         self._owners.pop(call_id, None)
-        self._openings.pop(call_id, CHAT).on_over()
         self._orphans.pop(call_id, None)
         self._told.discard(call_id)
         self._capacity.leave(call_id)
         self._tasks.pop(call_id, None)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _LOG.error("a conversation broke: %s", described(error))

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from starlette.datastructures import QueryParams
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +23,7 @@ from pinecall_run.transports.refusals import Refusals
 from pinecall_run.voice.admission import Access, Policy
 from pinecall_run.voice.proxies import ORIGIN, Origin, Proxies
 from pinecall_run.voice.surface import MOST_SOCKETS, WRONG_KEYS, Route, Who, route_of
+from pinecall_run.voice.tokens import PREFIXES
 from pinecall_run.voice.visitors import visitor_of
 
 BODY_SECONDS = 10.0
@@ -79,10 +81,14 @@ class Gate:
         visit = _Visit(scope, receive, send, route, network_of(origin.host) or UNKNOWN)
         # Who guesses is not told by being let in that a guess was right.
         is_guessing = visit.has_key and self._key_wait(visit)
-        if not is_guessing and self._policy.access(visitor_of(scope)) is Access.DEVELOPER:
+        if not is_guessing and self._is_developer(visit):
             visit.visitor = ""
         self._hint(origin)
         await (self._request if scope["type"] == "http" else self._socket)(visit)
+
+    def _is_developer(self, visit: _Visit) -> bool:
+        is_known = self._policy.access(visitor_of(visit.scope)) is Access.DEVELOPER
+        return is_known or self._policy.accepts_key(visit.key_in_address)
 
     def _key_wait(self, visit: _Visit) -> float:
         """For how long a visitor may try no key."""
@@ -212,7 +218,8 @@ class _Visit:
     def __init__(self, scope: Scope, receive: Receive, send: Send, route: Route, visitor: str) -> None:
         self.scope, self.receive, self.send = scope, receive, send
         self.route, self.visitor = route, visitor
-        self.headers: Mapping[bytes, bytes] = {name.lower(): value for name, value in scope["headers"]}
+        # The first of a name counts, as it does where keys are compared.
+        self.headers: Mapping[bytes, bytes] = {name.lower(): value for name, value in reversed(scope["headers"])}
 
     @property
     def bucket(self) -> tuple[str, Rate]:
@@ -220,7 +227,16 @@ class _Visit:
 
     @property
     def has_key(self) -> bool:
-        return self.headers.get(b"authorization", b"").lower().startswith(b"bearer ")
+        """Whether they show one, right or wrong."""
+        return self.headers.get(b"authorization", b"").lower().startswith(b"bearer ") or bool(self.key_in_address)
+
+    @property
+    def key_in_address(self) -> str:
+        """``?token=`` where that may be the key, and is no token."""
+        if self.route.who is not Who.DEVELOPER:
+            return ""
+        token = QueryParams(self.scope["query_string"]).get("token", "")
+        return "" if token.startswith(PREFIXES["stream"]) else token
 
     @property
     def announced(self) -> int:

@@ -93,14 +93,16 @@ ROUTES: tuple[Route, ...] = (
 
 _BY_PATH = {route.path: route for route in ROUTES}
 _BY_PATTERN = [(re.compile(re.sub(r"{\w+}", "[^/]+", path)), route) for path, route in _BY_PATH.items() if "{" in path]
+_MOST_STEPS = max(path.count("/") for path in _BY_PATH) + 1
 _ELSEWHERE = Route("", Who.ANYBODY, first=1_024, message=1_024)
 
 
 def route_of(path: str) -> Route:
     """The row of a path: its own, or that of the nearest one above it."""
+    path = path.removesuffix("\n")  # Starlette's patterns end in $, which leaves one out
     for pattern, route in _BY_PATTERN:
         if pattern.fullmatch(path):
             return route
-    while path.count("/") > 1 and path not in _BY_PATH:
-        path = path.rpartition("/")[0]
-    return _BY_PATH.get(path, _ELSEWHERE)
+    steps = path.split("/", _MOST_STEPS)[:_MOST_STEPS]  # a stranger's path may have thousands
+    above = ("/".join(steps[:end]) for end in range(len(steps), 1, -1))
+    return next((_BY_PATH[each] for each in above if each in _BY_PATH), _ELSEWHERE)
