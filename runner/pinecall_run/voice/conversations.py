@@ -234,9 +234,8 @@ class Conversations:
         from pinecall_run.voice.spoken_call import SpokenCall
 
         self._check_room(call_id)
-        if caller.direction == "outbound":
-            self._capacity.answered(agent.agent_id, caller.channel)
-        elif (full := self._full(agent, caller)) is not None:
+        is_ours = caller.direction == "outbound"
+        if not is_ours and (full := self._full(agent, caller)) is not None:
             self._capacity.turned_away(agent, full)
             return self._tell_of_no_room(full, agent, call_id, outlet, caller=caller, equipment=equipment)
         configuration = {**agent.configured(*caller.channel), **caller.config}
@@ -255,6 +254,8 @@ class Conversations:
             )
         except ProviderError as error:
             raise NotAdmittedError("the agent cannot hear or speak here: the start of pinecall-run says why") from error
+        if is_ours:
+            self._capacity.dial_is_over(agent.agent_id, caller.channel)
         self._capacity.take(call_id, agent.agent_id, caller.channel, is_spoken=True)
         self._start(session, agent)
         return session
