@@ -55,6 +55,7 @@ class Opening:
         is_paused: whether a human answers.
         idle_seconds: without a message for so long it ends.
         earlier: what was said before, over another connection; ``None`` where nothing was.
+        is_gone_on_with: whether another may go on in its place: a human who answers does so there, too.
         on_over: told when it has ended.
     """
 
@@ -64,6 +65,7 @@ class Opening:
     is_paused: Callable[[], bool] = lambda: False
     idle_seconds: float = IDLE_SECONDS
     earlier: Earlier | None = None
+    is_gone_on_with: bool = False
     on_over: Callable[[], None] = lambda: None
 
 
@@ -360,11 +362,11 @@ class Conversations:
         return told is None or self.tell(event.call_id, told)
 
     def _forget(self, call_id: str, task: asyncio.Task[None]) -> None:
-        session = self._sessions.pop(call_id, None)
-        if session is not None:
+        session, opening = self._sessions.pop(call_id, None), self._openings.pop(call_id, CHAT)
+        if session is not None and not opening.is_gone_on_with:
             self.takeover.resume(session.agent_id, session=call_id)
         self._owners.pop(call_id, None)
-        self._openings.pop(call_id, CHAT).on_over()
+        opening.on_over()
         self._orphans.pop(call_id, None)
         self._told.discard(call_id)
         self._capacity.leave(call_id)
