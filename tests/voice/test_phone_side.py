@@ -28,8 +28,8 @@ class Wire:
 
 
 def side(line: Line, wire: Wire | None) -> PhoneSide:
-    agent = line.call._agent
-    return PhoneSide(line.call._core, wire, played=agent.played, say_before=agent.say_before, end=line.call.end)
+    call = line.call
+    return PhoneSide(call._core, wire, played=call._agent.played, say_before=call._say_before, end=call.end)
 
 
 async def test_keys_are_told_with_all_before_them() -> None:
@@ -81,6 +81,15 @@ async def test_a_message_that_is_cut_short_forwards_at_once_and_one_of_a_call_th
         await line.until("bot.speaking")
         line.call.end("hangup")
     assert wire.asked[1:] == []
+
+
+async def test_who_is_on_hold_hears_the_message_and_is_forwarded() -> None:
+    async with Line(Model(), {"greeting": ""}) as line:
+        wire = Wire(has_voice=False)
+        await line.do(call_commands.CallHold(call_id="call-1"))
+        side(line, wire).handle(call_commands.CallForward(call_id="call-1", to="+1555", message="Hold on."))
+        await line.until("bot.finished")
+        assert wire.asked == [("forward", "+1555", "", False, "")]
 
 
 async def test_of_two_forwards_the_later_counts() -> None:
