@@ -167,7 +167,7 @@ async def test_a_full_server_is_no_busy_agent() -> None:
 
 
 def test_a_call_for_which_there_is_no_room_is_not_placed() -> None:
-    _, client, carrier = set_up()
+    stage, client, carrier = set_up()
     limits = {"max_calls": 2, "number_dials_per_hour": 1}
     client.send("agent.configure", agent_id="front", config={"limits": limits})
     for to in (PERSON, PERSON, "+15550002222", "+15550003333"):
@@ -175,6 +175,9 @@ def test_a_call_for_which_there_is_no_room_is_not_placed() -> None:
     assert [each.to for each in carrier.dialed] == [PERSON, "+15550002222"]
     assert [frame["code"] for frame in client.named("call.error")] == ["RATE_LIMITED", "AT_CAPACITY"]
     assert "2 calls are the most that the agent has" in client.named("call.error")[1]["error"]
+    assert [frame["to"] for frame in client.named("call.error")] == [PERSON, "+15550003333"]
+    stage.hub.phone.not_placed(carrier.dialed[1], "no ports are free", "BUSY")
+    assert client.named("call.error")[2]["to"] == "+15550002222"
 
 
 def test_the_place_of_a_call_that_nobody_took_or_could_be_placed_is_free_again() -> None:

@@ -282,8 +282,7 @@ class Hub:
         found = self.threads.find(claims.agent, claims.metadata, thread)
         earlier = self.threads.take(found)
         self.capacity.leave(found.call_id)  # it may not know yet that it is over
-        on_over = lambda: self.threads.leave(found, session)  # noqa: E731
-        opening = Opening(earlier=earlier, is_gone_on_with=True, on_over=on_over)
+        opening = Opening(earlier=earlier, is_gone_on_with=True, on_over=lambda: self.threads.leave(found, session))
         session = self.conversations.begin(agent, f"chat-{self._new_id()}", outlet, claims.metadata, opening)
         self.threads.hold(found, session)
         before, found.call_id = found.call_id, session.id
