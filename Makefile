@@ -4,8 +4,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-# A file of tests stays in one process: its fixtures are made once.
-EACH_CORE := -n auto --dist loadfile
+# A process for each core, and a file of tests in one of them; then, alone, those that live by real time.
+TEST := $(BIN)/python -m pytest
+define test_all
+	@$(TEST) -n auto --dist loadfile -m "not real_time" $(1)
+	@$(TEST) -m real_time $(1)
+endef
 
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz chaos soak live check fix docs bench bench-peers lock clean
@@ -25,8 +29,8 @@ $(READY): requirements.lock pyproject.toml
 run: $(READY)  ## start the agents of pinecall.yaml with the embedded voice server
 	@$(BIN)/pinecall-run
 
-test: $(READY)  ## every test, a process for each core
-	@$(BIN)/python -m pytest $(EACH_CORE)
+test: $(READY)  ## every test
+	$(call test_all,)
 
 fuzz: $(READY)  ## 100,000 broken files and some large ones; FUZZ="--count N --seed N --seconds N"
 	@$(BIN)/python -m tests.fuzz $(FUZZ)
@@ -44,8 +48,8 @@ check: $(READY)  ## format, lint, types, rules and tests: what every commit pass
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest tests/rules
-	@$(BIN)/python -m pytest $(EACH_CORE) --ignore=tests/rules
+	@$(TEST) tests/rules
+	$(call test_all,--ignore=tests/rules)
 
 fix: $(READY)  ## format, and mend what the linter can mend
 	@$(BIN)/ruff format .

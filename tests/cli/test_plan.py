@@ -143,6 +143,6 @@ async def test_how_calls_listen_and_sound_is_told_key_by_key_wherever_the_projec
         "  server: sip (restart)\n"
         "  server: ice_servers (restart)\n"
         "  server: public_url (restart)\n"
-        "  desk: recording, apology, folder of recordings (next call)\n"
+        "  desk: apology, folder of recordings, recording (next call)\n"
         "  desk: webrtc: vad, apology, folder of recordings, hold_music (next call)\n"
     )

@@ -112,3 +112,14 @@ def test_what_is_withdrawn_or_lost_is_answered_no_more() -> None:
     assert outcome(dials, started(to=ADA, direction="outbound")) is None
     assert dials.lose() == [second]
     assert outcome(dials, started(to=GRACE, direction="outbound")) is None
+
+
+def test_a_refusal_that_says_whom_it_is_about_is_of_that_dial() -> None:
+    dials = Dials()
+    dials.place("desk", ADA)
+    dials.place("desk", GRACE)
+    assert outcome(dials, refused("no room", to="+1 (555) 000-0002", code="AT_CAPACITY")) == (
+        GRACE, "no room", "AT_CAPACITY",
+    )  # fmt: skip
+    assert outcome(dials, refused("no room", to=GRACE)) is None, "that one failed by now"
+    assert outcome(dials, refused("no trunk")) == (ADA, "no trunk", "")

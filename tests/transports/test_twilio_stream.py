@@ -122,10 +122,36 @@ async def test_the_conversation_ends_and_the_line_with_it() -> None:
 async def test_a_line_that_is_forwarded_is_not_hung_up() -> None:
     async with line(START) as (desk, socket):
         await read(socket, "media")
-        desk.streams[0].forwarding = "+1555"
+        desk.streams[0].hands_on()
         await socket.send(json.dumps({"event": "stop"}))
         await closed(socket)
+        assert desk.sessions[0].reason == "", "Twilio ends the stream before it answers that it does"
+        desk.streams[0].handed_on("+1555")
         assert desk.sessions[0].phone.forwarded_to == "+1555"
+
+
+async def test_who_hangs_up_while_a_line_is_forwarded_is_not_forwarded() -> None:
+    async with line(START) as (desk, socket):
+        await read(socket, "media")
+        for _ in range(2):
+            desk.streams[0].hands_on()
+        await socket.send(json.dumps({"event": "stop"}))
+        await closed(socket)
+        desk.streams[0].handed_on()
+        assert desk.sessions[0].reason == "", "another request is on its way"
+        desk.streams[0].handed_on()
+        assert (desk.sessions[0].reason, desk.sessions[0].phone.forwarded_to) == ("hangup", "")
+
+
+async def test_a_line_that_could_not_be_forwarded_goes_on() -> None:
+    async with line(START) as (desk, socket):
+        await read(socket, "media")
+        desk.streams[0].hands_on()
+        desk.streams[0].handed_on()
+        assert desk.sessions[0].reason == ""
+        await socket.send(json.dumps({"event": "stop"}))
+        await closed(socket)
+        assert desk.sessions[0].reason == "hangup"
 
 
 async def test_a_socket_that_breaks_is_a_line_that_breaks() -> None:

@@ -181,10 +181,10 @@ def test_calls_that_we_place_have_their_place_before_they_are_answered() -> None
         assert world.capacity.may_dial(world.agent, PHONE, PERSON) == ("", "")
     assert world.capacity.may_dial(world.agent, PHONE, PERSON)[1] == "AT_CAPACITY"
     assert world.whose() == "agent"
-    world.capacity.answered("desk", PHONE)
+    world.capacity.dial_is_over("desk", PHONE)
     world.begin("a")
     assert world.whose() == "agent", "one is answered, one rings"
     world.now += DIALING_SECONDS
     assert world.whose() == "", "nobody answers the other one"
-    world.capacity.answered("desk", PHONE)
+    world.capacity.dial_is_over("desk", PHONE)
     assert world.capacity.may_dial(world.agent, PHONE, PERSON) == ("", "")

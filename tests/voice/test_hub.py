@@ -605,7 +605,46 @@ async def test_a_human_takes_a_chat_over_writes_in_it_and_gives_it_back() -> Non
     assert [message["content"] for message in session.conversation.messages] == [
         "anybody there?", "Yes, this is Eva.", "thank you", "I am the agent.",
     ]  # fmt: skip
-    other.send("session.pause", **scope)
-    session.end("disconnected")
+
+
+async def test_a_human_has_the_chat_of_a_person_who_is_back_too() -> None:
+    stage = Stage()
+    client = stage.connect("front", llm=scripted(otherwise="I am the agent."))
+    scope, thread = {"agent_id": "front"}, ""
+    for is_left in (True, False, True):
+        outlet = Outlet()
+        admitted = stage.hub.open_chat(stage.token("front"), outlet, thread)
+        await settle()
+        if thread:
+            assert client.take("session.paused")["session_id"] == admitted.session.id
+        else:
+            client.send("session.pause", session_id=admitted.session.id, **scope)
+            client.take("session.paused")
+        thread = admitted.thread
+        admitted.session.post("anybody there?")
+        await settle()
+        assert outlet.log == []
+        if is_left:
+            admitted.session.end("disconnected")
+            await settle()
+    client.send("session.resume", session_id=admitted.session.id, **scope)
+    outlet = Outlet()
+    again = stage.hub.open_chat(stage.token("front"), outlet, thread)
+    assert not client.named("session.paused")
+    again.session.post("thank you")
     await settle()
-    assert not stage.hub.conversations.takeover._paused, "it is over, and with it what was wanted of it"
+    assert outlet.log[-1] == ("done", "I am the agent.")
+
+
+async def test_who_goes_on_with_a_thread_has_the_place_of_the_connection_before() -> None:
+    stage = Stage()
+    client = stage.connect("front")
+    client.send("channel.add", agent_id="front", type="chat", maxCalls=1)
+    admitted = stage.hub.open_chat(stage.token("front"), Outlet())
+    admitted.session.post("one")
+    await settle()
+    again = stage.hub.open_chat(stage.token("front"), Outlet(), admitted.thread)
+    assert [said["content"] for said in again.earlier] == ["one", "I heard you."]
+    await settle()
+    with pytest.raises(NotAdmittedError, match="busy"):
+        stage.hub.open_chat(stage.token("front"), Outlet())

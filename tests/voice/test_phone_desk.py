@@ -167,7 +167,7 @@ async def test_a_full_server_is_no_busy_agent() -> None:
 
 
 def test_a_call_for_which_there_is_no_room_is_not_placed() -> None:
-    _, client, carrier = set_up()
+    stage, client, carrier = set_up()
     limits = {"max_calls": 2, "number_dials_per_hour": 1}
     client.send("agent.configure", agent_id="front", config={"limits": limits})
     for to in (PERSON, PERSON, "+15550002222", "+15550003333"):
@@ -175,3 +175,24 @@ def test_a_call_for_which_there_is_no_room_is_not_placed() -> None:
     assert [each.to for each in carrier.dialed] == [PERSON, "+15550002222"]
     assert [frame["code"] for frame in client.named("call.error")] == ["RATE_LIMITED", "AT_CAPACITY"]
     assert "2 calls are the most that the agent has" in client.named("call.error")[1]["error"]
+    assert [frame["to"] for frame in client.named("call.error")] == [PERSON, "+15550003333"]
+    stage.hub.phone.not_placed(carrier.dialed[1], "no ports are free", "BUSY")
+    assert client.named("call.error")[2]["to"] == "+15550002222"
+
+
+def test_the_place_of_a_call_that_nobody_took_or_could_be_placed_is_free_again() -> None:
+    stage, client, carrier = set_up()
+    client.send("agent.configure", agent_id="front", config={"limits": {"max_calls": 1}})
+    agent = stage.hub.registry.agents["front"]
+
+    def dial() -> call_commands.CallDial:
+        client.send("call.dial", agent_id="front", to=PERSON, **{"from": NUMBER})
+        assert stage.hub.capacity.full(agent, ("phone", NUMBER), is_spoken=True)
+        return carrier.dialed[-1]
+
+    stage.hub.phone.not_taken(dial(), "c1", "busy")
+    stage.hub.phone.not_placed(dial(), "the call failed", "SIP_404", "c2")
+    stage.hub.phone.not_placed(dial(), "no ports are free", "BUSY")
+    assert not client.named("error")
+    assert len(carrier.dialed) == 3
+    assert stage.hub.capacity.full(agent, ("phone", NUMBER), is_spoken=True) is None

@@ -28,8 +28,8 @@ class Wire:
 
 
 def side(line: Line, wire: Wire | None) -> PhoneSide:
-    agent = line.call._agent
-    return PhoneSide(line.call._core, wire, played=agent.played, say_before=agent.say_before, end=line.call.end)
+    call = line.call
+    return PhoneSide(call._core, wire, played=call._agent.played, say_before=call._say_before, end=call.end)
 
 
 async def test_keys_are_told_with_all_before_them() -> None:
@@ -64,9 +64,9 @@ async def test_what_a_line_cannot_say_the_agent_says_before_it_is_forwarded() ->
         assert isinstance(said, events.BotSpeaking)
         assert (said.text, wire.asked) == ("Hold on.", [])
         await line.until("bot.finished")
-        assert wire.asked == [("forward", "+1555", "", True)]
+        assert wire.asked == [("forward", "+1555", "", True, "")]
         phone.handle(call_commands.CallForward(call_id="call-1", to="+1556", message="", announce=False))
-        assert wire.asked[1:] == [("forward", "+1556", "", False)]
+        assert wire.asked[1:] == [("forward", "+1556", "", False, "")]
 
 
 async def test_a_message_that_is_cut_short_forwards_at_once_and_one_of_a_call_that_is_over_not() -> None:
@@ -76,11 +76,45 @@ async def test_a_message_that_is_cut_short_forwards_at_once_and_one_of_a_call_th
         phone.handle(call_commands.CallForward(call_id="call-1", to="+1555", message="One two three four."))
         await line.until("bot.speaking")
         line.call._agent.interrupt("user_spoke")
-        assert wire.asked == [("forward", "+1555", "", False)]
+        assert wire.asked == [("forward", "+1555", "", False, "")]
         phone.handle(call_commands.CallForward(call_id="call-1", to="+1556", message="One two three four."))
         await line.until("bot.speaking")
         line.call.end("hangup")
     assert wire.asked[1:] == []
+
+
+async def test_who_is_on_hold_hears_the_message_and_is_forwarded() -> None:
+    async with Line(Model(), {"greeting": ""}) as line:
+        wire = Wire(has_voice=False)
+        await line.do(call_commands.CallHold(call_id="call-1"))
+        side(line, wire).handle(call_commands.CallForward(call_id="call-1", to="+1555", message="Hold on."))
+        await line.until("bot.finished")
+        assert wire.asked == [("forward", "+1555", "", False, "")]
+
+
+async def test_of_two_forwards_the_later_counts() -> None:
+    async with Line(Model(), {"greeting": ""}) as line:
+        wire = Wire(has_voice=False)
+        phone = side(line, wire)
+        phone.handle(call_commands.CallForward(call_id="call-1", to="+1555", message="One two three four."))
+        await line.until("bot.speaking")
+        phone.handle(call_commands.CallForward(call_id="call-1", to="+1556", message=""))
+        await line.until("bot.finished")
+        assert wire.asked == [("forward", "+1556", "", False, "")]
+
+
+async def test_what_a_runner_wants_of_the_line_of_a_call_that_is_over_is_not_done() -> None:
+    async with Line(Model(), {"greeting": ""}) as line:
+        wire = Wire()
+        phone = side(line, wire)
+        await phone.close()
+        assert phone.handle(call_commands.CallForward(call_id="call-1", to="+1555", message="", summary=True))
+        assert phone.handle(call_commands.CallDtmf(call_id="call-1", digits="1"))
+        phone.forwarded("+1555")
+        await settle()
+        assert wire.asked == []
+        assert not line.owner.named(speech_events.CallDtmfSent)
+        assert not line.owner.named(speech_events.CallForwarded), "it was told of as ended by then"
 
 
 async def test_a_call_without_a_line_has_no_such_commands() -> None:

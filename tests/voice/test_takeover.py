@@ -54,3 +54,12 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         made.pause("a", session=str(number))
     assert [made.is_paused("a", str(number), "") for number in range(5)] == [False, False, True, True, True]
+
+
+def test_a_conversation_that_another_goes_on_with_hands_its_human_over() -> None:
+    takeover = Takeover()
+    takeover.pause("front", "c1")
+    assert takeover.move("front", "c1", "c2")
+    assert not takeover.move("front", "c1", "c3")
+    paused = [call for call in ("c1", "c2", "c3") if takeover.is_paused("front", call, "")]
+    assert paused == ["c2"]

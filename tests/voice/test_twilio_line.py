@@ -16,15 +16,18 @@ class Stream:
     """A stream that notes what it was asked for."""
 
     def __init__(self) -> None:
-        self.forwarding = ""
+        self.asked = 0
         self.pressed = ""
-        self.is_forwarded = False
+        self.forwarded: list[str] = []
 
     def press(self, digits: str) -> None:
         self.pressed += digits
 
-    def forwarded(self) -> None:
-        self.is_forwarded = True
+    def hands_on(self) -> None:
+        self.asked += 1
+
+    def handed_on(self, to: str = "") -> None:
+        self.forwarded.append(to)
 
 
 def line(world: World) -> tuple[TwilioLine, Stream]:
@@ -43,8 +46,9 @@ async def test_a_call_is_handed_on_in_its_language() -> None:
     world = World()
     it, stream = line(world)
     it.forward("+1555", message="Un instant", announce=True)
-    await until(lambda: stream.is_forwarded)
-    assert stream.forwarding == "+1555"
+    assert stream.asked == 1
+    await until(lambda: stream.forwarded)
+    assert stream.forwarded == ["+1555"]
     call, document = world.rest.asked[0]
     said, dialed = parse(document.encode())
     assert (call, said.text, said.attributes["language"]) == ("CA1", "Un instant", "fr-FR")
@@ -64,4 +68,17 @@ async def test_a_call_that_stays_is_told_of_without_its_agents_name() -> None:
     await until(lambda: world.client.named("error"))
     error = world.client.take("error")
     assert (error["code"], "agent_id" in error) == ("FORWARD_FAILED", False)
-    assert (stream.forwarding, stream.is_forwarded) == ("", False)
+    assert (stream.asked, stream.forwarded) == (1, [""])
+
+
+async def test_a_forward_that_breaks_is_none() -> None:
+    world = World()
+    it, stream = line(world)
+
+    def fail(*_: object) -> None:
+        raise ValueError
+
+    world.rest.redirect = fail  # type: ignore[method-assign]
+    it.forward("+1555", message="", announce=False)
+    await until(lambda: stream.forwarded)
+    assert (stream.asked, stream.forwarded) == (1, [""])

@@ -14,5 +14,6 @@ def test_what_a_raw_configuration_holds_is_told_apart() -> None:
         "config.vad": {},
         "config.apology": "x",
     }
+    assert parts({"media": {"live": True}}) == {"media.live": True}
     assert parts({"voice": "v"}) == {"voice": "v"}
     assert parts({"config": None}) == {"config": None}

@@ -75,13 +75,12 @@ def listed_shape(config: Any) -> Shape | None:
 
 def _known_as(key: str) -> str:
     """What people call a key of the wire."""
-    return _NAMES.get(key, key.removeprefix("config."))
+    return _NAMES.get(key, key.removeprefix("config.").removeprefix("media."))
 
 
 _NAMES = {
     "llm": "model",
     "preparing": "prompt of each call",
-    "media": "recording, live",
     "config.recording_dir": "folder of recordings",
 }
 

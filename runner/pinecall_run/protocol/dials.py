@@ -79,7 +79,7 @@ class Dials:
                     self.withdraw(dial)
                     return Answered(dial, event.call_id)
             case speech_events.CallError():
-                dial = self._ringing(_text(event.call_id)) or self._next(event.agent_id)
+                dial = self._ringing(_text(event.call_id)) or self._next(event.agent_id, _text(event.to))
                 return self._failed(dial, event.error, _text(event.code))
             case events.CallEnded() if not is_live:
                 dial = self._ringing(event.call_id)

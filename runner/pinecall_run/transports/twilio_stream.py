@@ -57,8 +57,6 @@ class StreamCall:
     def __init__(self, metronome: Metronome) -> None:
         self.verdict: Verdict = NORMAL, ""
         self.ignored = 0
-        self.forwarding = ""
-        """Whom the call is being handed on to: then Twilio ends the stream."""
         self.over = asyncio.Event()
         self.outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX)
         self._loop = asyncio.get_running_loop()
@@ -68,6 +66,11 @@ class StreamCall:
         self._mouth: Mouth
         self._session: PhoneSession
         self._is_over = False
+        self._handing_on = 0
+        """Requests to hand the call on that Twilio has not answered. It may end the stream before it does, and so may
+        the caller."""
+        self._left = ""
+        """Why the call is over, where that waits for those answers."""
         self._beats = 0
         self._last_heard = self._loop.time()
 
@@ -120,24 +123,35 @@ class StreamCall:
             case {"event": "dtmf", "dtmf": {"digit": str(digit)}}:
                 self._session.phone.key(digit)
             case {"event": "stop"}:
-                self.forwarded()
-                self._session.end(HANGUP)
+                self._end(HANGUP)
                 return False
             case _:
                 self.ignored += 1
         return self.ignored < MAX_IGNORED and not self._is_over
 
-    def forwarded(self) -> None:
-        """The call was handed on, if it was to be."""
-        if self.forwarding:
-            self._session.phone.forwarded(self.forwarding)
+    def hands_on(self) -> None:
+        """Twilio is asked to hand the call on: :meth:`handed_on` follows."""
+        self._handing_on += 1
+
+    def handed_on(self, to: str = "") -> None:
+        """The call was handed on to a number, or was not."""
+        self._handing_on -= 1
+        if to:
+            self._session.phone.forwarded(to)
+        elif self._left and not self._handing_on:
+            self._session.end(self._left)
+
+    def _end(self, reason: str) -> None:
+        if self._handing_on:
+            self._left = self._left or reason
+        else:
+            self._session.end(reason)
 
     def leave(self) -> None:
         """The socket is gone, or is to go."""
         self._metronome.leave(self._beat)
         self._is_over = True
-        self.forwarded()
-        self._session.end(DISCONNECTED)
+        self._end(DISCONNECTED)
         self.ignored += self._ear.ignored
 
     def _beat(self, now: float) -> None:

@@ -57,7 +57,7 @@ class AgentSide:
         self._show = show
         self._has_words = has_words
         self._streams: dict[str, Utterance] = {}
-        self._afterwards: dict[str, Callable[[], None]] = {}
+        self._afterwards: dict[str, Callable[[], object]] = {}
         """What is to be done when an utterance is over, by its id."""
         self._has_apologised = False
 
@@ -93,7 +93,7 @@ class AgentSide:
         self._say(text, utterance)
         return utterance.message_id
 
-    def say_before(self, text: str, then: Callable[[], None]) -> None:
+    def say_before(self, text: str, then: Callable[[], object]) -> None:
         """Say a text after what is being said, then do something; where it is cut short or cannot be said, too."""
         utterance = self._utterance(keeps=True, is_fixed=True)
         self._afterwards[utterance.message_id] = then

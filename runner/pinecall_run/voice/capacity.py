@@ -146,8 +146,8 @@ class Capacity:
             self._dialing.setdefault(place, deque()).append(self._clock() + DIALING_SECONDS)
         return "", ""
 
-    def answered(self, agent_id: str, channel: tuple[str, str]) -> None:
-        """A call that we placed has become a conversation."""
+    def dial_is_over(self, agent_id: str, channel: tuple[str, str]) -> None:
+        """A call that we placed has become a conversation, or never will."""
         for place in ((agent_id, _key(channel)), agent_id, None):
             if self._dialing.get(place):
                 self._dialing[place].popleft()

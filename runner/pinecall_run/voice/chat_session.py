@@ -216,7 +216,7 @@ class ChatSession:
             self.end("error")
 
     async def _answer_messages(self) -> None:
-        if self._unanswered is not None:
+        if self._unanswered is not None and not self._is_paused():
             self._latest = self._around.new_id()
             await self._answer_to(self._unanswered)
         while True:

@@ -55,6 +55,7 @@ class Opening:
         is_paused: whether a human answers.
         idle_seconds: without a message for so long it ends.
         earlier: what was said before, over another connection; ``None`` where nothing was.
+        is_gone_on_with: whether another may go on in its place: a human who answers does so there, too.
         on_over: told when it has ended.
     """
 
@@ -64,6 +65,7 @@ class Opening:
     is_paused: Callable[[], bool] = lambda: False
     idle_seconds: float = IDLE_SECONDS
     earlier: Earlier | None = None
+    is_gone_on_with: bool = False
     on_over: Callable[[], None] = lambda: None
 
 
@@ -234,9 +236,8 @@ class Conversations:
         from pinecall_run.voice.spoken_call import SpokenCall
 
         self._check_room(call_id)
-        if caller.direction == "outbound":
-            self._capacity.answered(agent.agent_id, caller.channel)
-        elif (full := self._full(agent, caller)) is not None:
+        is_ours = caller.direction == "outbound"
+        if not is_ours and (full := self._full(agent, caller)) is not None:
             self._capacity.turned_away(agent, full)
             return self._tell_of_no_room(full, agent, call_id, outlet, caller=caller, equipment=equipment)
         configuration = {**agent.configured(*caller.channel), **caller.config}
@@ -255,6 +256,8 @@ class Conversations:
             )
         except ProviderError as error:
             raise NotAdmittedError("the agent cannot hear or speak here: the start of pinecall-run says why") from error
+        if is_ours:
+            self._capacity.dial_is_over(agent.agent_id, caller.channel)
         self._capacity.take(call_id, agent.agent_id, caller.channel, is_spoken=True)
         self._start(session, agent)
         return session
@@ -364,18 +367,18 @@ class Conversations:
         return told is None or self.tell(event.call_id, told)
 
     def _forget(self, call_id: str, task: asyncio.Task[None]) -> None:
-        on_over = self._openings.pop(call_id, CHAT).on_over
-        self._let_go(call_id)
+        opening = self._openings.pop(call_id, CHAT)
+        self._let_go(call_id, is_gone_on_with=opening.is_gone_on_with)
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOG.error("a conversation broke: %s", described(error))
         try:
-            on_over()
+            opening.on_over()
         except Exception as error:  # noqa: BLE001 - the loop would print its text
             _LOG.error("the end of a conversation broke: %s", described(error))
 
-    def _let_go(self, call_id: str) -> None:
+    def _let_go(self, call_id: str, *, is_gone_on_with: bool = False) -> None:
         session = self._sessions.pop(call_id, None)
-        if session is not None:
+        if session is not None and not is_gone_on_with:
             self.takeover.resume(session.agent_id, session=call_id)
         self._owners.pop(call_id, None)
         self._orphans.pop(call_id, None)

@@ -281,9 +281,14 @@ class Hub:
             raise NotAdmittedError(f"Agent '{claims.agent}' is not online")
         found = self.threads.find(claims.agent, claims.metadata, thread)
         earlier = self.threads.take(found)
-        opening = Opening(earlier=earlier, on_over=lambda: self.threads.leave(found, session))
+        self.capacity.leave(found.call_id)  # it may not know yet that it is over
+        opening = Opening(earlier=earlier, is_gone_on_with=True, on_over=lambda: self.threads.leave(found, session))
         session = self.conversations.begin(agent, f"chat-{self._new_id()}", outlet, claims.metadata, opening)
         self.threads.hold(found, session)
+        before, found.call_id = found.call_id, session.id
+        if before and self.conversations.takeover.move(agent.agent_id, before, session.id):
+            paused = speech_events.SessionPaused(agent_id=agent.agent_id, session_id=session.id)
+            self.conversations.tell(session.id, paused)
         return Admitted(session, claims.scope == "supervise", found.id, earlier.shown if earlier else ())
 
     def _on_terminal(self, connection: str, command: commands.LlmChat) -> None:

@@ -171,26 +171,30 @@ class PhoneDesk:
         elif (error := self._capacity.may_dial(agent, (PHONE, command.from_), to)) == ("", ""):
             carrier.dial(agent, command)
             return
-        self._tell(connection, speech_events.CallError(agent_id=command.agent_id, error=error[0], code=error[1]))
+        told = {"agent_id": command.agent_id, "to": command.to, "error": error[0], "code": error[1]}
+        self._tell(connection, speech_events.CallError(**told))
 
     def hang_up(self, connection: str, call_id: str) -> None:
         """Take a call back that is being placed; nothing where a runner has none of this id."""
         for carrier in self.carriers:
             carrier.cancel(connection, call_id)
 
-    def dialing(self, agent_id: str, call_id: str, command: call_commands.CallDial) -> None:
+    def dialing(self, command: call_commands.CallDial, call_id: str) -> None:
         """A call is on its way to the other side, and has a name by which it can be taken back."""
-        ids = {"agent_id": agent_id, "call_id": call_id}
-        self.tell(agent_id, speech_events.CallDialing(**ids, to=command.to, from_=command.from_))
+        ids = {"agent_id": command.agent_id, "call_id": call_id}
+        self.tell(command.agent_id, speech_events.CallDialing(**ids, to=command.to, from_=command.from_))
 
-    def not_placed(self, agent_id: str, error: str, code: str, call_id: str | None = None) -> None:
+    def not_placed(self, command: call_commands.CallDial, error: str, code: str, call_id: str | None = None) -> None:
         """A call could not be placed, or failed in a way that needs words."""
-        call = UNSET if call_id is None else call_id
-        self.tell(agent_id, speech_events.CallError(agent_id=agent_id, error=error, code=code, call_id=call))
+        agent_id, call = command.agent_id, UNSET if call_id is None else call_id
+        self._capacity.dial_is_over(agent_id, (PHONE, command.from_))
+        about = speech_events.CallError(agent_id=agent_id, to=command.to, error=error, code=code, call_id=call)
+        self.tell(agent_id, about)
 
-    def not_taken(self, agent_id: str, call_id: str, reason: str) -> None:
+    def not_taken(self, command: call_commands.CallDial, call_id: str, reason: str) -> None:
         """Nobody took a call that was placed."""
-        why = reason if reason in NEVER_BEGAN else FAILED
+        agent_id, why = command.agent_id, reason if reason in NEVER_BEGAN else FAILED
+        self._capacity.dial_is_over(agent_id, (PHONE, command.from_))
         self.tell(agent_id, events.CallEnded(agent_id=agent_id, call_id=call_id, session_id=call_id, reason=why))
 
     def is_of(self, agent_id: str, connection: str) -> bool:

@@ -30,7 +30,7 @@ class PhoneSide:
         line: PhoneLine | None,
         *,
         played: Callable[[int], None],
-        say_before: Callable[[str, Callable[[], None]], None],
+        say_before: Callable[[str, Callable[[], object]], None],
         end: Callable[[str], None],
     ) -> None:
         self._core = core
@@ -39,12 +39,15 @@ class PhoneSide:
         self._say_before = say_before
         self._end = end
         self._keys = ""
-        self._is_forwarded = False
+        self._is_forwarded = self._is_over = False
+        self._latest: call_commands.CallForward | None = None
+        """Whom the call is to be handed on to: of several, the latest counts."""
         self._handing: set[asyncio.Task[None]] = set()
         """A call that waits for its summary to be handed on."""
 
     async def close(self) -> None:
         """The call is over."""
+        self._is_over = True
         self._give_up()
         await asyncio.gather(*self._handing, return_exceptions=True)
 
@@ -60,21 +63,24 @@ class PhoneSide:
 
     def forwarded(self, to: str) -> None:
         """See the contract; a line may say it twice."""
-        if not self._is_forwarded:
+        if not (self._is_forwarded or self._is_over):
             self._is_forwarded = True
             self._core.tell(speech_events.CallForwarded, to=to)
             self._end(FORWARDED)
 
     def handle(self, command: commands.Command) -> bool:
-        """A runner's command about the line; ``False`` where it is about something else, or there is no line."""
+        """A runner's command about the line; ``False`` where it is about something else, or there is no line. One that
+        comes when the call is over is passed over."""
         handler = _COMMANDS.get(type(command))
         if handler is None or self._line is None:
             return False
-        handler(self, self._line, command)
+        if not self._is_over:
+            handler(self, self._line, command)
         return True
 
     def _on_forward(self, line: PhoneLine, command: call_commands.CallForward) -> None:
-        self._give_up()  # the latest counts
+        self._give_up()
+        self._latest = command
         if command.summary is True:
             task = asyncio.create_task(self._hand_on(line, command))
             self._handing.add(task)
@@ -88,12 +94,11 @@ class PhoneSide:
         self._go(line, command, text)
 
     def _go(self, line: PhoneLine, command: call_commands.CallForward, summary: str) -> None:
-        to, announce = command.to, command.announce
+        goes = partial(line.forward, command.to, announce=command.announce, summary=summary)
         if line.has_voice or not command.message:
-            line.forward(to, message=command.message, announce=announce, summary=summary)
+            goes(message=command.message)
         else:
-            then = partial(line.forward, to, message="", announce=announce, summary=summary)
-            self._say_before(command.message, then)
+            self._say_before(command.message, lambda: self._latest is command and goes(message=""))
 
     def _give_up(self) -> None:
         for task in self._handing:

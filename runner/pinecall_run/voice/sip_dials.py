@@ -94,7 +94,6 @@ def _number(ref: str) -> str:
 
 @dataclass(slots=True, eq=False)
 class _Dialed:
-    agent_id: str
     command: call_commands.CallDial
     line: SipCall
     host: str
@@ -113,7 +112,7 @@ class SipDials:
         try:
             self._place(agent, command)
         except NoWayError as error:
-            self._desk.not_placed(agent.agent_id, str(error), error.code)
+            self._desk.not_placed(command, str(error), error.code)
 
     def _place(self, agent: Agent, command: call_commands.CallDial) -> None:
         if len(self._dialed) >= MOST_DIALS:
@@ -132,13 +131,13 @@ class SipDials:
             ring_seconds=RING_SECONDS,
         )
         line.id = self._calls.dial(dial, goes.peer.host)
-        self._dialed[line.id] = _Dialed(agent.agent_id, command, line, goes.peer.host)
-        self._desk.dialing(agent.agent_id, line.id, command)
+        self._dialed[line.id] = _Dialed(command, line, goes.peer.host)
+        self._desk.dialing(command, line.id)
 
     def cancel(self, connection: str, name: str) -> None:
         """Take a call back that is being placed for a runner's agent."""
         dialed = self._dialed.get(name)
-        if dialed is not None and self._desk.is_of(dialed.agent_id, connection):
+        if dialed is not None and self._desk.is_of(dialed.command.agent_id, connection):
             self._calls.hang_up(name)
 
     def answered(self, output: Answered) -> None:
@@ -146,7 +145,7 @@ class SipDials:
         dialed = self._dialed.get(output.call)
         if dialed is None:
             return
-        agent = self._desk.agent(dialed.agent_id)
+        agent = self._desk.agent(dialed.command.agent_id)
         dialed.line.sound.ignored = 0  # what was heard so far was no call's: a tone, an announcement
         try:
             if agent is None:
@@ -156,7 +155,7 @@ class SipDials:
             if not isinstance(error, NotAdmittedError):
                 self._calls.hang_up(output.call)
                 raise
-            _LOG.warning("a call of %s was taken, and cannot begin: %s", dialed.agent_id, error)
+            _LOG.warning("a call of %s was taken, and cannot begin: %s", dialed.command.agent_id, error)
             self._calls.hang_up(output.call)
         else:
             del self._dialed[output.call]
@@ -168,12 +167,12 @@ class SipDials:
             return False
         dialed.line.stop()
         if output.status == TIMED_OUT:  # another's: ours ends before that of a transaction (32 s)
-            self._desk.not_taken(dialed.agent_id, output.call, EndReason.NO_ANSWER)
+            self._desk.not_taken(dialed.command, output.call, EndReason.NO_ANSWER)
         elif output.reason is EndReason.FAILED:
             error, code = _failure(dialed.host, output.status)
-            self._desk.not_placed(dialed.agent_id, error, code, output.call)
+            self._desk.not_placed(dialed.command, error, code, output.call)
         else:
-            self._desk.not_taken(dialed.agent_id, output.call, output.reason)
+            self._desk.not_taken(dialed.command, output.call, output.reason)
         return True
 
 

@@ -100,7 +100,7 @@ class SpokenCall:
         self._agent.speaker.follows_playing = caller.reports_playing
         self._page = PageActions(self)
         self.phone = PhoneSide(
-            self._core, caller.line, played=self._agent.played, say_before=self._agent.say_before, end=self.end
+            self._core, caller.line, played=self._agent.played, say_before=self._say_before, end=self.end
         )
         self._ambience = Ambience(self._mixer, self._core.configuration)
         self._loudness = Loudness.asked_for(self._core)
@@ -300,6 +300,10 @@ class SpokenCall:
     def say(self, text: str) -> str:
         """See :class:`pinecall_run.voice.live_side.Agent`."""
         return self._agent.say_for_human(text)
+
+    def _say_before(self, text: str, then: Callable[[], object]) -> None:
+        self._off_hold()  # there nothing is said
+        self._agent.say_before(text, then)
 
     def mute(self, _: call_commands.CallMute | None = None) -> None:
         """Nobody listens from now on; what is said is kept."""

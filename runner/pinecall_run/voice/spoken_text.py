@@ -35,6 +35,7 @@ _STEPS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     (re.compile(r"<((?:https?://|www\.)[^\s>]+|[^\s<>@]+@[^\s<>@]+)>"), r"\1"),  # addresses in angle brackets
     (re.compile(r"</?[a-zA-Z][^<>]*>"), " "),  # HTML
     (re.compile(r"(?:https?://|\bwww\.)[^\s<>]+"), _host),
+    (re.compile(r"://"), " "),  # of other addresses, and of what is none
     (re.compile(r"\\([\\`*_{}\[\]()#+.!|~>-])"), r"\1"),  # what was escaped
     (re.compile(r"[ \t]*\|[ \t]*"), ", "),  # cells of a table
     (_MARKS, ""),  # code, struck out, bold: also halves of them

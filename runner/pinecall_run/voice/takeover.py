@@ -28,6 +28,14 @@ class Takeover:
         else:
             self._paused = {scope: None for scope in self._paused if scope[0] != agent}
 
+    def move(self, agent: str, session: str, to: str) -> bool:
+        """Another conversation goes on in the place of one; returns whether a human answers there."""
+        is_paused = (agent, session, "") in self._paused
+        self.resume(agent, session)
+        if is_paused:
+            self.pause(agent, to)
+        return is_paused
+
     def is_paused(self, agent: str, session: str, contact: str) -> bool:
         """Whether a human answers in this conversation."""
         levels = ((agent, "", ""), (agent, session, ""), (agent, "", digits(contact)))

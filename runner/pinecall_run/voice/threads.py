@@ -72,6 +72,8 @@ class Thread:
     is_sealed: bool
     contact: str
     session: Remembering | None = None
+    call_id: str = ""
+    """Of the conversation that has it, or had it last."""
     kept: bytes = b""
     until: float = 0.0
     key: tuple[str, str, bool] = field(init=False)

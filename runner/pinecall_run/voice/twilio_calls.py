@@ -79,7 +79,6 @@ class Awaited:
 class Dialed:
     """A call that is being placed."""
 
-    agent_id: str
     command: call_commands.CallDial
     expires: float
     key: str = field(default_factory=lambda: secrets.token_urlsafe(18))
@@ -194,9 +193,9 @@ class TwilioCalls:
         now = time.monotonic()
         self._dials = {key: dial for key, dial in self._dials.items() if dial.expires > now}
         if len(self._dials) >= MOST_WAITING:
-            self.desk.not_placed(agent.agent_id, "too many calls are being placed", "BUSY")
+            self.desk.not_placed(command, "too many calls are being placed", "BUSY")
             return
-        dial = Dialed(agent.agent_id, command, now + DIAL_SECONDS)
+        dial = Dialed(command, now + DIAL_SECONDS)
         self._dials[dial.key] = dial
         self.start(self._place(dial))
 
@@ -215,10 +214,10 @@ class TwilioCalls:
         except TwilioError as error:
             self._dials.pop(dial.key, None)
             code = f"TWILIO_{error.code}" if error.code else "TWILIO"
-            self.desk.not_placed(dial.agent_id, str(error), code)
+            self.desk.not_placed(command, str(error), code)
             return
         if not dial.is_decided:  # Twilio may tell what came of it before it answers us
-            self.desk.dialing(dial.agent_id, dial.call_sid, command)
+            self.desk.dialing(command, dial.call_sid)
 
     def taken(self, key: str, call_sid: str, answered_by: str) -> str | None:
         """What a call is told that we placed and somebody took; ``None`` where it is none of ours.
@@ -230,7 +229,7 @@ class TwilioCalls:
         if dial is None or dial.is_decided or dial.call_sid not in ("", call_sid):
             return None
         dial.is_decided, dial.call_sid = True, call_sid
-        agent = self.desk.agent(dial.agent_id)
+        agent = self.desk.agent(dial.command.agent_id)
         if agent is None or dial.is_unwanted:
             raise NotAdmittedError("the agent is not online, or does not want it any more")
         caller = placed(dial.command, **({"answered_by": answered_by} if answered_by else {}))
@@ -242,12 +241,12 @@ class TwilioCalls:
         if dial is None:
             return
         dial.is_decided = True
-        self.desk.not_taken(dial.agent_id, call_sid, CANCELED if dial.is_unwanted else status)
+        self.desk.not_taken(dial.command, call_sid, CANCELED if dial.is_unwanted else status)
 
     def cancel(self, connection: str, call_id: str) -> None:
         """See :class:`Carrier`; ``canceled`` is told when Twilio says so."""
         for dial in self._dials.values():
-            if not call_id or dial.call_sid != call_id or not self.desk.is_of(dial.agent_id, connection):
+            if not call_id or dial.call_sid != call_id or not self.desk.is_of(dial.command.agent_id, connection):
                 continue
             dial.is_unwanted = True
             if not dial.is_decided:

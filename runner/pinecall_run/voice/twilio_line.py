@@ -36,16 +36,18 @@ class TwilioLine:
     def forward(self, to: str, *, message: str, announce: bool, summary: str = "") -> None:
         """See the contract."""
         whisper = twiml.whispered(self._person if announce else "", summary, self._language)
+        self._stream.hands_on()
         self._calls.start(self._forward(to, message, whisper))
 
     async def _forward(self, to: str, message: str, whisper: str) -> None:
-        self._stream.forwarding = to
+        gone_to = ""
         try:
             await self._calls.hand_on(self._call_sid, to, message=message, language=self._language, whisper=whisper)
         except TwilioError as error:
-            self._stream.forwarding = ""
             sentence = f"the call could not be forwarded: {error}"
             # Without the agent's name: an error that has it is about its registration.
             self._calls.desk.tell(self._agent_id, events.Error(code="FORWARD_FAILED", error=sentence))
         else:
-            self._stream.forwarded()
+            gone_to = to
+        finally:
+            self._stream.handed_on(gone_to)

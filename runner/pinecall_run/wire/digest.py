@@ -17,10 +17,15 @@ def digest(value: Any) -> str:
     return hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()[:16]
 
 
+_OF_PARTS = ("config", "media")
+
+
 def parts(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a configuration, with each of its raw ``config`` by itself: ``config.vad``."""
-    raw = configuration.get("config")
-    if not isinstance(raw, Mapping):
-        return dict(configuration)
-    others = {key: value for key, value in configuration.items() if key != "config"}
-    return others | {f"config.{key}": value for key, value in raw.items()}
+    """The keys of a configuration, with each of its raw ``config`` and its ``media`` by itself: ``config.vad``."""
+    found: dict[str, Any] = {}
+    for key, value in configuration.items():
+        if key in _OF_PARTS and isinstance(value, Mapping):
+            found |= {f"{key}.{name}": part for name, part in value.items()}
+        else:
+            found[key] = value
+    return found

@@ -34,11 +34,13 @@ class CallDialing(CallEvent, tag="call.dialing", kw_only=True):
 
 
 class CallError(AgentEvent, tag="call.error", kw_only=True):
-    """A call that we placed did not come about."""
+    """A call that we placed did not come about. ``to`` is whom it was to reach: without an id yet nothing else says
+    which of several it was."""
 
     error: str = ""
     code: str | Maybe = UNSET
     call_id: str | Maybe = UNSET
+    to: str | Maybe = UNSET
 
 
 class CallUpdated(CallEvent, tag="call.updated", kw_only=True):
