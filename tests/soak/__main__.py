@@ -29,6 +29,9 @@ LENGTH_SECONDS = 30.0
 """Of a call, in the mean."""
 QUIET_SECONDS = 15.0
 """Within these, after the last call, everything has been let go."""
+STILL_SECONDS, AFTER_SECONDS = 5.0, 30.0
+"""A machine that stood still for so long (it slept, or was moved) has no calls left that go on; what is closed within
+the other of its waking is told, and not held against the server."""
 GROWTH = 0.03
 """Of memory, from the middle of the time to its end."""
 
@@ -66,19 +69,45 @@ class Watch:
         return statistics.fmean(state[name] for at, state in self.states if begin <= at <= end)
 
 
+class Stillness:
+    """When nothing ran on this machine."""
+
+    def __init__(self) -> None:
+        self.gaps: list[tuple[float, float]] = []
+        """When each was over, and how long it was."""
+
+    async def watch(self) -> None:
+        """Until cancelled."""
+        then = time.monotonic()
+        while True:
+            await asyncio.sleep(1)
+            now = time.monotonic()
+            if now - then > STILL_SECONDS:
+                self.gaps.append((now, round(now - then, 1)))
+            then = now
+
+    def is_recent(self) -> bool:
+        """Whether one has just been over."""
+        return bool(self.gaps) and time.monotonic() - self.gaps[-1][0] < AFTER_SECONDS
+
+
 async def _soak(asked: argparse.Namespace, watch: Watch) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     address = await watch.address()
-    reading = asyncio.create_task(watch.read())
+    stillness = Stillness()
+    works = [asyncio.create_task(work) for work in (watch.read(), stillness.watch())]
     llm = scripted(otherwise="It was shipped on Monday. It will be with you tomorrow, or the day after.")
     try:
         async with client(address, AGENT, llm=llm, stt="emulated", voice="emulated") as runner:
             draining = asyncio.create_task(_drain(runner.socket, counts))
             voice, chance = said("where is order one thousand and one"), random.Random(asked.seed)
-            await _one_call(Person(AGENT, address, voice, Counter(), chance))
+            await _one_call(Person(AGENT, address, voice, Counter(), chance, stillness.is_recent))
             before = await _quiet(watch)
             began = time.monotonic()
-            people = [Person(AGENT, address, voice, counts, random.Random(chance.random())) for _ in range(asked.calls)]
+            people = [
+                Person(AGENT, address, voice, counts, random.Random(chance.random()), stillness.is_recent)
+                for _ in range(asked.calls)
+            ]
             is_over = lambda: time.monotonic() > began + asked.seconds  # noqa: E731
             async with asyncio.TaskGroup() as group:
                 for person in people:
@@ -88,12 +117,14 @@ async def _soak(asked: argparse.Namespace, watch: Watch) -> dict[str, Any]:
             draining.cancel()
             await asyncio.gather(draining, return_exceptions=True)
     finally:
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
     middle, part = (began + ended) / 2, (ended - began) / 8
     growth = watch.mean("memory_mb", ended - part, ended) / watch.mean("memory_mb", middle, middle + part) - 1
     return {
         "counts": dict(counts),
+        "stood_still_seconds": [seconds for _, seconds in stillness.gaps],
         "before": before,
         "after": after,
         "memory_growth": round(growth, 4),

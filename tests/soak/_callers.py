@@ -20,14 +20,24 @@ SILENCE = bytes(2 * CHUNK_SAMPLES)
 
 
 class Person:
-    """One line, on which calls follow each other. ``counts`` adds up what happened to all."""
+    """One line, on which calls follow each other. ``counts`` adds up what happened to all; ``is_excused`` says whether
+    a call that is closed now is nobody's fault."""
 
-    def __init__(self, agent: str, address: str, voice: Samples, counts: Counter[str], chance: random.Random) -> None:
+    def __init__(
+        self,
+        agent: str,
+        address: str,
+        voice: Samples,
+        counts: Counter[str],
+        chance: random.Random,
+        is_excused: Callable[[], bool],
+    ) -> None:
         self._agent = agent
         self._address = address
         self._voice = voice
         self._counts = counts
         self._chance = chance
+        self._is_excused = is_excused
 
     async def call_again_and_again(self, is_over: Callable[[], bool], seconds: float) -> None:
         """Until it is over; each call lasts about ``seconds``, some far shorter."""
@@ -50,7 +60,8 @@ class Person:
                 await self._speak(connection, end, is_over)
                 await self._leave(connection)
             except ConnectionClosed as closed:
-                self._counts[f"closed_by_server ({closed})"] += 1
+                when = "closed after the machine stood still" if self._is_excused() else "closed_by_server"
+                self._counts[f"{when} ({closed})"] += 1
             finally:
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)
