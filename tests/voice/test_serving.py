@@ -11,6 +11,7 @@ import pytest
 from tests.voice._door import Socket, chat, client, narrow, server
 from tests.voice._stage import KEY, LOOKING
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from pinecall_run.voice.app import Settings
 from pinecall_run.voice.serving import listen, serve
@@ -90,3 +91,10 @@ async def test_a_server_that_is_cancelled_stops_too() -> None:
         with pytest.raises(asyncio.CancelledError):
             await serving
     assert listening.socket.fileno() == -1
+
+
+async def test_a_socket_that_is_refused_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    async with server() as address:
+        with pytest.raises(InvalidStatus, match="404"):
+            await connect(f"ws://{address}/live/nobody/ws")
+    assert [record.name for record in caplog.records if record.name.startswith("uvicorn")] == []

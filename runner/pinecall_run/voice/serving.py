@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -83,6 +84,7 @@ async def serve(
         server_header=False,
         timeout_graceful_shutdown=CLOSING_SECONDS,
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     server = _Server(config, on_ready)
     serving = asyncio.create_task(server.serve(sockets=[listening.socket]))
     stopping = asyncio.create_task(stop.wait())
@@ -93,6 +95,11 @@ async def serve(
         await app.state.hub.close()  # while the sockets are still open, so that everybody hears it
         server.should_exit = True
         await serving
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not of a socket that was refused by a response: uvicorn takes it for one that nobody answered."""
+    return record.getMessage() != "ASGI callable returned without completing handshake."
 
 
 class _Server(uvicorn.Server):
