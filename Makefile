@@ -4,10 +4,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-# A process for each core, and a file of tests in one of them; then, alone, those that live by real time.
+# Three processes for two cores, since many tests wait, and a file of tests in one of them; then, alone, those that live
+# by real time.
 TEST := $(BIN)/python -m pytest
 define test_all
-	@$(TEST) -n auto --dist loadfile -m "not real_time" $(1)
+	@$(TEST) -n $$($(PYTHON) -c 'import os; print(os.cpu_count() * 3 // 2)') --dist loadfile -m "not real_time" $(1)
 	@$(TEST) -m real_time $(1)
 endef
 
