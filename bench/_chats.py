@@ -8,33 +8,28 @@ every message and answer, share the other core.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
 import random
 import statistics
-import sys
 import time
 import urllib.request
-from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import msgspec
-from calls import RUNNER, SERVER
+from _served import KEY, PATIENCE, cpu_seconds, served
+from calls import RUNNER
 from peers.load import memory_mb, pin
 from websockets.asyncio.client import ClientConnection, connect
 
 GOAL_MS = 50.0
-AGENT, KEY = "desk", "bench"
+AGENT = "desk"
 SCRIPT = {"rules": [{"when": "order (?P<order>\\d+)", "reply": "Order {{ order }} is on its way to you today."}],
           "otherwise": "Which order do you mean?"}  # fmt: skip
-WARM_SECONDS, PATIENCE, AT_ONCE = 2.0, 60.0, 25
-HERTZ = os.sysconf("SC_CLK_TCK")
+WARM_SECONDS, AT_ONCE = 2.0, 25
 
 
 class _Frame(msgspec.Struct):
@@ -61,7 +56,7 @@ def chats(*, conversations: int = 500, seconds: float = 20.0, every: float = 4.0
 
 
 async def _measured(conversations: int, seconds: float, every: float) -> dict[str, Any]:
-    async with _server() as (server, address), _runner(address) as told:
+    async with served() as (server, address), _runner(address) as told:
         opening = asyncio.Semaphore(AT_ONCE)
         seen, started = _Seen(), asyncio.Event()
         async with asyncio.TaskGroup() as group:
@@ -73,9 +68,9 @@ async def _measured(conversations: int, seconds: float, every: float) -> dict[st
             await asyncio.sleep(every + WARM_SECONDS)  # until everybody has said something
             vars(seen).update(vars(_Seen()))
             told.clear()
-            used, began = _cpu_seconds(server.pid), time.monotonic()
+            used, began = cpu_seconds(server), time.monotonic()
             await asyncio.sleep(seconds)
-            used, took = _cpu_seconds(server.pid) - used, time.monotonic() - began
+            used, took = cpu_seconds(server) - used, time.monotonic() - began
             events = dict(told)
             result = _result(seen, used / took, events)
             for person in people:
@@ -99,31 +94,6 @@ def _result(seen: _Seen, share: float, events: dict[str, int]) -> dict[str, Any]
 def _spread(times: list[float]) -> dict[str, float]:
     cuts = statistics.quantiles(times, n=1000)
     return {name: round(1000 * cuts[at - 1], 2) for name, at in (("p50", 500), ("p99", 990), ("p999", 999))}
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / HERTZ
-
-
-@asynccontextmanager
-async def _server() -> AsyncIterator[tuple[Process, str]]:
-    """``pinecall-run serve`` on a core of its own, and where it listens."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "pinecall_run", "serve", "--port", "0", "--key", KEY, "--log-format", "json"),
-        stdout=PIPE,
-        preexec_fn=lambda: pin(SERVER),
-    )
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while b"http://" not in (line := await process.stdout.readline()):
-                assert line, "the server ended before it listened"
-        yield process, line.decode().partition("http://")[2].split()[0].strip('",/')
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        await process.communicate()
 
 
 @asynccontextmanager

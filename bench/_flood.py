@@ -21,21 +21,20 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from calls import RUNNER, SERVER
+from _served import KEY, PATIENCE, cpu_seconds, served
+from calls import RUNNER
 from peers.load import pin, quantile
 from websockets.asyncio.client import ClientConnection, connect
 
 GOAL_MS = 20.0
-HOST, AGENT, KEY = "127.0.0.1", "desk", "bench"
-PATIENCE, WARM_SECONDS = 60.0, 3.0
+HOST, AGENT = "127.0.0.1", "desk"
+WARM_SECONDS = 3.0
 SPOKEN = "Thank you for calling. All of us are busy, and somebody will be with you in a moment. " * 8
 """More than is measured: the agent speaks all the time."""
 SILENCE = b"\xff" * 160
 ADAPTED_PACKETS = 100
-HERTZ = os.sysconf("SC_CLK_TCK")
 SO_TIMESTAMPNS = 35
 """Linux: a datagram says when it arrived."""
 
@@ -119,7 +118,8 @@ async def flood(*, calls: int = 10, seconds: float = 8.0, a_second: int = 1_000)
     """Measure ``calls`` for so long without garbage and, then, with so many packets of it ``a_second``."""
     pin(RUNNER)
     port = _socket_port()
-    async with _server(port) as (server, address), _runner(address):
+    sip = {"listen": f"{HOST}:{port}", "trunks": [{"peers": [HOST]}]}
+    async with served(PINECALL_SIP=json.dumps(sip)) as (server, address), _runner(address):
         phones = [Telephone() for _ in range(calls)]
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
             for phone in phones:
@@ -155,9 +155,9 @@ async def _talk(phones: Sequence[Telephone]) -> None:
 async def _heard(server: int, phones: Sequence[Telephone], seconds: float) -> dict[str, float]:
     for phone in phones:
         phone.offsets.clear()
-    used = _cpu_seconds(server)
+    used = cpu_seconds(server)
     await asyncio.sleep(seconds)
-    used = _cpu_seconds(server) - used
+    used = cpu_seconds(server) - used
     late = sorted(each for phone in phones for each in _behind(phone.offsets))
     return {
         "late_p50_ms": round(1_000 * quantile(late, 0.5), 2),
@@ -171,33 +171,6 @@ def _behind(offsets: Sequence[float]) -> Iterator[float]:
     for start in range(0, len(offsets), ADAPTED_PACKETS):
         some = offsets[start : start + ADAPTED_PACKETS]
         yield from (each - min(some) for each in some)
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / HERTZ
-
-
-@asynccontextmanager
-async def _server(port: int) -> AsyncIterator[tuple[int, str]]:
-    """``pinecall-run serve`` on a core of its own, with SIP on a port; its process, and where it listens."""
-    sip = json.dumps({"listen": f"{HOST}:{port}", "trunks": [{"peers": [HOST]}]})
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "pinecall_run", "serve", "--port", "0", "--key", KEY, "--log-format", "json"),
-        stdout=PIPE,
-        env={**os.environ, "PINECALL_SIP": sip},
-        preexec_fn=lambda: pin(SERVER),
-    )
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while b"http://" not in (line := await process.stdout.readline()):
-                assert line, "the server ended before it listened"
-        yield process.pid, line.decode().partition("http://")[2].split()[0].strip('",/')
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        await process.communicate()
 
 
 @asynccontextmanager

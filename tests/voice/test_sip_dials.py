@@ -188,3 +188,13 @@ async def test_a_call_whose_agent_left_is_hung_up(world: World) -> None:
     world.dials.answered(Answered(call_id, Media("10.0.0.7", 6000, PCMU, 0, 0, 6001)))
     assert world.asked[1:] == [("hang up", call_id)]
     assert world.dials.ended(Ended(call_id, EndReason.ENDED))
+
+
+def test_a_call_that_cannot_be_begun_keeps_no_ports(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(dial: Any, host: str) -> str:
+        raise ValueError("broken")
+
+    monkeypatch.setattr(world, "dial", broken)
+    with pytest.raises(ValueError, match="broken"):
+        world.place()
+    assert [line.is_stopped for line in world.made] == [True]

@@ -130,7 +130,11 @@ class SipDials:
             account=goes.trunk.account if goes.trunk else None,
             ring_seconds=RING_SECONDS,
         )
-        line.id = self._calls.dial(dial, goes.peer.host)
+        try:
+            line.id = self._calls.dial(dial, goes.peer.host)
+        except Exception:  # its ports are not to be kept
+            line.stop()
+            raise
         self._dialed[line.id] = _Dialed(command, line, goes.peer.host)
         self._desk.dialing(command, line.id)
 

@@ -23,6 +23,7 @@ const socket = new WebSocket(address);
 socket.binaryType = "arraybuffer";
 socket.addEventListener("message", ({ data }) => (typeof data === "string" ? read(JSON.parse(data)) : hear(data)));
 socket.addEventListener("close", () => {
+  if (!isOver) state("not connected");
   if (!isOver) problem(rate ? "the connection is lost: load this page again" : "this call cannot be listened to: it is over, its agent does not allow it, or the key is wrong");
   end();
 });
