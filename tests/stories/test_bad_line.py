@@ -108,7 +108,7 @@ class Loudspeaker:
             due += CHUNK_SECONDS
             await asyncio.sleep(due - self._loop.time())
             if self._ear is not None:
-                self.chunks.append(self._ear.chunk(self._loop.time()))
+                self.chunks += self._ear.chunks(self._loop.time())
 
     async def stop(self) -> None:
         self._playing.cancel()

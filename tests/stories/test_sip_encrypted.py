@@ -134,7 +134,7 @@ async def test_baresip_takes_what_we_offer(tmp_path: Path, codec: str, encryptio
         heard = []
         for chunk in tone(300, 3).reshape(-1, CHUNK_SAMPLES):
             sound.say(chunk)
-            heard.append(sound.hear(clock()))
+            heard += sound.hear(clock())
             await asyncio.sleep(0.02)
         told = await phone
     sound.close()

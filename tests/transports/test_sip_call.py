@@ -41,8 +41,8 @@ class Sound:
         assert origin == "192.0.2.9"
         self.agreements.append(media)
 
-    def hear(self, now: float) -> Samples:
-        return SILENCE
+    def hear(self, now: float) -> list[Samples]:
+        return [SILENCE]
 
     def say(self, chunk: Samples | None) -> None:
         self.said.append("sound")

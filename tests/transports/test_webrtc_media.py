@@ -47,15 +47,15 @@ def heard(datagrams: list[bytes | None], arrives: Callable[[int], float | None])
     arrivals = sorted(
         (0.02 * n + late, n) for n, data in enumerate(datagrams) if data and (late := arrives(n)) is not None
     )
-    chunks = []
+    chunks = list[Samples]()
     for beat in range(len(datagrams) + 15):
         while arrivals and arrivals[0][0] <= beat * 0.02 + 0.005:
             now[0], number = arrivals.pop(0)
             data = datagrams[number]
             assert data is not None
             ear.receive(data)
-        chunks.append(ear.chunk(beat * 0.02 + 0.005))
-        assert chunks[-1].shape == (CHUNK_SAMPLES,)
+        chunks += ear.chunks(beat * 0.02 + 0.005)
+    assert {chunk.shape for chunk in chunks} == {(CHUNK_SAMPLES,)}
     return np.concatenate(chunks)
 
 

@@ -100,7 +100,8 @@ class AudioSession(Protocol):
         """The call id."""
 
     def hear(self, chunk: Samples) -> None:
-        """20 ms of what the person says, silence where nothing came."""
+        """20 ms of what the person says, silence where nothing came. As a rule once for each 20 ms; what was held up
+        comes faster."""
 
     def take(self) -> Samples | None:
         """The next 20 ms for the person; ``None`` is silence. Time passes for the conversation with each call."""

@@ -67,10 +67,11 @@ class JitterBuffer:
 
     def __init__(self, clock_rate: int = CLOCK_RATE, duration: Callable[[bytes], int] = duration) -> None:
         self._rate, self._frame, self._duration = clock_rate, round(clock_rate * FRAME / CLOCK_RATE), duration
-        self.delay = MIN_DELAY
-        self._forget()
+        self.forget()
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """What comes next is another stream."""
+        self.delay = MIN_DELAY
         self._packets: dict[int, bytes] = {}
         self._last: int | None = None
         self._at: int | None = None
@@ -86,7 +87,7 @@ class JitterBuffer:
         at = self._unwrapped(timestamp)
         transit = now - at / self._rate
         if self._last is not None and abs(transit - self._fastest_lately) > JUMP_SECONDS:
-            self._forget()
+            self.forget()
         self._last = at if self._last is None else max(at, self._last)
         self._observe(transit, now)
         if self._floor is not None and at < self._floor:
@@ -110,8 +111,14 @@ class JitterBuffer:
         return self._missing(self._at, plan)
 
     def is_behind(self, now: float, by: float = STEP / 2) -> bool:
-        """Whether what is due next has waited longer than it need: a frame may be left out."""
-        return self._at is not None and self._plan(now) - self._at >= by * self._rate
+        """Whether what is due next has waited longer than it need, by so many seconds: a frame may be left out.
+
+        What comes late and is played at once has not waited, however late it is: nothing is won by leaving it out.
+        """
+        if self._at is None or self._last is None:
+            return False
+        held = self._last + self._frame - round(self.delay * self._rate)
+        return min(self._plan(now), held) - self._at >= by * self._rate
 
     def _missing(self, at: int, plan: int) -> Due:
         self._missed += 1

@@ -52,6 +52,10 @@ class Decoder:
         except av.FFmpegError:
             return SILENCE
 
+    def pause(self, samples: int) -> Samples:
+        """So many samples, 20 ms at most, while nothing is said."""
+        return SILENCE[:samples]
+
     def _samples(self, payload: bytes) -> Samples:
         pieces = [
             self._resampler.feed(np.frombuffer(memoryview(frame.planes[0]), np.int16, frame.samples))

@@ -118,9 +118,9 @@ class RtpSession:
         self._to = self._lock.address or ((named, media.port) if named else None)
         self._reports_to = (self._to[0], media.rtcp_port) if self._to else None
 
-    def hear(self, now: float) -> Samples:
-        """The next 20 ms of the other side."""
-        return self._ear.chunk(now)
+    def hear(self, now: float) -> list[Samples]:
+        """The next 20 ms of the other side, in one chunk as a rule (:class:`Playout`)."""
+        return self._ear.chunks(now)
 
     def say(self, chunk: Samples | None) -> None:
         """The next 20 ms for the other side."""

@@ -176,7 +176,8 @@ class SipCall:
         """20 ms. On hold nothing is taken: what the other side does not want to hear is not said."""
         heard = self.sound.hear(now)
         if media.direction.can_send:
-            session.hear(heard)
+            for chunk in heard:
+                session.hear(chunk)
             self._speak(session)
         else:
             self.sound.skip()

@@ -13,7 +13,7 @@ from pinecall_run.audio.chunk import CHUNK_SAMPLES, RATE, SILENCE, Samples
 from pinecall_run.audio.g711 import a_law_decode, a_law_encode, mu_law_decode, mu_law_encode
 from pinecall_run.audio.resample import Resampler
 from pinecall_run.sip.media import G722, OPUS, PCMA, PCMU, Codec
-from pinecall_run.transports import g722, jitter, opus
+from pinecall_run.transports import g722, jitter, opus, playout
 
 NARROW_RATE = 8_000
 NARROW_CHUNK = NARROW_RATE // 50
@@ -28,20 +28,11 @@ TAIL = 10
 """Silent chunks that Opus is given; what it makes of the last is what it makes of all that follow."""
 
 
-class Decoder(Protocol):
+class Decoder(playout.Decoder, Protocol):
     """Payloads of one stream to 16 kHz."""
 
     lag: int
     """Samples that it may hold back."""
-
-    def decode(self, payload: bytes) -> Samples:
-        """The sound of a payload, whatever that holds."""
-
-    def conceal(self) -> Samples:
-        """20 ms in place of a payload that was lost."""
-
-    def pause(self, samples: int) -> Samples:
-        """About so many samples while nothing is said."""
 
 
 class Encoder(Protocol):
@@ -162,9 +153,6 @@ class _WideEncoder:
 
 class _OpusDecoder(opus.Decoder):
     lag = 0
-
-    def pause(self, samples: int) -> Samples:
-        return SILENCE[:samples]
 
 
 class _OpusEncoder:

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import secrets
 
-import numpy as np
-
-from pinecall_run.audio.chunk import CHUNK_SAMPLES, SILENCE, Samples
+from pinecall_run.audio.chunk import Samples
 from pinecall_run.sip.media import PCMU, Codec
 from pinecall_run.transports import rtp
-from pinecall_run.transports.jitter import Due, JitterBuffer
+from pinecall_run.transports.playout import Playout
 from pinecall_run.transports.telephone_codecs import CODINGS
 from pinecall_run.transports.telephone_events import Beat
-
-QUIET = 300
-"""Amplitude below which a frame may be left out without being missed."""
-
-HURRY_SECONDS = 0.1
-"""That far behind, a frame is left out whatever is in it."""
 
 SSRC_SECONDS = 0.1
 """How long a stream must have been silent before another one from the same place is taken for it."""
@@ -27,7 +19,6 @@ class Ear:
     """Packets to chunks."""
 
     _codec: Codec
-    _rest: Samples
     _heard_at: float
 
     def __init__(self) -> None:
@@ -46,10 +37,10 @@ class Ear:
             if now - self._heard_at < SSRC_SECONDS:
                 return False
             self.incoming = rtp.Incoming(packet.ssrc, packet.sequence)
-            self._begin()
+            self._playout.begin()
         self._heard_at = now
         self.incoming.count(packet.sequence)
-        self._jitter.put(packet.timestamp, packet.payload, now)
+        self._playout.put(packet.timestamp, packet.payload, now)
         return True
 
     def count(self, packet: rtp.Packet) -> None:
@@ -57,39 +48,15 @@ class Ear:
         if self.incoming is not None and self.incoming.ssrc == packet.ssrc:
             self.incoming.count(packet.sequence)
 
-    def chunk(self, now: float) -> Samples:
-        """The next 20 ms."""
-        pieces, held = [self._rest], len(self._rest)
-        while held < CHUNK_SAMPLES:
-            piece = self._piece(now, CHUNK_SAMPLES - held)
-            pieces.append(piece)
-            held += len(piece)
-        samples = np.concatenate(pieces) if len(self._rest) or len(pieces) > 2 else pieces[-1]
-        self._rest = samples[CHUNK_SAMPLES:]
-        return samples[:CHUNK_SAMPLES]
+    def chunks(self, now: float) -> list[Samples]:
+        """See :meth:`Playout.chunks`."""
+        return self._playout.chunks(now)
 
     def _open(self, codec: Codec) -> None:
-        self._codec = codec
-        self._decoder = CODINGS[codec].decoder()
-        self._rest = np.zeros(self._decoder.lag, np.int16)
+        self._codec, coding = codec, CODINGS[codec]
+        decoder = coding.decoder()
+        self._playout = Playout(decoder, codec.clock_rate, coding.duration, lag=decoder.lag)
         self._heard_at = float("-inf")
-        self._begin()
-
-    def _begin(self) -> None:
-        self._jitter = JitterBuffer(self._codec.clock_rate, CODINGS[self._codec].duration)
-
-    def _piece(self, now: float, wanted: int) -> Samples:
-        due = self._jitter.next(now)
-        if due is Due.NOTHING:
-            return self._decoder.pause(wanted)
-        if due is Due.LOST:
-            return self._decoder.conceal()
-        piece = self._decoder.decode(due)
-        if self._jitter.is_behind(now):
-            is_quiet = int(piece.min(initial=0)) > -QUIET and int(piece.max(initial=0)) < QUIET
-            if is_quiet or self._jitter.is_behind(now, HURRY_SECONDS):
-                return SILENCE[:0]
-        return piece
 
 
 class Mouth:

@@ -244,7 +244,8 @@ class Call:
         if self._over.is_set():
             return
         try:
-            self._session.hear(self._ear.chunk(now))
+            for chunk in self._ear.chunks(now):
+                self._session.hear(chunk)
             self._mouth.say(self._session.take())
             self._beats += 1
             if self._beats % REPORT_BEATS == 0:

@@ -5,18 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-import numpy as np
-
-from pinecall_run.audio.chunk import CHUNK_SAMPLES, SILENCE, Samples
+from pinecall_run.audio.chunk import SILENCE, Samples
 from pinecall_run.transports import rtp
-from pinecall_run.transports.jitter import FRAME, Due, JitterBuffer
+from pinecall_run.transports.jitter import CLOCK_RATE, FRAME, duration
 from pinecall_run.transports.opus import Decoder, Encoder
-
-QUIET = 300
-"""Amplitude below which a frame may be left out without being missed."""
-
-HURRY_SECONDS = 0.1
-"""That far behind, a frame is left out whatever is in it."""
+from pinecall_run.transports.playout import Playout
 
 TAIL = 10
 """Silent packets after sound, for the other side to fade out on; then one in ``KEEP_ALIVE``, as Opus has in DTX."""
@@ -43,9 +36,7 @@ class Ear:
         self._payload_type = payload_type
         self._cipher = cipher
         self._clock = clock
-        self._jitter = JitterBuffer()
-        self._decoder = Decoder()
-        self._rest: Samples = SILENCE[:0]
+        self._playout = Playout(Decoder(), CLOCK_RATE, duration)
         self._streams: set[bytes] = set()
 
     def receive(self, data: bytes) -> None:
@@ -57,9 +48,10 @@ class Ear:
             self.ignored += 1
             return
         if self.incoming is None or self.incoming.ssrc != packet.ssrc:
-            self.incoming, self._jitter = rtp.Incoming(packet.ssrc, packet.sequence), JitterBuffer()
+            self.incoming = rtp.Incoming(packet.ssrc, packet.sequence)
+            self._playout.begin()
         self.incoming.count(packet.sequence)
-        self._jitter.put(packet.timestamp, packet.payload, self._clock())
+        self._playout.put(packet.timestamp, packet.payload, self._clock())
 
     def _packet(self, data: bytes) -> rtp.Packet | None:
         stream = data[8:12]
@@ -72,29 +64,9 @@ class Ear:
         self._streams.add(stream)
         return packet
 
-    def chunk(self, now: float) -> Samples:
-        """The next 20 ms."""
-        pieces, held = [self._rest], len(self._rest)
-        while held < CHUNK_SAMPLES:
-            piece = self._piece(now, CHUNK_SAMPLES - held)
-            pieces.append(piece)
-            held += len(piece)
-        samples = np.concatenate(pieces) if len(self._rest) or len(pieces) > 2 else pieces[-1]
-        self._rest = samples[CHUNK_SAMPLES:]
-        return samples[:CHUNK_SAMPLES]
-
-    def _piece(self, now: float, wanted: int) -> Samples:
-        due = self._jitter.next(now)
-        if due is Due.LOST:
-            return self._decoder.conceal()
-        if due is Due.NOTHING:
-            return SILENCE[:wanted]
-        piece = self._decoder.decode(due)
-        if self._jitter.is_behind(now):
-            is_quiet = int(piece.min(initial=0)) > -QUIET and int(piece.max(initial=0)) < QUIET
-            if is_quiet or self._jitter.is_behind(now, HURRY_SECONDS):
-                return piece[:0]
-        return piece
+    def chunks(self, now: float) -> list[Samples]:
+        """See :meth:`Playout.chunks`."""
+        return self._playout.chunks(now)
 
 
 class Mouth:

@@ -1,0 +1,124 @@
+"""A stream of numbered packets on a simulated line: which of them are heard, and when. Nothing sleeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pinecall_run.audio.chunk import CHUNK_SAMPLES, SILENCE, Samples
+from pinecall_run.transports.playout import AT_ONCE, QUIET, Playout
+
+RATE, FRAME = 8_000, 160
+MADE_UP = 1
+LOUD = 1000
+"""The first packet is as loud as this, each further one louder by one."""
+
+Line = Callable[[int], float]
+
+
+class Numbers:
+    """A payload is the amplitude of its 20 ms."""
+
+    def decode(self, payload: bytes) -> Samples:
+        return np.full(CHUNK_SAMPLES, int.from_bytes(payload[:2]), np.int16)
+
+    def conceal(self) -> Samples:
+        return np.full(CHUNK_SAMPLES, MADE_UP, np.int16)
+
+    def pause(self, samples: int) -> Samples:
+        return SILENCE[:samples]
+
+
+def payload(amplitude: int) -> bytes:
+    return amplitude.to_bytes(2) + bytes(FRAME - 2)
+
+
+def heard(amplitudes: list[int], late: Line, *, awake: Callable[[float], bool] = lambda _: True) -> list[list[int]]:
+    """What is heard in each 20 ms, while packets with such sound come so late; in a time that is not ``awake`` nobody
+    reads them."""
+    playout, beats = Playout(Numbers(), RATE, len), list[list[int]]()
+    arrivals = sorted((0.02 * n + late(n), n) for n in range(len(amplitudes)))
+    for beat in range(len(amplitudes) + 300):
+        now = beat * 0.02 + 0.007
+        if not awake(now):
+            continue
+        while arrivals and arrivals[0][0] <= now:
+            at, number = arrivals.pop(0)
+            playout.put(number * FRAME, payload(amplitudes[number]), at if awake(at) else now)
+        beats.append([int(chunk[0]) for chunk in playout.chunks(now)])
+    return beats
+
+
+def loud(beats: list[list[int]]) -> list[int]:
+    return [each for beat in beats for each in beat if each >= QUIET]
+
+
+SPEECH = [LOUD + number for number in range(600)]
+
+
+@pytest.mark.parametrize("shift", [0.1, 0.2, 0.3, 0.35, 0.5, 1.0, 1.9, 2.5, 5.0])
+def test_where_everything_is_later_from_some_moment_on_nothing_is_lost(shift: float) -> None:
+    """A browser that stood still: it says later what it would have said, and stays late."""
+    beats = heard(SPEECH, lambda n: shift if n >= 150 else 0.0)
+    assert loud(beats) == SPEECH
+    assert max(map(len, beats)) == 1, "it comes in its pace"
+
+
+@pytest.mark.parametrize("shift", [0.35, 1.0])
+def test_nor_where_it_comes_unevenly_from_then_on(shift: float) -> None:
+    beats = heard(SPEECH, lambda n: shift + 0.02 * (n % 2 == 0) if n >= 150 else 0.0)
+    assert loud(beats) == SPEECH
+
+
+@pytest.mark.parametrize("stall", [0.2, 0.5, 1.0, 1.8])
+def test_what_comes_in_one_burst_after_a_stall_is_heard_whole_and_soon(stall: float) -> None:
+    """A network that held packets back: all of them come at its end."""
+    first, count = 150, round(stall * 50)
+    beats = heard(SPEECH, lambda n: max(0.0, (first + count - n) * 0.02) if n >= first else 0.0)
+    assert loud(beats) == SPEECH
+    assert max(map(len, beats)) <= AT_ONCE
+    last = next(at for at, beat in enumerate(beats) if SPEECH[first + count] in beat)
+    caught_up = 0.02 * (last - first - count)
+    assert caught_up < 0.3 + stall / 2
+
+
+@pytest.mark.parametrize("stall", [0.2, 0.5, 1.0, 1.8])
+def test_what_waited_while_this_process_stood_still_is_heard_whole(stall: float) -> None:
+    beats = heard(SPEECH, lambda _: 0.0, awake=lambda now: not 3 <= now < 3 + stall)
+    assert loud(beats) == SPEECH
+
+
+def test_in_the_quiet_after_it_the_line_is_even_again() -> None:
+    said = [*SPEECH[:200], *[10] * 200, *SPEECH[400:]]
+    beats = heard(said, lambda n: max(0.0, (200 - n) * 0.02) if n >= 150 else 0.0)
+    assert loud(beats) == [each for each in said if each >= QUIET]
+    begun = next(at for at, beat in enumerate(beats) if beat[0] >= QUIET)
+    even = beats[begun:600]
+    assert sum(map(len, even)) == len(even), "in all a chunk for each 20 ms"
+    assert [] in even
+    again = next(at for at, beat in enumerate(beats) if SPEECH[400] in beat)
+    assert again - 400 <= 12, "and as soon as the delay of such a line allows"
+
+
+def test_another_stream_begins_anew() -> None:
+    playout = Playout(Numbers(), RATE, len)
+    for number in range(10):
+        playout.put(number * FRAME, payload(LOUD + number), number * 0.02)
+    playout.begin()
+    playout.put(7, payload(LOUD * 2), 0.2)
+    assert playout.chunks(0.25)[0][0] == LOUD * 2
+
+
+@given(st.lists(st.tuples(st.integers(0, 3 * FRAME), st.integers(0, 2**15 - 1), st.floats(0, 0.3)), max_size=200))
+def test_whatever_comes_chunks_are_whole_and_bounded(packets: list[tuple[int, int, float]]) -> None:
+    playout, now, timestamp = Playout(Numbers(), RATE, len), 0.0, 0
+    for step, amplitude, later in packets:
+        now, timestamp = now + later, timestamp + step
+        playout.put(timestamp, payload(amplitude), now)
+        chunks = playout.chunks(now)
+        assert len(chunks) <= AT_ONCE
+        assert {len(chunk) for chunk in chunks} <= {CHUNK_SAMPLES}
