@@ -13,7 +13,7 @@ from tests.live._stage import Stage, hook
 from pinecall_run.live.screening import Screening
 from pinecall_run.testing import scripted_server, virtual_time
 from pinecall_run.wire.absent import UNSET
-from pinecall_run.wire.call_commands import CallAccept, CallReject
+from pinecall_run.wire.call_commands import CallAccept, CallForward, CallReject
 from pinecall_run.wire.speech_events import CallRinging
 
 
@@ -44,6 +44,18 @@ async def test_the_function_decides_and_a_mistake_turns_nobody_away(
     command = await stage.until(lambda: [*stage.all(CallAccept), *stage.all(CallReject)])
     assert [each.reason if isinstance(each, CallReject) else "accept" for each in command] == [answer]
     assert stage.failures() == failures
+
+
+async def test_the_function_may_hand_the_call_on() -> None:
+    """Of the two answers the first one counts."""
+    stage = Stage()
+    screening = Screening(stage.send, stage.pool, stage.notify)
+    ringing = CallRinging(agent_id="desk", call_id="1", from_="+1555")
+    screening.handle(ringing, stage.live.call, hook(lambda call: call.forward("+15557654321"), "call"), None)
+    await stage.until(lambda: stage.all(CallAccept))
+    assert [(type(each), getattr(each, "to", "")) for each in stage.sent] == [
+        (CallForward, "+15557654321"), (CallAccept, ""),
+    ]  # fmt: skip
 
 
 SCREENED = """

@@ -157,6 +157,20 @@ async def test_a_call_that_rings_is_turned_away() -> None:
             assert (line.rejected, line.streamed) == (reason, [])
 
 
+async def test_a_call_that_rings_is_handed_on() -> None:
+    async with phones() as calls:
+        await calls.add(ringing=True)
+        line = await calls.call()
+        await calls.runner.until("call.ringing")
+        forward = {"call_id": line.sid, "to": OTHER, "message": "One moment.", "announce": True, "summary": "A lamp."}
+        await calls.runner.send("call.forward", **forward)
+        assert (await calls.runner.until("call.forwarded"))["to"] == OTHER
+        assert await line.over() == "completed"
+        assert (line.spoken, line.dialed, line.streamed) == (["One moment."], [OTHER], [])
+        assert [text.rstrip(".")[-1] for text in line.whispered] == [PERSON[-1], "p"]
+        assert "call.started" not in await calls.runner.so_far()
+
+
 async def test_a_call_that_rings_is_taken_at_once_or_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     async with phones() as calls:
         await calls.add(ringing=True)

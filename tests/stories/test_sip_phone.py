@@ -152,6 +152,33 @@ async def test_what_rings_may_be_rejected(tmp_path: Path) -> None:
         await calling
 
 
+@pytest.mark.parametrize(
+    ("to", "contact"),
+    [
+        ("sip:sales@acme.example", "<sip:sales@acme.example>"),
+        ("+1 (555) 765-4321", f"<sip:+15557654321@{LOOPBACK}>"),  # the host that it comes from
+    ],
+)
+async def test_a_call_that_rings_is_sent_to_somebody_else(tmp_path: Path, to: str, contact: str) -> None:
+    async with lobby(tmp_path, ringing=True) as line, player() as phone:
+        calling = line.call(phone, "-key", "contact", contact, scenario="sent_away.xml")
+        ringing = await line.runner.until("call.ringing")
+        await line.runner.send("call.forward", call_id=ringing["call_id"], to=to)
+        assert (await line.runner.until("call.forwarded"))["call_id"] == ringing["call_id"]
+        await calling
+        assert not {"call.started", "call.rejected"} & set(await line.runner.so_far())
+
+
+async def test_a_call_that_cannot_be_sent_away_is_taken(tmp_path: Path) -> None:
+    async with lobby(tmp_path, ringing=True) as line, player() as phone:
+        calling = line.call(phone, stays=500)
+        ringing = await line.runner.until("call.ringing")
+        await line.runner.send("call.forward", call_id=ringing["call_id"], to="sip:<")
+        assert "sip:< is no address" in (await line.runner.until("error", code="FORWARD_FAILED"))["error"]
+        await line.runner.until("call.started")
+        await calling
+
+
 async def test_a_flood_of_garbage_makes_no_sound_late(tmp_path: Path) -> None:
     async with lobby(tmp_path) as line, player() as phone:
         calling = line.call(phone, stays=5000)

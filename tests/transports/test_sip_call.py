@@ -17,7 +17,7 @@ from pinecall_run.sip.media import PCMU, Media
 from pinecall_run.sip.outputs import EndReason
 from pinecall_run.sip.peer import Peer
 from pinecall_run.sip.sdp import Direction
-from pinecall_run.sip.uri import sip_uri
+from pinecall_run.sip.uri import read_uri, sip_uri
 from pinecall_run.transports.contract import Caller
 from pinecall_run.transports.metronome import Metronome
 from pinecall_run.transports.sip_call import Patience, SipCall
@@ -89,7 +89,7 @@ class Line:
             self.agent,  # type: ignore[arg-type]
             Metronome(),
             Sound,  # type: ignore[arg-type]
-            at=lambda number: sip_uri(number, "carrier.example"),
+            at=lambda to: read_uri(to) if ":" in to else sip_uri(to, "carrier.example"),
             patience=patience,
             tell_failure=self.failures.append,
         )

@@ -10,7 +10,7 @@ from tests.voice._stage import Client, Stage
 
 from pinecall_run.protocol.registry import Agent
 from pinecall_run.voice import phone_desk
-from pinecall_run.voice.phone_desk import configured
+from pinecall_run.voice.phone_desk import Verdict, configured
 from pinecall_run.wire import call_commands
 
 NUMBER, PERSON = "+15551234567", "+15550001111"
@@ -73,7 +73,7 @@ def test_who_answers_is_found_by_the_number_however_it_is_written() -> None:
     assert stage.hub.phone.answering("", "") is None
 
 
-async def screened(stage: Stage) -> asyncio.Task[str]:
+async def screened(stage: Stage) -> asyncio.Task[Verdict]:
     agent = stage.hub.registry.agents["front"]
     task = asyncio.create_task(stage.hub.phone.screen(agent, "CA1", from_=PERSON, to=NUMBER))
     await settle()
@@ -99,6 +99,26 @@ async def test_the_first_answer_counts_and_only_of_whose_call_it_is() -> None:
     assert await ringing == "rejected"
     assert client.take("call.rejected")["reason"] == "rejected"
     client.send("call.accept", agent_id="front", call_id="CA1")  # it rings no longer
+
+
+async def test_a_call_that_rings_is_handed_on_by_whose_it_is() -> None:
+    stage, client, _ = set_up(ringing=True)
+    stranger = stage.connect("other")
+    ringing = await screened(stage)
+    stranger.send("call.forward", call_id="CA1", to="+15557654321")
+    client.send("call.forward", call_id="CA2", to="+15557654321")
+    client.send("call.forward", call_id="CA1", to="the office")
+    error = client.take("error")
+    assert (error["code"], "the office is no number" in error["error"]) == ("FORWARD_FAILED", True)
+    assert not ringing.done()
+    client.send("call.forward", call_id="CA1", to="+1 (555) 765-4321", announce=True)
+    client.send("call.accept", agent_id="front", call_id="CA1")
+    verdict = await ringing
+    assert isinstance(verdict, call_commands.CallForward)
+    assert (verdict.to, verdict.announce) == ("+15557654321", True)
+    assert not client.named("call.rejected")
+    stage.hub.phone.forwarded("front", verdict)
+    assert client.take("call.forwarded")["to"] == "+15557654321"
 
 
 async def test_what_nobody_answers_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

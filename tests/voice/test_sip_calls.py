@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from tests.voice._stage import Stage
 
+from pinecall_run.sip.grammar import GrammarError
 from pinecall_run.sip.outputs import Dtmf, EndReason
 from pinecall_run.sip.peer import Peer
-from pinecall_run.voice.sip_calls import SipCalls
+from pinecall_run.voice.sip_calls import SipCalls, target
 from pinecall_run.voice.sip_settings import SipSettings
 from pinecall_run.voice.sip_trunks import read_trunk
 
@@ -38,7 +39,7 @@ def test_what_happens_where_no_conversation_is_goes_nowhere() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "trunk", "target"),
+    ("host", "trunk", "uri"),
     [
         ("192.0.2.9", None, "sip:100@192.0.2.9"),
         ("2001:db8::1", None, "sip:100@[2001:db8::1]"),
@@ -46,11 +47,9 @@ def test_what_happens_where_no_conversation_is_goes_nowhere() -> None:
         ("192.0.2.9", {"peers": ["192.0.2.9"]}, "sip:100@192.0.2.9"),
     ],
 )
-async def test_a_number_is_forwarded_to_where_the_call_belongs(
-    host: str, trunk: dict[str, Any] | None, target: str
-) -> None:
-    it = calls()
-    it.sockets = None  # type: ignore[assignment] - nothing is sent
-    line = it.line("front", "a", Peer("udp", host, 5060), read_trunk(trunk) if trunk else None)
-    line.stop()
-    assert str(line._target("1 00")) == target
+def test_a_number_is_forwarded_to_where_the_call_belongs(host: str, trunk: dict[str, Any] | None, uri: str) -> None:
+    peer = Peer("udp", host, 5060)
+    assert str(target("1 00", peer, read_trunk(trunk) if trunk else None)) == uri
+    assert str(target("sips:ada@b.example", peer, None)) == "sips:ada@b.example"
+    with pytest.raises(GrammarError):
+        target("sip:<", peer, None)

@@ -162,8 +162,8 @@ async def test_only_a_call_that_is_being_placed_is_taken_back(world: World) -> N
 
 
 async def test_an_announcement_is_made_once(world: World) -> None:
-    await world.calls.hand_on("CA1", "+1555", message="", language="", whisper="<Response/>")
-    number = parse(world.rest.asked[0][1].encode())[0].nouns[0]
+    document = world.calls.handing_on("+1555", message="", language="", whisper="<Response/>")
+    number = parse(document.encode())[0].nouns[0]
     key = number.attributes["url"].removeprefix("https://a.example/twilio/announce/")
     assert [world.calls.announced(key), world.calls.announced(key)] == ["<Response/>", None]
 

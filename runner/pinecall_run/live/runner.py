@@ -374,6 +374,7 @@ _OF_NO_CALL = (
     speech_events.CallRinging,
     speech_events.CallDialing,
     speech_events.CallRejected,
+    speech_events.CallForwarded,
     events.CallEnded,
     events.ChatEnded,
 )

@@ -11,7 +11,7 @@ from pinecall_run.sip.grammar import GrammarError
 from pinecall_run.sip.media import PCMU, Media
 from pinecall_run.sip.outputs import EndReason
 from pinecall_run.sip.peer import Peer
-from pinecall_run.sip.uri import Uri, read_uri
+from pinecall_run.sip.uri import Uri
 from pinecall_run.transports.contract import PhoneSession
 from pinecall_run.transports.metronome import Metronome
 from pinecall_run.transports.rtp_session import RtpSession
@@ -45,8 +45,8 @@ class SipCall:
     """A call. It is its conversation's outlet and its line. ``name`` is the user agent's, and ``id`` may be given later
     where the call is yet to be placed; ``peer`` is where its messages come from or go.
 
-    ``sound`` opens the sockets of its sound, and is given whom to tell of keys; ``at`` gives the address of a number
-    there; ``tell_failure`` is told why it could not be forwarded.
+    ``sound`` opens the sockets of its sound, and is given whom to tell of keys; ``at`` gives the address of whom it is
+    to be forwarded to; ``tell_failure`` is told why it could not be.
 
     Raises:
         OSError: no ports are free.
@@ -101,15 +101,12 @@ class SipCall:
         """See :class:`PhoneLine`. The other side of the call places the next one (REFER), and says who it is; that
         there was a ``message`` or a ``summary`` for it is not known to SIP."""
         try:
-            target = self._target(to)
+            target = self._at(to)
         except GrammarError:
-            self._tell_failure("the call could not be forwarded: the address is none of SIP's and no number")
+            self._tell_failure(f"{to} is no address of SIP's and no number")
             return
         self._forwarding = self._forwarding or to  # one at a time: the next is for when the first has failed
         self._sockets.do(lambda agent, now: agent.forward(self.id, target, now))
-
-    def _target(self, to: str) -> Uri:
-        return read_uri(to) if to.startswith(("sip:", "sips:")) else self._at(to)
 
     # the other side
 
@@ -137,7 +134,7 @@ class SipCall:
     def forward_failed(self, status: int) -> None:
         """The call goes on."""
         self._forwarding = ""
-        self._tell_failure(f"the call could not be forwarded: the other side says {status}")
+        self._tell_failure(f"the other side says {status}")
 
     def over(self, reason: EndReason) -> None:
         """The call is over."""

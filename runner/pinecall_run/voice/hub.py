@@ -150,6 +150,8 @@ class Hub:
         if session is None:
             if isinstance(frame, commands.CallHangup):
                 self.phone.hang_up(connection, frame.call_id)
+            elif isinstance(frame, call_commands.CallForward):
+                self.phone.decide(connection, frame)
             return  # over, or never there: a client cannot know
         may_ask = isinstance(frame, commands.LlmToolResult) or self.conversations.owner(session.id) == connection
         if may_ask and not session.handle(frame):

@@ -35,7 +35,14 @@ _OWN = frozenset((*commands.CONFIGURATION_KEYS, "turn_detection", "vad"))
 _NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 _FORMATTING = re.compile(r"[\s().-]")
 
+Verdict = str | call_commands.CallForward
+"""What becomes of a call that rings: it is taken (empty), turned away with a reason, or handed on."""
+
 NO_CARRIER = "this voice server places no calls: nothing here carries them (docs/channels/twilio.md)"
+
+
+Decision = call_commands.CallAccept | call_commands.CallReject | call_commands.CallForward
+"""What a runner answers."""
 
 
 class Carrier(Protocol):
@@ -76,7 +83,7 @@ class PhoneDesk:
         self._calls = calls
         self._tell = tell
         self._capacity = capacity
-        self._ringing: dict[str, tuple[str, asyncio.Future[str]]] = {}
+        self._ringing: dict[str, tuple[str, asyncio.Future[Verdict]]] = {}
 
     # calls that come in
 
@@ -84,9 +91,9 @@ class PhoneDesk:
         """Who answers a call."""
         return self._registry.answering(PHONE, to, from_)
 
-    async def screen(self, agent: Agent, call_id: str, *, from_: str, to: str) -> str:
-        """Why a call that rings is turned away, or nothing: its number calls too often, there is no room and nothing
-        to say of it, or the runner, who is asked where the channel says so, does not want it."""
+    async def screen(self, agent: Agent, call_id: str, *, from_: str, to: str) -> Verdict:
+        """What becomes of a call that rings. It is turned away where its number calls too often, or there is no room
+        and nothing to say of it; else the runner decides, who is asked where the channel says so."""
         if not self._capacity.may_call(agent, from_):
             return BUSY
         full = self._capacity.full(agent, (PHONE, to), is_spoken=True)
@@ -96,36 +103,62 @@ class PhoneDesk:
         channel = agent.channels.get((PHONE, normal_ref(PHONE, to)))
         if channel is None or channel.options.get("ringing") is not True or call_id in self._ringing:
             return ""
-        verdict: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._ringing[call_id] = agent.agent_id, verdict
+        decided: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        self._ringing[call_id] = agent.agent_id, decided
         ids = {"agent_id": agent.agent_id, "call_id": call_id}
         self._tell(agent.connection, speech_events.CallRinging(**ids, from_=from_, to=to))
         try:
             async with asyncio.timeout(RINGING_SECONDS):
-                reason = await verdict
+                verdict = await decided
         except TimeoutError:
             return ""
         finally:
             del self._ringing[call_id]
-        if reason:
-            self._tell(agent.connection, speech_events.CallRejected(**ids, reason=reason))
-        return reason
+        if verdict and isinstance(verdict, str):
+            self._tell(agent.connection, speech_events.CallRejected(**ids, reason=verdict))
+        return verdict
 
-    def decide(self, connection: str, command: call_commands.CallAccept | call_commands.CallReject) -> None:
+    def decide(self, connection: str, command: Decision) -> None:
         """A runner's answer; the first one counts."""
         agent_id, _ = self._ringing.get(command.call_id, ("", None))
         agent = self._registry.agents.get(agent_id)
-        if agent is not None and agent.connection == connection:
-            self._settle(command.call_id, command.reason if isinstance(command, call_commands.CallReject) else "")
+        if agent is None or agent.connection != connection:
+            return
+        match command:
+            case call_commands.CallForward():
+                self._hand_on(agent_id, command)
+            case call_commands.CallReject(reason=reason):
+                self._settle(command.call_id, reason)
+            case _:
+                self._settle(command.call_id, "")
+
+    def _hand_on(self, agent_id: str, command: call_commands.CallForward) -> None:
+        to = dialable(command.to)
+        if _is_callable(to):
+            command.to = to
+            self._settle(command.call_id, command)
+        else:
+            self.not_forwarded(agent_id, f"{command.to} is no number: write it as +15551234567, or as a SIP address")
+
+    def forwarded(self, agent_id: str, command: call_commands.CallForward) -> None:
+        """A call that rang was handed on."""
+        ids = {"agent_id": agent_id, "call_id": command.call_id}
+        self.tell(agent_id, speech_events.CallForwarded(**ids, to=command.to))
+
+    def not_forwarded(self, agent_id: str, why: str) -> None:
+        """A call could not be handed on; it stays as it is."""
+        # Without the agent's name: an error that has it is about its registration.
+        sentence = f"the call could not be forwarded: {why}"
+        self.tell(agent_id, events.Error(code="FORWARD_FAILED", error=sentence))
 
     def gave_up(self, call_id: str) -> None:
         """The caller is gone; if it rang, it does no longer."""
         self._settle(call_id, GAVE_UP)
 
-    def _settle(self, call_id: str, reason: str) -> None:
-        _, verdict = self._ringing.get(call_id, ("", None))
-        if verdict is not None and not verdict.done():
-            verdict.set_result(reason)
+    def _settle(self, call_id: str, verdict: Verdict) -> None:
+        _, decided = self._ringing.get(call_id, ("", None))
+        if decided is not None and not decided.done():
+            decided.set_result(verdict)
 
     def no_room(self, agent: Agent, to: str) -> str:
         """What a caller is to be told by their carrier, because there is no room and the agent has no voice here to
@@ -166,7 +199,7 @@ class PhoneDesk:
             error = f"{command.agent_id} is not registered on this connection", "AGENT_NOT_REGISTERED"
         elif carrier is None:
             error = self.missing(command.from_) or NO_CARRIER, "NO_TRANSPORT"
-        elif not (_NUMBER.fullmatch(to) or to.startswith(("sip:", "sips:"))):
+        elif not _is_callable(to):
             error = f"{command.to} is no number that can be called: write it as +15551234567", "INVALID_NUMBER"
         elif (error := self._capacity.may_dial(agent, (PHONE, command.from_), to)) == ("", ""):
             carrier.dial(agent, command)
@@ -213,6 +246,10 @@ class PhoneDesk:
         agent = self._registry.agents.get(agent_id)
         if agent is not None:
             self._tell(agent.connection, event)
+
+
+def _is_callable(address: str) -> bool:
+    return _NUMBER.fullmatch(address) is not None or address.startswith(("sip:", "sips:"))
 
 
 def dialable(address: str) -> str:

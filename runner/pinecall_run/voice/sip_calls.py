@@ -22,12 +22,11 @@ from pinecall_run.sip.outputs import (
 )
 from pinecall_run.sip.peer import Peer
 from pinecall_run.sip.registration import Registrar
-from pinecall_run.sip.uri import sip_uri
+from pinecall_run.sip.uri import Uri, read_uri, sip_uri
 from pinecall_run.transports.contract import Caller
 from pinecall_run.voice.phone_desk import PhoneDesk, dialable
 from pinecall_run.voice.sip_settings import SipSettings
 from pinecall_run.voice.sip_trunks import Trunk
-from pinecall_run.wire import events
 
 if TYPE_CHECKING:  # they need an extra, which typed conversations do without
     from pinecall_run.transports.metronome import Metronome
@@ -104,8 +103,6 @@ class SipCalls:
         from pinecall_run.transports.rtp_session import RtpSession
         from pinecall_run.transports.sip_call import Patience, SipCall
 
-        host = f"[{peer.host}]" if ":" in peer.host else peer.host
-        uri = trunk.uri if trunk is not None and trunk.host else lambda number: sip_uri(number, host)
         settings, clock = self.settings, asyncio.get_running_loop().time
         self._metronome = self._metronome or Metronome()
         return SipCall(
@@ -114,9 +111,9 @@ class SipCalls:
             self.sockets,
             self._metronome,
             lambda on_key: RtpSession(settings.host, settings.rtp_ports, clock, on_key=on_key),
-            at=lambda number: uri(dialable(number)),
+            at=lambda to: target(to, peer, trunk),
             patience=Patience(settings.silence_seconds, settings.hold_seconds),
-            tell_failure=lambda sentence: self._failed(agent_id, sentence),
+            tell_failure=lambda why: self.desk.not_forwarded(agent_id, why),
         )
 
     def audio(self, line: SipCall) -> LocalAudio:
@@ -137,10 +134,6 @@ class SipCalls:
             line.stop()
             raise
         self._lines[line.id] = line
-
-    def _failed(self, agent_id: str, sentence: str) -> None:
-        # Without the agent's name: an error that has it is about its registration.
-        self.desk.tell(agent_id, events.Error(code="FORWARD_FAILED", error=sentence))
 
     # what happens in them
 
@@ -169,3 +162,17 @@ class SipCalls:
             line.over(reason)
             self._refused["packets of forged sound"] += line.sound.ignored
         return line is not None
+
+
+def target(to: str, peer: Peer, trunk: Trunk | None) -> Uri:
+    """Where a call is handed on to: an address as it is; a number at the trunk that the call belongs to, else at the
+    host that it comes from.
+
+    Raises:
+        GrammarError: it is no address.
+    """
+    if to.startswith(("sip:", "sips:")):
+        return read_uri(to)
+    if trunk is not None and trunk.host:
+        return trunk.uri(dialable(to))
+    return sip_uri(dialable(to), f"[{peer.host}]" if ":" in peer.host else peer.host)

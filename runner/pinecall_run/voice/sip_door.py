@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pinecall_run.protocol.registry import Agent, Registry
 from pinecall_run.sip.agent import UserAgent
 from pinecall_run.sip.core import Settings
+from pinecall_run.sip.grammar import GrammarError
 from pinecall_run.sip.outputs import (
     Answered,
     Ended,
@@ -31,7 +32,7 @@ from pinecall_run.transports.refusals import Tally
 from pinecall_run.voice.call_reception import MISSING, is_installed
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.phone_desk import PHONE, SERVER_FULL, PhoneDesk
-from pinecall_run.voice.sip_calls import SipCalls
+from pinecall_run.voice.sip_calls import SipCalls, target
 from pinecall_run.voice.sip_dials import SipDials
 from pinecall_run.voice.sip_registrations import SipRegistrations
 from pinecall_run.voice.sip_settings import SipSettings, is_address
@@ -208,16 +209,31 @@ class SipDoor:
             return UNKNOWN
         agent, ref = found
         self._calls.do(lambda agent, now: agent.ring(name, now))
-        reason = await self._desk.screen(agent, name, from_=from_, to=ref)
-        if reason or name not in self._calls:
-            return _STATUS.get(reason, DECLINED)
+        verdict = await self._desk.screen(agent, name, from_=from_, to=ref)
+        if name not in self._calls:
+            return DECLINED
+        if isinstance(verdict, call_commands.CallForward):
+            if self._redirect(incoming, agent.agent_id, verdict):
+                return 0
+        elif verdict:
+            return _STATUS.get(verdict, DECLINED)
         return self._begin(incoming, agent, from_=from_, ref=ref)
+
+    def _redirect(self, incoming: IncomingCall, agent_id: str, command: call_commands.CallForward) -> bool:
+        """Have whoever calls call somebody else; ``False`` where it is nobody that could be called."""
+        try:
+            to = target(command.to, incoming.peer, self._trunk(incoming))
+        except GrammarError:
+            self._desk.not_forwarded(agent_id, f"{command.to} is no address of SIP's")
+            return False
+        self._calls.do(lambda agent, now: agent.redirect(incoming.call, to, now))
+        self._desk.forwarded(agent_id, command)
+        return True
 
     def _begin(self, incoming: IncomingCall, agent: Agent, *, from_: str, ref: str) -> int:
         """Begin the conversation of a call and answer it; returns the status that refuses it where that cannot be."""
-        trunk = next((each for each in self._ways(incoming) if each.host), None)
         try:
-            line = self._calls.line(agent.agent_id, incoming.call, incoming.peer, trunk)
+            line = self._calls.line(agent.agent_id, incoming.call, incoming.peer, self._trunk(incoming))
         except OSError as error:
             _LOG.error("a call was turned away: %s", error.strerror or error)
             return FULL
@@ -240,6 +256,10 @@ class SipDoor:
         targets = [incoming.uri, incoming.to.uri] if incoming.uri.name in accounts else [incoming.uri]
         found = (self._answering(target, from_) or self._numbered(target, from_, trunks) for target in targets)
         return next((each for each in found if each is not None), None)
+
+    def _trunk(self, incoming: IncomingCall) -> Trunk | None:
+        """The one by which its caller can be sent to numbers."""
+        return next((each for each in self._ways(incoming) if each.host), None)
 
     def _ways(self, incoming: IncomingCall) -> list[Trunk]:
         """The trunks that a call came by."""

@@ -260,12 +260,8 @@ class TwilioCalls:
 
     # forwarding
 
-    async def hand_on(self, call_sid: str, to: str, *, message: str, language: str, whisper: str) -> None:
-        """Connect a call with a number, and tell the other side ``whisper`` before, where there is one.
-
-        Raises:
-            TwilioError: it stays as it is.
-        """
+    def handing_on(self, to: str, *, message: str, language: str, whisper: str) -> str:
+        """What connects a call with a number, and tells the other side ``whisper`` before, where there is one."""
         url = ""
         if whisper:
             now = time.monotonic()
@@ -273,7 +269,14 @@ class TwilioCalls:
             key = secrets.token_urlsafe(18)
             self._whispers[key] = whisper, now + DIAL_SECONDS
             url = f"{self.public_url}{ANNOUNCE_PATH}/{key}"
-        document = twiml.forward(to, message=message, language=language, whisper=url)
+        return twiml.forward(to, message=message, language=language, whisper=url)
+
+    async def redirect(self, call_sid: str, document: str) -> None:
+        """Have Twilio do something else with a call.
+
+        Raises:
+            TwilioError: it stays as it is.
+        """
         await self._ask(lambda rest: rest.redirect(call_sid, document))
 
     def announced(self, key: str) -> str | None:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.websockets import WebSocket
 
+from pinecall_run.protocol.registry import Agent
 from pinecall_run.transports import twiml
 from pinecall_run.transports.contract import NotAdmittedError, PhoneSession
 from pinecall_run.transports.twilio_rest import STATUS_PATH, VOICE_PATH
@@ -20,6 +21,7 @@ from pinecall_run.voice.call_reception import MISSING
 from pinecall_run.voice.phone_desk import BUSY, PHONE, SERVER_FULL
 from pinecall_run.voice.token_door import refusal
 from pinecall_run.voice.twilio_calls import ANNOUNCE_PATH, ANSWERED_PATH, TwilioCalls
+from pinecall_run.wire import call_commands
 
 if TYPE_CHECKING:  # needs an extra, which typed conversations do without
     from pinecall_run.transports.metronome import Metronome
@@ -115,14 +117,23 @@ class TwilioDoor:
         if agent is None:
             _LOG.warning("a call came in to a number that no agent has: it was turned away")
             return _twiml(twiml.reject(is_busy=False))
-        reason = await self._desk.screen(agent, call_sid, from_=from_, to=to)
-        if reason:
-            return _twiml(twiml.reject(is_busy=reason in (BUSY, SERVER_FULL)))
+        verdict = await self._desk.screen(agent, call_sid, from_=from_, to=to)
+        if isinstance(verdict, call_commands.CallForward):
+            return self._handed_on(verdict, agent, from_=from_, to=to)
+        if verdict:
+            return _twiml(twiml.reject(is_busy=verdict in (BUSY, SERVER_FULL)))
         if words := self._desk.no_room(agent, to):
-            language = agent.configured(PHONE, to).get("language")
-            return _twiml(twiml.farewell(words, language if isinstance(language, str) else ""))
+            return _twiml(twiml.farewell(words, _language(agent, to)))
         caller = {"from_": from_, "to": to, "channel": ("phone", to)}
         return _connected(lambda: self._calls.connect(agent, call_sid, caller))
+
+    def _handed_on(self, command: call_commands.CallForward, agent: Agent, *, from_: str, to: str) -> Response:
+        """A call that rang goes to somebody else."""
+        language = _language(agent, to)
+        summary = command.summary if isinstance(command.summary, str) else ""
+        whisper = twiml.whispered(from_ if command.announce else "", summary, language)
+        self._desk.forwarded(agent.agent_id, command)
+        return _twiml(self._calls.handing_on(command.to, message=command.message, language=language, whisper=whisper))
 
     async def _status(self, request: Request) -> Response:
         """What became of a call to one of the numbers; told where the number is set up so."""
@@ -173,6 +184,11 @@ def _connected(connect: Callable[[], str]) -> Response:
         return _twiml(connect())
     except NotAdmittedError:
         return _twiml(twiml.reject(is_busy=True))
+
+
+def _language(agent: Agent, number: str) -> str:
+    language = agent.configured(PHONE, number).get("language")
+    return language if isinstance(language, str) else ""
 
 
 def _twiml(document: str) -> Response:

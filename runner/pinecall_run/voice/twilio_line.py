@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pinecall_run.transports import twiml
 from pinecall_run.transports.twilio_rest import TwilioError
-from pinecall_run.wire import events
 
 if TYPE_CHECKING:  # they need this module, and an extra
     from pinecall_run.transports.twilio_stream import StreamCall
@@ -42,11 +41,10 @@ class TwilioLine:
     async def _forward(self, to: str, message: str, whisper: str) -> None:
         gone_to = ""
         try:
-            await self._calls.hand_on(self._call_sid, to, message=message, language=self._language, whisper=whisper)
+            document = self._calls.handing_on(to, message=message, language=self._language, whisper=whisper)
+            await self._calls.redirect(self._call_sid, document)
         except TwilioError as error:
-            sentence = f"the call could not be forwarded: {error}"
-            # Without the agent's name: an error that has it is about its registration.
-            self._calls.desk.tell(self._agent_id, events.Error(code="FORWARD_FAILED", error=sentence))
+            self._calls.desk.not_forwarded(self._agent_id, str(error))
         else:
             gone_to = to
         finally:
