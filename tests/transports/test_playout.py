@@ -74,6 +74,14 @@ def test_nor_where_it_comes_unevenly_from_then_on(shift: float) -> None:
     assert loud(beats) == SPEECH
 
 
+@pytest.mark.parametrize("drift", [-0.005, 0.005])
+def test_nor_where_the_other_clock_goes_at_another_pace(drift: float) -> None:
+    said = [LOUD + number for number in range(3000)]
+    beats = heard(said, lambda n: 0.5 + 0.02 * n * drift)
+    assert loud(beats) == said
+    assert max(map(len, beats)) <= 2
+
+
 @pytest.mark.parametrize("stall", [0.2, 0.5, 1.0, 1.8])
 def test_what_comes_in_one_burst_after_a_stall_is_heard_whole_and_soon(stall: float) -> None:
     """A network that held packets back: all of them come at its end."""

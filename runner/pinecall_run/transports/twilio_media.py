@@ -29,8 +29,8 @@ MAX_MESSAGE = 16_384
 GRACE = 5
 """Chunks that may be late before silence is heard in their place: a line without sound sends nothing."""
 
-AHEAD = 50
-"""Chunks that may come early: a second, after a pause of the network. What is beyond is left out."""
+AHEAD = 100
+"""Chunks that may come early: two seconds, after a pause of the network. What is beyond is left out."""
 
 QUIET = 300
 """Amplitude below which a chunk may be left out, to make up for silence that was put in."""
