@@ -10,7 +10,7 @@ from tests.voice._stage import Client, Stage
 
 from pinecall_run.protocol.registry import Agent
 from pinecall_run.voice import phone_desk
-from pinecall_run.voice.phone_desk import Verdict, configured
+from pinecall_run.voice.phone_desk import Verdict, configured, dialable
 from pinecall_run.wire import call_commands
 
 NUMBER, PERSON = "+15551234567", "+15550001111"
@@ -153,6 +153,18 @@ def test_a_dial_and_its_end_reach_the_carrier() -> None:
     client.send("call.dial", **{"agent_id": "front", "to": PERSON, "from": NUMBER})
     error = client.take("call.error")
     assert (error["code"], error["error"]) == ("NO_TRANSPORT", "it needs a key")
+
+
+@pytest.mark.parametrize(
+    ("written", "called"),
+    [
+        ("+1 (555) 000-1111", "+15550001111"),
+        ("SIP:Ada@B.example", "sip:Ada@B.example"),
+        ("sips:ada@b.example;x=1", "sips:ada@b.example;x=1"),
+    ],
+)
+def test_an_address_is_called_however_it_is_written(written: str, called: str) -> None:
+    assert dialable(written) == called
 
 
 def test_a_dial_overrides_what_it_names() -> None:

@@ -177,8 +177,8 @@ class Call:
         self._driver.send(commands.CallHangup(call_id=self.id))
 
     def forward(self, to: str, *, message: str = "", announce: bool = False, summary: bool | str = False) -> None:
-        """Hand the call to the number ``to`` (E.164, or a SIP address), ``message`` said to the person before. Also while
-        it rings (``call.ringing``); over SIP nothing is said then.
+        """Hand the call to the number ``to`` (E.164, or a SIP address), ``message`` said to the person before. May come
+        while it rings (``call.ringing``), too; over SIP nothing is said then.
 
         Args:
             announce: whoever takes it is told the person's number.

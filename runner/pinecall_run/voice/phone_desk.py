@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pinecall_run.protocol.dials import NEVER_BEGAN
 from pinecall_run.protocol.registry import Agent, Registry, normal_ref
 from pinecall_run.transports.contract import AudioOutlet, Caller, PhoneSession
+from pinecall_run.voice.sip_settings import is_address
 from pinecall_run.wire import call_commands, commands, events, speech_events
 from pinecall_run.wire.absent import UNSET
 
@@ -249,12 +250,15 @@ class PhoneDesk:
 
 
 def _is_callable(address: str) -> bool:
-    return _NUMBER.fullmatch(address) is not None or address.startswith(("sip:", "sips:"))
+    return _NUMBER.fullmatch(address) is not None or is_address(address)
 
 
 def dialable(address: str) -> str:
-    """A number without what people write between its digits; a SIP address as it is."""
-    return address if address.startswith(("sip:", "sips:")) else _FORMATTING.sub("", address)
+    """A number without what people write between its digits; of a SIP address the scheme in lower case."""
+    if not is_address(address):
+        return _FORMATTING.sub("", address)
+    scheme, _, rest = address.partition(":")
+    return f"{scheme.lower()}:{rest}"
 
 
 def placed(command: call_commands.CallDial, **known: Any) -> dict[str, Any]:

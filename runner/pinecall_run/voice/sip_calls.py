@@ -25,7 +25,7 @@ from pinecall_run.sip.registration import Registrar
 from pinecall_run.sip.uri import Uri, read_uri, sip_uri
 from pinecall_run.transports.contract import Caller
 from pinecall_run.voice.phone_desk import PhoneDesk, dialable
-from pinecall_run.voice.sip_settings import SipSettings
+from pinecall_run.voice.sip_settings import SipSettings, is_address
 from pinecall_run.voice.sip_trunks import Trunk
 
 if TYPE_CHECKING:  # they need an extra, which typed conversations do without
@@ -171,7 +171,7 @@ def target(to: str, peer: Peer, trunk: Trunk | None) -> Uri:
     Raises:
         GrammarError: it is no address.
     """
-    if to.startswith(("sip:", "sips:")):
+    if is_address(to):
         return read_uri(to)
     if trunk is not None and trunk.host:
         return trunk.uri(dialable(to))

@@ -30,6 +30,7 @@ from pinecall_run.transports.twilio_rest import (
 )
 from pinecall_run.voice.failure import described
 from pinecall_run.voice.phone_desk import PhoneDesk, dialable, placed
+from pinecall_run.voice.sip_settings import is_address
 from pinecall_run.voice.twilio_line import TwilioLine
 from pinecall_run.wire import call_commands
 
@@ -112,7 +113,7 @@ class TwilioCalls:
 
     def serves(self, ref: str) -> bool:
         """See :class:`Carrier`: telephone numbers."""
-        return not ref.startswith(("sip:", "sips:"))
+        return not is_address(ref)
 
     def missing(self) -> str:
         """See :class:`Carrier`."""
