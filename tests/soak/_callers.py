@@ -64,7 +64,9 @@ class Person:
                 self._counts[f"{when} ({closed})"] += 1
             finally:
                 reading.cancel()
-                await asyncio.gather(reading, return_exceptions=True)
+                for end in await asyncio.gather(reading, return_exceptions=True):
+                    if isinstance(end, Exception):  # who reads no more answers no pings
+                        self._counts[f"reading failed ({end!r})"] += 1
 
     async def _speak(self, connection: ClientConnection, end: float, is_over: Callable[[], bool]) -> None:
         saying, due, pause = b"", time.monotonic(), self._chance.uniform(0.2, 2.0)
