@@ -22,7 +22,7 @@ from tests.voice.test_twilio_door import ENVIRON, NUMBER, PUBLIC, SID, form, ope
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from pinecall_run.transports.refusals import KINDS
+from pinecall_run.transports.refusals import HANDSHAKES, KINDS
 from pinecall_run.transports.sip_sockets import STRANGER
 from pinecall_run.voice import twilio_door
 from pinecall_run.voice.sip_settings import SipSettings, read_sip
@@ -328,7 +328,8 @@ BESIDE = {"twilio floods": {"twilio no start": 2}}
 """The streams that made it one too many say nothing either."""
 
 ELSEWHERE = {
-    "http": "test_gate.py and test_patient_http.py",
+    "http": "test_gate.py, test_patient_http.py and test_certificate.py",
+    **{f"sip {kind}": "test_handshakes.py and test_sip_sockets.py" for kind in HANDSHAKES},
     "sockets": "test_gate.py",
     "sip floods": "below: more than one message is needed",
 }

@@ -20,6 +20,8 @@ from pinecall_run.sip.core import Settings
 from pinecall_run.sip.outputs import Ignored, IncomingCall, Output, Refused, Send
 from pinecall_run.sip.peer import Peer
 from pinecall_run.transports import sip_sockets
+from pinecall_run.transports.handshakes import Handshakes
+from pinecall_run.transports.refusals import Tally
 from pinecall_run.transports.sip_sockets import EVERYBODY, ROOM, STRANGER, SipSockets
 
 HERE = "127.0.0.1"
@@ -53,7 +55,7 @@ class Place:
 
 
 @asynccontextmanager
-async def place(tls: tuple[ssl.SSLContext, int] | None = None, **choices: bool) -> AsyncIterator[Place]:
+async def place(tls: tuple[Handshakes, int] | None = None, **choices: bool) -> AsyncIterator[Place]:
     it = Place(**choices)
     it.ports = await it.sockets.open(HERE, 0, tls=tls)
     try:
@@ -128,7 +130,12 @@ async def test_connections_may_be_encrypted(tmp_path: Path) -> None:
     await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "c", tmp_path / "k")
-    async with place((context, 0)) as it:
+    refused = Tally("sip")
+    async with place((Handshakes(context, refused), 0)) as it:
+        async with connection(it.ports["tls"]) as (way, line):
+            way.write(options(5, way="TLS"))  # in plain text
+            await until(lambda: line.is_closed)
+        assert refused["failed handshakes"] == 1
         ours = ssl.create_default_context(cafile=str(tmp_path / "c"))
         ours.check_hostname = False
         async with connection(it.ports["tls"], ours) as (way, line):

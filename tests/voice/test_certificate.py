@@ -48,10 +48,13 @@ async def test_pages_and_sockets_are_served_over_it_and_renewed_files_are_shown(
             assert '"pong"' in str(await socket.recv()), "what goes on goes on"
 
 
-async def test_plain_text_is_not_answered_there(tmp_path: Path) -> None:
-    async with server(certificate=Certificate(*certified(tmp_path))) as address:
+async def test_plain_text_is_not_answered_there_and_counted(tmp_path: Path) -> None:
+    files = certified(tmp_path)
+    async with server(certificate=Certificate(*files)) as address:
         with pytest.raises((InvalidMessage, ConnectionError)):
             await connect(f"ws://{address}/client")
+        metrics = await get_over_tls(address, "/metrics", ssl.create_default_context(cafile=files[0]))
+        assert b'refused_total{door="http",kind="failed_handshakes"} 1' in metrics
 
 
 def test_files_that_are_none_are_one_sentence(tmp_path: Path) -> None:

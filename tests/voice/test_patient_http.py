@@ -9,6 +9,7 @@ from tests.voice._door import Socket, client, counted, get, server
 from tests.voice._stage import LOOKING
 from websockets.asyncio.client import connect
 
+from pinecall_run.transports import headcount
 from pinecall_run.voice import patient_http
 from pinecall_run.voice.proxies import read_proxies
 
@@ -84,7 +85,7 @@ async def test_connections_have_a_number(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(("is_proxied", "refused"), [(False, 1), (True, 0)])
 async def test_one_address_has_so_many_of_them(is_proxied: bool, refused: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patient_http, "MOST_OF_ONE", 2)
-    monkeypatch.setattr(patient_http, "_is_near", lambda host: False)
+    monkeypatch.setattr(headcount, "_is_near", lambda host: False)
     async with server(**({"proxies": read_proxies(["127.0.0.1"])} if is_proxied else {})) as address:
         before = await counted(address)
         waiting = [await asyncio.open_connection(*address.split(":")) for _ in range(3)]
@@ -93,7 +94,3 @@ async def test_one_address_has_so_many_of_them(is_proxied: bool, refused: int, m
             writer.close()
         await asyncio.sleep(0.05)
         assert (await counted(address, before)).get("http too many connections", 0) == refused
-
-
-def test_whose_machine_it_is() -> None:
-    assert [patient_http._is_near(host) for host in ("127.0.0.1", "::1", "", "203.0.113.7")] == [True] * 3 + [False]

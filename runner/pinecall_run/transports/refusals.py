@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 
 _LOG = logging.getLogger("pinecall_run.transports")
 
+HANDSHAKES = ("slow handshakes", "failed handshakes", "too many handshakes")
+
 KINDS: Mapping[str, tuple[str, ...]] = {
     "http": (
         "rates", "large bodies", "slow bodies", "too many bodies", "slow heads", "malformed requests",
-        "too many connections", "keys", "origins",
+        "too many connections", "keys", "origins", *HANDSHAKES,
     ),
     "sockets": ("rates", "too many", "giant frames"),
     "client": ("keys",),
@@ -21,7 +23,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
         "signatures", "replays", "tokens", "floods", "media before start", "giant frames", "garbage", "no start",
     ),
     "whatsapp": ("forged", "replayed", "malformed", "unverified", "away"),
-    "sip": ("requests", "messages without sense", "packets of forged sound", "calls of nobody", "floods"),
+    "sip": ("requests", "messages without sense", "packets of forged sound", "calls of nobody", "floods", *HANDSHAKES),
 }  # fmt: skip
 """By door. A name is a label of metrics, and in people's alerts: it is not changed."""
 

@@ -15,6 +15,7 @@ from pinecall_run.sip.agent import UserAgent
 from pinecall_run.sip.outputs import Close, Output, Send
 from pinecall_run.sip.peer import Peer
 from pinecall_run.transports._allowance import Allowance
+from pinecall_run.transports.handshakes import Handshakes
 
 _LOG = logging.getLogger("pinecall_run.transports")
 _T = TypeVar("_T")
@@ -72,13 +73,14 @@ class SipSockets:
         """Those that we asked by name, by their addresses, and by the name where a connection leads to them."""
         self._udp: asyncio.DatagramTransport | None = None
         self._servers: list[asyncio.Server] = []
+        self._handshakes: Handshakes | None = None
         self._connections: OrderedDict[Peer, asyncio.Transport] = OrderedDict()
         self._opening: dict[Peer, list[bytes]] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._is_flushing = False
 
-    async def open(self, host: str, port: int, *, tls: tuple[ssl.SSLContext, int] | None = None) -> Mapping[str, int]:
+    async def open(self, host: str, port: int, *, tls: tuple[Handshakes, int] | None = None) -> Mapping[str, int]:
         """Listen, over UDP and TCP on the same port, 0 being any; returns the ports by transport.
 
         Raises:
@@ -94,10 +96,9 @@ class SipSockets:
             )
             self._udp.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
             if tls is not None:
-                context, port = tls
-                self._servers.append(
-                    await self._loop.create_server(lambda: _Connection(self, "tls"), host, port, ssl=context)
-                )
+                self._handshakes, port = tls
+                secured = self._handshakes.before(lambda: _Connection(self, "tls"))
+                self._servers.append(await self._loop.create_server(secured, host, port))
                 ports["tls"] = _port(self._servers[-1])
         except OSError:
             await self.close()
@@ -118,6 +119,8 @@ class SipSockets:
             self._timer.cancel()
         for server in self._servers:
             server.close()
+        if self._handshakes is not None:
+            await self._handshakes.close()
         for transport in list(self._connections.values()):
             transport.abort()
         if self._udp is not None:

@@ -9,9 +9,11 @@ import logging
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import uvicorn
 
+from pinecall_run.transports.handshakes import Handshakes
 from pinecall_run.voice.app import Settings, create_app
 from pinecall_run.voice.patient_http import MAX_HEAD, patient
 from pinecall_run.voice.surface import MAX_FRAME
@@ -66,12 +68,16 @@ async def serve(
 ) -> None:
     """Serve until ``stop`` is set, then end conversations and connections in good order."""
     app = create_app(replace(settings, host=listening.socket.getsockname()[0]))
-    certificate = settings.certificate
+    refused, is_proxied = app.state.refusals.at("http"), bool(settings.proxies.trusted)
+    http: Any = patient(refused, is_proxied=is_proxied)
+    handshakes = None
+    if settings.certificate is not None:
+        handshakes = Handshakes(settings.certificate.context, refused, is_proxied=is_proxied)
+        http = handshakes.before(http)
     config = uvicorn.Config(
         app,
-        http=patient(app.state.refusals.at("http"), is_proxied=bool(settings.proxies.trusted)),
+        http=http,
         h11_max_incomplete_event_size=MAX_HEAD,
-        ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
         log_config=None,
         access_log=False,
         ws="websockets-sansio",
@@ -93,6 +99,8 @@ async def serve(
     finally:
         stopping.cancel()
         await app.state.hub.close()  # while the sockets are still open, so that everybody hears it
+        if handshakes is not None:
+            await handshakes.close()
         server.should_exit = True
         await serving
 

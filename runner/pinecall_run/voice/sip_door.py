@@ -28,6 +28,7 @@ from pinecall_run.sip.outputs import (
 )
 from pinecall_run.sip.uri import Uri
 from pinecall_run.transports.contract import BusyError, NotAdmittedError
+from pinecall_run.transports.handshakes import Handshakes
 from pinecall_run.transports.refusals import Tally
 from pinecall_run.voice.call_reception import MISSING, is_installed
 from pinecall_run.voice.failure import described
@@ -127,7 +128,10 @@ class SipDoor:
             on_flood=lambda: self.refused.update(floods=1),
         )
         try:
-            tls = (_context(settings.tls.certificate, settings.tls.key), settings.tls.port) if settings.tls else None
+            tls = None
+            if settings.tls:
+                context = _context(settings.tls.certificate, settings.tls.key)
+                tls = Handshakes(context, self.refused), settings.tls.port
             ports = await sockets.open(settings.host, settings.port, tls=tls)
         except OSError as error:
             self._lacks = f"SIP cannot listen on {settings.host}:{settings.port}: {error.strerror or 'see tls'}"
