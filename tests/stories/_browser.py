@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import shutil
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
@@ -44,3 +48,30 @@ def problems_of(page: Page) -> list[str]:
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     return problems
+
+
+async def stand_still(argument: str, seconds: float) -> None:
+    """Stop all processes of the browser that was given this argument, and let them go on."""
+    first = next(pid for pid, words in _processes() if argument in words)
+    everyone = [first, *_descendants(first)]
+    try:
+        for pid in everyone:
+            os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+    finally:
+        for pid in everyone:
+            os.kill(pid, signal.SIGCONT)
+
+
+def _processes() -> Iterator[tuple[int, list[str]]]:
+    """Those of this machine and their arguments, the oldest first."""
+    for pid in sorted(int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            yield pid, Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield int(child)
+            yield from _descendants(int(child))

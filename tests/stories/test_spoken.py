@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.async_api import expect
-from tests.stories._browser import browsing, has_chromium, problems_of
+from tests.stories._browser import browsing, has_chromium, problems_of, stand_still
 from tests.stories._stage import copy_project, running
 from tests.voice._speech import needs_flite, said
 
@@ -15,6 +15,7 @@ from pinecall_run.audio.chunk import RATE
 from pinecall_run.audio.wav import write_wav
 
 PATIENCE_MS = 20_000
+STANDSTILL = 0.6
 
 
 @pytest.fixture
@@ -59,6 +60,23 @@ async def test_a_person_calls_asks_and_is_answered(tmp_path: Path, question: Pat
         await page.click(".hang-up")
         await program.until(r"support .* ended \(disconnected")
         assert problems == []
+
+
+@has_chromium
+@needs_flite
+async def test_a_person_whose_browser_stood_still_is_understood_afterwards(tmp_path: Path, question: Path) -> None:
+    """What it has recorded comes late from then on, all of it."""
+    project = copy_project(tmp_path / "project")
+    microphone = f"--use-file-for-fake-audio-capture={question}"
+    async with running(project) as program, browsing(microphone) as browser:
+        page = await browser.new_page()
+        await page.goto(f"{program.url}/#agent=support")
+        await page.click("#call")
+        log = page.locator("#log")
+        await expect(log.locator('[data-role="bot"]').first).to_contain_text("Acme support", timeout=PATIENCE_MS)
+        await stand_still(microphone, STANDSTILL)
+        asked = log.locator('[data-role="user"][data-done="true"]')
+        await expect(asked).to_contain_text("where is order 1001", timeout=PATIENCE_MS)
 
 
 @has_chromium
