@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinecall_run.audio.chunk import CHUNK_SAMPLES, SILENCE, Samples
-from pinecall_run.transports.playout import AT_ONCE, QUIET, Playout
+from pinecall_run.transports.jitter import CONCEALED
+from pinecall_run.transports.playout import AT_ONCE, AWAITED, QUIET, Playout
+from pinecall_run.transports.rtp import Packet
 
 RATE, FRAME = 8_000, 160
 MADE_UP = 1
@@ -37,6 +39,10 @@ def payload(amplitude: int) -> bytes:
     return amplitude.to_bytes(2) + bytes(FRAME - 2)
 
 
+def packet(number: int, amplitude: int) -> Packet:
+    return Packet(0, number & 0xFFFF, number * FRAME, 1, payload(amplitude))
+
+
 def heard(amplitudes: list[int], late: Line, *, awake: Callable[[float], bool] = lambda _: True) -> list[list[int]]:
     """What is heard in each 20 ms, while packets with such sound come so late; in a time that is not ``awake`` nobody
     reads them."""
@@ -48,7 +54,7 @@ def heard(amplitudes: list[int], late: Line, *, awake: Callable[[float], bool] =
             continue
         while arrivals and arrivals[0][0] <= now:
             at, number = arrivals.pop(0)
-            playout.put(number * FRAME, payload(amplitudes[number]), at if awake(at) else now)
+            playout.put(packet(number, amplitudes[number]), at if awake(at) else now)
         beats.append([int(chunk[0]) for chunk in playout.chunks(now)])
     return beats
 
@@ -100,33 +106,67 @@ def test_what_waited_while_this_process_stood_still_is_heard_whole(stall: float)
     assert loud(beats) == SPEECH
 
 
-def test_in_the_quiet_after_it_the_line_is_even_again() -> None:
-    said = [*SPEECH[:200], *[10] * 200, *SPEECH[400:]]
+@pytest.mark.parametrize("loud_from", [100, 180])
+def test_in_the_quiet_after_it_the_line_is_even_again(loud_from: int) -> None:
+    """What broke off in a word is waited for; where it was quiet, silence was heard, and is made up for."""
+    said = [LOUD + number if loud_from <= number < 220 or number >= 400 else 10 for number in range(600)]
     beats = heard(said, lambda n: max(0.0, (200 - n) * 0.02) if n >= 150 else 0.0)
     assert loud(beats) == [each for each in said if each >= QUIET]
-    begun = next(at for at, beat in enumerate(beats) if beat[0] >= QUIET)
-    even = beats[begun:600]
-    assert sum(map(len, even)) == len(even), "in all a chunk for each 20 ms"
-    assert [] in even
-    again = next(at for at, beat in enumerate(beats) if SPEECH[400] in beat)
+    assert abs(sum(map(len, beats[:600])) - 600) <= 16, "in all about a chunk for each 20 ms"
+    assert [] in beats[200:400] or loud_from == 100
+    again = next(at for at, beat in enumerate(beats) if said[400] in beat)
     assert again - 400 <= 12, "and as soon as the delay of such a line allows"
+
+
+def test_a_word_that_breaks_off_is_waited_for_and_then_over() -> None:
+    beats = heard(SPEECH[:100], lambda _: 0.0)
+    begun = next(at for at, beat in enumerate(beats) if SPEECH[0] in beat)
+    said, awaited, after = beats[begun : begun + 100], beats[begun + 100 : begun + 200], beats[begun + 200 :]
+    assert loud(said) == SPEECH[:100]
+    assert awaited == [[]] * AWAITED
+    assert after[: CONCEALED + 1] == [*[[MADE_UP]] * CONCEALED, [0]]
+    assert {each for beat in after[CONCEALED:] for each in beat} == {0}
+
+
+def test_what_is_lost_in_the_meantime_is_silence_that_comes_late() -> None:
+    playout, beats = Playout(Numbers(), RATE, len), list[list[int]]()
+    for beat in range(200):
+        if not 50 <= beat < 100:
+            playout.put(packet(beat, LOUD + beat), beat * 0.02)
+        beats.append([int(chunk[0]) for chunk in playout.chunks(beat * 0.02 + 0.007)])
+    assert beats[60:90] == [[]] * 30
+    got = [each for beat in beats for each in beat]
+    between = got[got.index(LOUD + 49) + 1 : got.index(LOUD + 100)]
+    assert between == [MADE_UP] * 50
+
+
+def test_who_leaves_out_what_is_silent_is_taken_at_their_word() -> None:
+    playout, beats = Playout(Numbers(), RATE, len), list[list[int]]()
+    sent = 0
+    for beat in range(300):
+        if beat % 100 < 50:  # and at once nothing, however loud it was
+            playout.put(Packet(0, sent, beat * FRAME, 1, payload(LOUD + beat)), beat * 0.02)
+            sent += 1
+        beats.append([int(chunk[0]) for chunk in playout.chunks(beat * 0.02 + 0.007)])
+    assert beats[60:90] == [[]] * 30, "the first time it may be that it comes late"
+    assert [[0]] * 30 == beats[160:190] == beats[260:290]
 
 
 def test_another_stream_begins_anew() -> None:
     playout = Playout(Numbers(), RATE, len)
     for number in range(10):
-        playout.put(number * FRAME, payload(LOUD + number), number * 0.02)
+        playout.put(packet(number, LOUD + number), number * 0.02)
     playout.begin()
-    playout.put(7, payload(LOUD * 2), 0.2)
+    playout.put(Packet(0, 9000, 7, 2, payload(LOUD * 2)), 0.2)
     assert playout.chunks(0.25)[0][0] == LOUD * 2
 
 
 @given(st.lists(st.tuples(st.integers(0, 3 * FRAME), st.integers(0, 2**15 - 1), st.floats(0, 0.3)), max_size=200))
 def test_whatever_comes_chunks_are_whole_and_bounded(packets: list[tuple[int, int, float]]) -> None:
     playout, now, timestamp = Playout(Numbers(), RATE, len), 0.0, 0
-    for step, amplitude, later in packets:
+    for number, (step, amplitude, later) in enumerate(packets):
         now, timestamp = now + later, timestamp + step
-        playout.put(timestamp, payload(amplitude), now)
+        playout.put(Packet(0, number, timestamp, 1, payload(amplitude)), now)
         chunks = playout.chunks(now)
         assert len(chunks) <= AT_ONCE
         assert {len(chunk) for chunk in chunks} <= {CHUNK_SAMPLES}

@@ -100,8 +100,8 @@ class AudioSession(Protocol):
         """The call id."""
 
     def hear(self, chunk: Samples) -> None:
-        """20 ms of what the person says, silence where nothing came. As a rule once for each 20 ms; what was held up
-        comes faster."""
+        """20 ms of what the person says, silence where nothing is said. As a rule once for each 20 ms; what is held up
+        in the middle of a word comes later, and then faster."""
 
     def take(self) -> Samples | None:
         """The next 20 ms for the person; ``None`` is silence. Time passes for the conversation with each call."""

@@ -15,7 +15,7 @@ MIN_DELAY, MAX_DELAY = 0.04, 0.2
 """Seconds that a packet waits for those before it."""
 
 CONCEALED = 3
-"""Frames that are made up while nothing comes, before it is taken for a pause."""
+"""Frames that are made up while nothing comes, before it is taken for a pause. A longer gap is one that was sent."""
 
 MOST = 100
 """Packets kept: two seconds."""
@@ -51,9 +51,11 @@ def duration(payload: bytes) -> int:
 class Due(Enum):
     """What is due where no packet is."""
 
-    LOST = 0
+    LATE = 0
+    """Nothing has come; time stands still until something does, or :meth:`JitterBuffer.rest` calls it a pause."""
+    LOST = 1
     """Something was said, and is to be made up."""
-    NOTHING = 1
+    NOTHING = 2
     """Silence."""
 
 
@@ -110,6 +112,10 @@ class JitterBuffer:
             return payload
         return self._missing(self._at, plan)
 
+    def rest(self) -> None:
+        """What is late is a pause."""
+        self._at = None
+
     def is_behind(self, now: float, by: float = STEP / 2) -> bool:
         """Whether what is due next has waited longer than it need, by so many seconds: a frame may be left out.
 
@@ -122,11 +128,8 @@ class JitterBuffer:
 
     def _missing(self, at: int, plan: int) -> Due:
         self._missed += 1
-        if not self._packets:  # late, or a pause: whichever, time stands still until something comes
-            if self._missed > CONCEALED:
-                self._at = None
-                return Due.NOTHING
-            return Due.LOST
+        if not self._packets:
+            return Due.LATE
         gap = min(self._packets) - at
         if gap > CONCEALED * self._frame and self._missed == 1:  # nothing was sent: the others are not due yet
             self._floor, self._at = at, None

@@ -7,17 +7,21 @@ from typing import Protocol
 
 import numpy as np
 
-from pinecall_run.audio.chunk import CHUNK_SAMPLES, Samples
-from pinecall_run.transports.jitter import Due, JitterBuffer
+from pinecall_run.audio.chunk import CHUNK_SAMPLES, SILENCE, Samples
+from pinecall_run.transports.jitter import CONCEALED, Due, JitterBuffer
+from pinecall_run.transports.rtp import Packet
 
 QUIET = 300
-"""Amplitude below which sound may be left out without being missed."""
+"""Amplitude below which sound may be left out without being missed, and below which it does not break off."""
 
 HURRY_SECONDS = 0.1
 """That far behind, sound that is not quiet is caught up with, too."""
 
 AT_ONCE = 5
 """Chunks that are given at once then."""
+
+AWAITED = 100
+"""Frames for which sound that breaks off is waited for: two seconds, as many as the jitter buffer keeps."""
 
 
 class Decoder(Protocol):
@@ -34,8 +38,9 @@ class Decoder(Protocol):
 
 
 class Playout:
-    """A chunk for each 20 ms. What comes late, after the network or this process stood still, is heard all the same:
-    several chunks at once where somebody speaks, and none later on where nobody does, until it is even again.
+    """The chunks of each 20 ms. The listener is a program: it hears as fast as it is told, and waits without harm. So
+    what comes late, after the network or this process stood still, is heard whole: where sound breaks off in the middle
+    of a word no chunk is given, and several at once when it has come.
 
     ``clock_rate`` and ``duration`` are those of :class:`JitterBuffer`; ``lag`` samples of silence go before the first.
     """
@@ -43,48 +48,84 @@ class Playout:
     def __init__(self, decoder: Decoder, clock_rate: int, duration: Callable[[bytes], int], *, lag: int = 0) -> None:
         self._decoder = decoder
         self._jitter = JitterBuffer(clock_rate, duration)
+        self._longest = clock_rate * CONCEALED // 50
         self._rest: Samples = np.zeros(lag, np.int16)
         self._ahead = 0
         """Chunks that were given beyond one for each 20 ms."""
+        self.begin()
 
     def begin(self) -> None:
         """What comes next is another stream."""
         self._jitter.forget()
+        self._newest: Packet | None = None
+        self._latest: Samples = SILENCE
+        """What was heard last."""
+        self._waited = 0
+        """Frames for which nothing has come."""
+        self._has_pauses = False
+        """Whether the other side leaves out what is silent: with it, that nothing comes means nothing."""
 
-    def put(self, timestamp: int, payload: bytes, now: float) -> None:
+    def put(self, packet: Packet, now: float) -> None:
         """A packet arrived."""
-        self._jitter.put(timestamp, payload, now)
+        newest, self._newest = self._newest, packet
+        if newest is not None and (packet.sequence - newest.sequence) & 0xFFFF == 1:
+            left_out = (packet.timestamp - newest.timestamp) & 0xFFFF_FFFF
+            self._has_pauses = self._has_pauses or self._longest < left_out < 1 << 31
+        self._jitter.put(packet.timestamp, packet.payload, now)
 
     def chunks(self, now: float) -> list[Samples]:
         """The next 20 ms."""
         chunk = self._chunk(now)
-        if self._ahead and _is_quiet(chunk):
+        if chunk is None or (self._ahead > 0 and _is_quiet(chunk)):
             self._ahead -= 1
             return []
         chunks = [chunk]
         while self._jitter.is_behind(now, HURRY_SECONDS) and len(chunks) < AT_ONCE:
-            chunks.append(self._chunk(now))
+            if (chunk := self._chunk(now)) is None:
+                break
+            chunks.append(chunk)
             self._ahead += 1
         return chunks
 
-    def _chunk(self, now: float) -> Samples:
+    def _chunk(self, now: float) -> Samples | None:
         pieces, held = [self._rest], len(self._rest)
-        while held < CHUNK_SAMPLES:
-            piece = self._piece(now, CHUNK_SAMPLES - held)
+        while held < CHUNK_SAMPLES and (piece := self._piece(now, CHUNK_SAMPLES - held)) is not None:
             pieces.append(piece)
             held += len(piece)
         samples = np.concatenate(pieces) if len(self._rest) or len(pieces) > 2 else pieces[-1]
+        if held < CHUNK_SAMPLES:
+            self._rest = samples
+            return None
         self._rest = samples[CHUNK_SAMPLES:]
         return samples[:CHUNK_SAMPLES]
 
-    def _piece(self, now: float, wanted: int) -> Samples:
+    def _piece(self, now: float, wanted: int) -> Samples | None:
         due = self._jitter.next(now)
+        if due is Due.LATE:
+            return self._late(wanted)
+        self._waited = 0
         if due is Due.NOTHING:
-            return self._decoder.pause(wanted)
+            return self._pause(wanted)
         if due is Due.LOST:
             return self._decoder.conceal()
-        piece = self._decoder.decode(due)
+        self._latest = piece = self._decoder.decode(due)
         return piece[:0] if self._jitter.is_behind(now) and _is_quiet(piece) else piece
+
+    def _late(self, wanted: int) -> Samples | None:
+        """In the middle of a word it is waited for; else it is made up for a moment, and then a pause."""
+        self._waited += 1
+        is_awaited = not (self._has_pauses or _is_quiet(self._latest))
+        over = self._waited - (AWAITED if is_awaited else 0)
+        if over <= 0:
+            return None
+        if over <= CONCEALED:
+            return self._decoder.conceal()
+        self._jitter.rest()
+        return self._pause(wanted)
+
+    def _pause(self, wanted: int) -> Samples:
+        self._latest = SILENCE
+        return self._decoder.pause(wanted)
 
 
 def _is_quiet(samples: Samples) -> bool:

@@ -40,7 +40,7 @@ class Ear:
             self._playout.begin()
         self._heard_at = now
         self.incoming.count(packet.sequence)
-        self._playout.put(packet.timestamp, packet.payload, now)
+        self._playout.put(packet, now)
         return True
 
     def count(self, packet: rtp.Packet) -> None:

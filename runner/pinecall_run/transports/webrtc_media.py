@@ -51,7 +51,7 @@ class Ear:
             self.incoming = rtp.Incoming(packet.ssrc, packet.sequence)
             self._playout.begin()
         self.incoming.count(packet.sequence)
-        self._playout.put(packet.timestamp, packet.payload, self._clock())
+        self._playout.put(packet, self._clock())
 
     def _packet(self, data: bytes) -> rtp.Packet | None:
         stream = data[8:12]
