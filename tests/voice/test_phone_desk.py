@@ -115,10 +115,10 @@ async def test_a_call_that_rings_is_handed_on_by_whose_it_is() -> None:
     client.send("call.accept", agent_id="front", call_id="CA1")
     verdict = await ringing
     assert isinstance(verdict, call_commands.CallForward)
-    assert (verdict.to, verdict.announce) == ("+15557654321", True)
+    assert (verdict.to, verdict.announce) == ("+1 (555) 765-4321", True)
     assert not client.named("call.rejected")
     stage.hub.phone.forwarded("front", verdict)
-    assert client.take("call.forwarded")["to"] == "+15557654321"
+    assert client.take("call.forwarded")["to"] == "+1 (555) 765-4321", "as it was asked for"
 
 
 async def test_what_nobody_answers_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

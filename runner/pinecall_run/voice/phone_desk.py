@@ -134,9 +134,7 @@ class PhoneDesk:
                 self._settle(command.call_id, "")
 
     def _hand_on(self, agent_id: str, command: call_commands.CallForward) -> None:
-        to = dialable(command.to)
-        if _is_callable(to):
-            command.to = to
+        if _is_callable(dialable(command.to)):
             self._settle(command.call_id, command)
         else:
             self.not_forwarded(agent_id, f"{command.to} is no number: write it as +15551234567, or as a SIP address")

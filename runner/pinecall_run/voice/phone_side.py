@@ -9,7 +9,6 @@ from typing import Any
 
 from pinecall_run.transports.contract import PhoneLine
 from pinecall_run.voice.call_core import CallCore
-from pinecall_run.voice.phone_desk import dialable
 from pinecall_run.wire import call_commands, commands, live_events, speech_events
 
 FORWARDED = "forwarded"
@@ -95,7 +94,7 @@ class PhoneSide:
         self._go(line, command, text)
 
     def _go(self, line: PhoneLine, command: call_commands.CallForward, summary: str) -> None:
-        goes = partial(line.forward, dialable(command.to), announce=command.announce, summary=summary)
+        goes = partial(line.forward, command.to, announce=command.announce, summary=summary)
         if line.has_voice or not command.message:
             goes(message=command.message)
         else:

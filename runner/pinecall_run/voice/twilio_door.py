@@ -18,7 +18,7 @@ from pinecall_run.transports.contract import NotAdmittedError, PhoneSession
 from pinecall_run.transports.twilio_rest import STATUS_PATH, VOICE_PATH
 from pinecall_run.transports.twilio_signature import is_signed
 from pinecall_run.voice.call_reception import MISSING
-from pinecall_run.voice.phone_desk import BUSY, PHONE, SERVER_FULL
+from pinecall_run.voice.phone_desk import BUSY, PHONE, SERVER_FULL, dialable
 from pinecall_run.voice.token_door import refusal
 from pinecall_run.voice.twilio_calls import ANNOUNCE_PATH, ANSWERED_PATH, TwilioCalls
 from pinecall_run.wire import call_commands
@@ -133,7 +133,9 @@ class TwilioDoor:
         summary = command.summary if isinstance(command.summary, str) else ""
         whisper = twiml.whispered(from_ if command.announce else "", summary, language)
         self._desk.forwarded(agent.agent_id, command)
-        return _twiml(self._calls.handing_on(command.to, message=command.message, language=language, whisper=whisper))
+        return _twiml(
+            self._calls.handing_on(dialable(command.to), message=command.message, language=language, whisper=whisper)
+        )
 
     async def _status(self, request: Request) -> Response:
         """What became of a call to one of the numbers; told where the number is set up so."""

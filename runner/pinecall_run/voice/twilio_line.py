@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pinecall_run.transports import twiml
 from pinecall_run.transports.twilio_rest import TwilioError
+from pinecall_run.voice.phone_desk import dialable
 
 if TYPE_CHECKING:  # they need this module, and an extra
     from pinecall_run.transports.twilio_stream import StreamCall
@@ -41,7 +42,7 @@ class TwilioLine:
     async def _forward(self, to: str, message: str, whisper: str) -> None:
         gone_to = ""
         try:
-            document = self._calls.handing_on(to, message=message, language=self._language, whisper=whisper)
+            document = self._calls.handing_on(dialable(to), message=message, language=self._language, whisper=whisper)
             await self._calls.redirect(self._call_sid, document)
         except TwilioError as error:
             self._calls.desk.not_forwarded(self._agent_id, str(error))
