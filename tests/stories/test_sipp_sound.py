@@ -51,7 +51,7 @@ class Echo:
 
     def take(self) -> Samples | None:
         """See :class:`AudioSession`."""
-        return self._waiting.popleft()
+        return self._waiting.popleft() if self._waiting else None
 
     def act(self, action: Mapping[str, Any]) -> None:
         """See :class:`AudioSession`."""
