@@ -4,12 +4,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-# Three processes for two cores, since many tests wait, and a file of tests in one of them. What fails there is run again
-# alone: it may have been starved, and else it fails again. Then, alone and once, those that live by real time.
+# Three processes for two cores, since many tests wait, and a file of tests in one of them; then, alone, those that live
+# by real time.
 TEST := $(BIN)/python -m pytest
 define test_all
-	@$(TEST) -n $$($(PYTHON) -c 'import os; print(os.cpu_count() * 3 // 2)') --dist loadfile -m "not real_time" $(1) \
-	  || { echo "what failed is run again, alone"; $(TEST) --last-failed --last-failed-no-failures none -m "not real_time" $(1); }
+	@$(TEST) -n $$($(PYTHON) -c 'import os; print(os.cpu_count() * 3 // 2)') --dist loadfile -m "not real_time" $(1)
 	@$(TEST) -m real_time $(1)
 endef
 

@@ -15,6 +15,7 @@ settings.load_profile("unhurried")
 REAL_TIME = (
     "tests/cli/test_say.py",
     "tests/cli/test_talk.py",
+    "tests/providers/test_trial.py",
     "tests/stories/test_bad_line.py",
     "tests/stories/test_baresip.py",
     "tests/stories/test_crowd.py",
@@ -23,6 +24,7 @@ REAL_TIME = (
     "tests/stories/test_live.py",
     "tests/stories/test_run.py",
     "tests/stories/test_sip_flood.py",
+    "tests/stories/test_sip_encrypted.py::test_baresip_asks_and_hears",
     "tests/stories/test_sipp_sound.py",
     "tests/stories/test_spoken.py",
     "tests/stories/test_vendors.py",

@@ -106,7 +106,7 @@ class Context:
                 async with asyncio.timeout(expiry() if has_spoken else None):
                     text, flush_id, is_flush = await self.inputs.get()
             except TimeoutError:
-                if self._timer is None:
+                if self._timer is None and self.inputs.empty():  # both may have been due in one turn of the loop
                     break
                 continue
             if is_flush:

@@ -200,12 +200,12 @@ async def test_a_cancel_stops_what_was_not_begun_and_perhaps_what_was(lets_finis
 
 async def test_a_context_expires_after_its_last_sound() -> None:
     async with cartesia_server() as server, dial(server) as socket:
-        server.expiry_seconds = 0.2
-        await ask(socket, {**MORE, "transcript": "one two. three. ", "max_buffer_delay_ms": 300})
+        server.expiry_seconds = 0.02
+        await ask(socket, {**MORE, "transcript": "one two. three. ", "max_buffer_delay_ms": 40})
         for _ in range(9):  # the rest of the text is not forgotten meanwhile
             await told(socket, "chunk")
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(socket.recv(), 0.4)
+            await asyncio.wait_for(socket.recv(), 0.04)
         assert server.active_contexts == 0
         await ask(socket, MORE)
         assert (await told(socket, "error"))["message"] == CLOSED
