@@ -128,6 +128,17 @@ def test_a_word_that_breaks_off_is_waited_for_and_then_over() -> None:
     assert {each for beat in after[CONCEALED:] for each in beat} == {0}
 
 
+@pytest.mark.parametrize(("quiet", "is_pause"), [(1, False), (5, False), (8, False), (11, True), (20, True)])
+def test_a_moment_without_sound_may_be_in_a_word_and_is_waited_after(quiet: int, is_pause: bool) -> None:
+    """The closure before a plosive, and a pause between sentences, after which nothing comes for half a second."""
+    said = [LOUD + number if not 60 - quiet <= number < 60 else 10 for number in range(200)]
+    beats = heard(said, lambda n: 0.5 if n >= 60 else 0.0)
+    got = [each for beat in beats for each in beat]
+    between = got[got.index(said[59 - quiet]) + 1 : got.index(said[60])]
+    assert (len(between) > quiet) is is_pause
+    assert loud(beats) == [each for each in said if each >= QUIET]
+
+
 def test_what_is_lost_in_the_meantime_is_silence_that_comes_late() -> None:
     playout, beats = Playout(Numbers(), RATE, len), list[list[int]]()
     for beat in range(200):

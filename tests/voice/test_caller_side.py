@@ -7,10 +7,11 @@ from typing import Any
 from tests.voice._line import CHUNK_SAMPLES, LOUD, SILENCE
 from tests.voice.test_call_core import core
 
+from pinecall_run.audio.chunk import CHUNK_SECONDS
 from pinecall_run.providers.contracts import Transcript
-from pinecall_run.turns import inputs
 from pinecall_run.turns.rules import TurnRules
 from pinecall_run.voice.caller_side import CallerSide
+from pinecall_run.voice.detector import WINDOW
 from pinecall_run.wire import speech_events
 
 
@@ -50,11 +51,24 @@ def side(rules: TurnRules | None = None) -> tuple[CallerSide, Any, list[float]]:
 
 
 def speak(caller: CallerSide, now: list[float], seconds: float, probability: float) -> None:
-    for _ in range(round(seconds / inputs.WINDOW)):
-        now[0] += inputs.WINDOW
-        caller.hear(LOUD)
-        caller.on_probability(probability)
+    for _ in range(round(seconds / CHUNK_SECONDS)):
+        now[0] += CHUNK_SECONDS
+        hear(caller, 1)
+        judge(caller, probability)
         caller.pulse(now[0])
+
+
+def hear(caller: CallerSide, chunks: int) -> None:
+    for _ in range(chunks):
+        caller.hear(LOUD)
+        caller.detection.behind += CHUNK_SAMPLES  # type: ignore[misc]
+
+
+def judge(caller: CallerSide, probability: float) -> None:
+    """All that the detector has a window of."""
+    while caller.detection.behind >= WINDOW:
+        caller.detection.behind -= WINDOW  # type: ignore[misc]
+        caller.on_probability(probability)
 
 
 def test_a_voice_is_told_when_it_begins_and_when_it_ends() -> None:
@@ -80,6 +94,38 @@ def test_a_detector_that_is_late_is_believed_about_what_it_heard() -> None:
         caller.on_probability(0.95)
     quiet = caller._volume()
     assert quiet == 0.0, "and about the silence after it"
+
+
+def test_where_the_sound_stands_still_the_callers_silence_does_not_grow() -> None:
+    """A network that holds it back in the middle of a word, and gives it in bursts after a second."""
+    caller, owner, now = side()
+    speak(caller, now, 1.0, 0.95)
+    for _ in range(50):
+        now[0] += CHUNK_SECONDS
+        caller.pulse(now[0])
+    for _ in range(10):
+        now[0] += CHUNK_SECONDS
+        hear(caller, 5)
+        caller.pulse(now[0])
+        judge(caller, 0.95)
+    speak(caller, now, 0.12, 0.02)
+    assert "finish" not in caller.listener.log  # type: ignore[attr-defined]
+    assert owner.names == ["speech.started"]
+    speak(caller, now, 0.6, 0.02)
+    assert owner.names == ["speech.started", "speech.ended"]
+    assert caller.listener.log.count("finish") == 1  # type: ignore[attr-defined]
+
+
+def test_what_the_detector_has_not_judged_is_no_silence() -> None:
+    caller, owner, now = side()
+    speak(caller, now, 1.0, 0.95)
+    for _ in range(20):
+        now[0] += CHUNK_SECONDS
+        hear(caller, 1)
+        caller.pulse(now[0])
+    judge(caller, 0.95)
+    assert "finish" not in caller.listener.log  # type: ignore[attr-defined]
+    assert owner.names == ["speech.started"]
 
 
 def test_a_model_is_asked_whether_a_pause_is_an_end() -> None:

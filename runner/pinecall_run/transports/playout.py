@@ -7,12 +7,16 @@ from typing import Protocol
 
 import numpy as np
 
-from pinecall_run.audio.chunk import CHUNK_SAMPLES, SILENCE, Samples
+from pinecall_run.audio.chunk import CHUNK_SAMPLES, RATE, Samples
 from pinecall_run.transports.jitter import CONCEALED, Due, JitterBuffer
 from pinecall_run.transports.rtp import Packet
 
 QUIET = 300
-"""Amplitude below which sound may be left out without being missed, and below which it does not break off."""
+"""Amplitude below which sound may be left out without being missed."""
+
+PAUSE_SAMPLES = round(0.2 * RATE)
+"""Quiet sound of that length is a pause. What is shorter may be part of a word: before a ``t`` there is no sound for a
+tenth of a second."""
 
 HURRY_SECONDS = 0.1
 """That far behind, sound that is not quiet is caught up with, too."""
@@ -58,8 +62,8 @@ class Playout:
         """What comes next is another stream."""
         self._jitter.forget()
         self._newest: Packet | None = None
-        self._latest: Samples = SILENCE
-        """What was heard last."""
+        self._quiet = PAUSE_SAMPLES
+        """How many samples it has been quiet for."""
         self._waited = 0
         """Frames for which nothing has come."""
         self._has_pauses = False
@@ -108,13 +112,15 @@ class Playout:
             return self._pause(wanted)
         if due is Due.LOST:
             return self._decoder.conceal()
-        self._latest = piece = self._decoder.decode(due)
-        return piece[:0] if self._jitter.is_behind(now) and _is_quiet(piece) else piece
+        piece = self._decoder.decode(due)
+        is_quiet = _is_quiet(piece)
+        self._quiet = self._quiet + len(piece) if is_quiet else 0
+        return piece[:0] if is_quiet and self._jitter.is_behind(now) else piece
 
     def _late(self, wanted: int) -> Samples | None:
         """In the middle of a word it is waited for; else it is made up for a moment, and then a pause."""
         self._waited += 1
-        is_awaited = not (self._has_pauses or _is_quiet(self._latest))
+        is_awaited = not self._has_pauses and self._quiet < PAUSE_SAMPLES
         over = self._waited - (AWAITED if is_awaited else 0)
         if over <= 0:
             return None
@@ -124,7 +130,7 @@ class Playout:
         return self._pause(wanted)
 
     def _pause(self, wanted: int) -> Samples:
-        self._latest = SILENCE
+        self._quiet = PAUSE_SAMPLES
         return self._decoder.pause(wanted)
 
 

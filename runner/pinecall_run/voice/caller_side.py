@@ -17,6 +17,7 @@ from pinecall_run.turns.transitions import State
 from pinecall_run.voice.agent_side import AgentSide
 from pinecall_run.voice.call_core import CallCore
 from pinecall_run.voice.detector import Detection
+from pinecall_run.voice.heard_time import HeardTime
 from pinecall_run.voice.listening import Listener
 from pinecall_run.voice.turn_times import TurnTimes
 from pinecall_run.wire import events, speech_events
@@ -67,6 +68,7 @@ class CallerSide:
         self._core = core
         self._clock = clock
         self._hang_up = hang_up
+        self._heard = HeardTime(clock())
         self._machine = TurnMachine(rules, clock(), language=core.language)
         self._number = 0
         self._record: dict[str, Any] | None = None
@@ -91,6 +93,7 @@ class CallerSide:
 
     def hear(self, chunk: Samples) -> None:
         """20 ms of the caller."""
+        self._heard.hear()
         self._recent.append(chunk)
         self.detection.hear(chunk)
         if self.judge is not None:
@@ -119,9 +122,10 @@ class CallerSide:
         """Time passed."""
         if self._greets_by is not None and now >= self._greets_by and self._machine.state is State.IDLE:
             self._greet()
-        deadline = self._machine.deadline()
-        if deadline is not None and now >= deadline:
-            self._do(self._machine.tick(now))
+        self._heard.beat(now)
+        heard, deadline = self._heard_time(), self._machine.deadline()
+        if deadline is not None and heard >= deadline:
+            self._do(self._machine.tick(heard))
 
     def greet_later(self) -> None:
         """Have the agent greet when the caller has said something, or nothing for some seconds."""
@@ -134,7 +138,7 @@ class CallerSide:
 
     def change(self, rules: TurnRules) -> None:
         """Take turns by these rules from now on."""
-        self._machine.change(rules, self._clock(), language=self._core.language)
+        self._machine.change(rules, self._heard_time(), language=self._core.language)
 
     def ask_again(self) -> None:
         """The runner is back: it is to answer what it has not, where that is for it to do."""
@@ -179,13 +183,16 @@ class CallerSide:
 
     def take(self, input: inputs.Input) -> None:
         """Something happened: what follows from it is done at once."""
-        done = self._machine.handle(input, self._clock())
+        done = self._machine.handle(input, self._heard_time())
         if done:
             self._do(done)
 
     def _do(self, done: Sequence[actions.Action]) -> None:
         for action in done:
             _ACTIONS[type(action)](self, action)
+
+    def _heard_time(self) -> float:
+        return self._heard.at(self._clock(), self.detection.behind)
 
     def _tell(self, kind: type[events.CallEvent], **fields: Any) -> None:
         self._core.tell(kind, **fields)
