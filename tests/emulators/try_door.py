@@ -10,12 +10,12 @@ project's lines are printed as ``pinecall-run --show-content`` prints them.
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests._ports import free_port
 from tests.emulators._twilio_stream import Stream
 from tests.emulators.twilio_server import twilio_server
 from tests.emulators.whatsapp_server import SECRET, TOKEN, Webhook, whatsapp_server
@@ -91,12 +91,6 @@ async def told(program: Program) -> AsyncIterator[None]:
         await asyncio.sleep(0.3)
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        return int(bound.getsockname()[1])
 
 
 def main(words: list[str]) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import shutil
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -117,15 +115,3 @@ async def sipp(folder: Path, *arguments: str, seconds: int = 25) -> None:
             process.kill()
     errors = "\n".join(path.read_text(errors="replace") for path in folder.glob("*_errors.log"))
     assert process.returncode == 0, f"{errors}\n{said.decode(errors='replace')[-3000:]}"
-
-
-def free_port() -> int:
-    """A port that was free a moment ago, over UDP and TCP, for who listens there."""
-    for _ in range(100):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, socket.socket() as other:
-            probe.bind((LOOPBACK, 0))
-            port = int(probe.getsockname()[1])
-            with contextlib.suppress(OSError):
-                other.bind((LOOPBACK, port))
-                return port
-    raise AssertionError("no port is free")

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.sip._sipp import LOOPBACK, free_port
+from tests._ports import free_port
+from tests.sip._sipp import LOOPBACK
 from tests.voice._fakes import until
 
 from pinecall_run.audio.chunk import RATE, Samples
@@ -123,7 +124,7 @@ async def baresip(folder: Path, said: Samples, *, account: str = "") -> AsyncIte
     with (folder / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec("baresip", "-f", str(folder), stdout=log, stderr=log)
     try:
-        it = Baresip(folder, port, *await _connected(control))
+        it = Baresip(folder, port, *await _connected(control, process))
         reading = asyncio.create_task(it.read())
         try:
             yield it
@@ -158,10 +159,13 @@ async def _end(process: asyncio.subprocess.Process) -> None:
             await process.wait()
 
 
-async def _connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _connected(
+    port: int, process: asyncio.subprocess.Process
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Its control socket, once it listens."""
     async with asyncio.timeout(PATIENCE):
         while True:
+            assert process.returncode is None, "it ended; its log says why"
             try:
                 return await asyncio.open_connection(LOOPBACK, port)
             except OSError:

@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.sip._sipp import LOOPBACK, free_port
+from tests._ports import free_port
+from tests.sip._sipp import LOOPBACK
 
 DOMAIN, PASSWORD = "acme.example", "secret"
 PATIENCE = 15.0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tests._ports import free_port
 from tests.emulators._twilio_line import Line
 from tests.emulators.speech import emulated
 from tests.emulators.twilio_server import TwilioServer, twilio_server
@@ -56,12 +56,6 @@ async def phones(**configuration: Any) -> AsyncIterator[Phones]:
         ):
             twilio.point(NUMBER, f"http://{address}/twilio/voice", f"http://{address}/twilio/status")
             yield Phones(twilio, address, runner)
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        return int(bound.getsockname()[1])
 
 
 def spoken(text: str) -> bytes:

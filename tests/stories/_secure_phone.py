@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.sip._sipp import LOOPBACK, free_port
+from tests._ports import free_port
+from tests.sip._sipp import LOOPBACK
 
 from pinecall_run.audio.chunk import RATE, Samples
 from pinecall_run.audio.wav import read_wav

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests._ports import free_port
 from tests.emulators.speech import emulated
-from tests.sip._sipp import LOOPBACK, SCENARIOS, free_port, sipp
+from tests.sip._sipp import LOOPBACK, SCENARIOS, sipp
 from tests.voice._door import Socket, client, server
 from tests.voice._stage import KEY, scripted
 

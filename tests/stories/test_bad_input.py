@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from tests._ports import free_port
 from tests.emulators.speech import emulated
 from tests.transports.test_sdp import OFFER
 from tests.voice._door import Socket, client, counted, get, server
@@ -73,12 +74,6 @@ class World:
 
     async def call(self, call: str = "CA1") -> bytes:
         return (await post(self.address, "/twilio/voice", form(call))).body
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
 
 
 @asynccontextmanager

@@ -7,7 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.sip._sipp import LOOPBACK, free_port
+from tests._ports import free_port
+from tests.sip._sipp import LOOPBACK
 from tests.stories._baresip import LINE_RATE, baresip, needs_baresip, words
 from tests.stories._callers import tape
 from tests.stories._sip_phone import lobby

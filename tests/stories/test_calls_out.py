@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests._ports import free_port
 from tests.emulators.twilio_server import twilio_server
-from tests.stories._phone import NUMBER, OTHER, free_port
+from tests.stories._phone import NUMBER, OTHER
 from tests.stories._stage import chatting, running
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/channels/outbound.md").read_text(encoding="utf-8")

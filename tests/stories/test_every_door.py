@@ -19,13 +19,13 @@ from pathlib import Path
 
 import pytest
 from examples.shop.database import connect
+from tests._ports import free_port
 from tests.emulators._twilio_line import Line
 from tests.emulators.twilio_server import TwilioServer, twilio_server
 from tests.emulators.whatsapp_server import SECRET, TOKEN, Webhook, WhatsappServer, whatsapp_server
 from tests.sip._sipp import LOOPBACK, SCENARIOS, needs_sipp, sipp
-from tests.sip._sipp import free_port as free_datagram_port
 from tests.stories._browser import CHROMIUM, browsing, problems_of
-from tests.stories._phone import NUMBER, PERSON, free_port, spoken
+from tests.stories._phone import NUMBER, PERSON, spoken
 from tests.stories._sip_phone import LOBBY, Player, player
 from tests.stories._stage import Program, chatting, copy_project, edit, running
 from tests.voice._fakes import until
@@ -162,7 +162,7 @@ async def shop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[S
         for old, new in changes:
             assert old in (project / file).read_text()
             edit(project / file, lambda text, old=old, new=new: text.replace(old, new))  # type: ignore[misc]
-    port, sip_port = free_port(), free_datagram_port()
+    port, sip_port = free_port(), free_port()
     url = f"http://{LOOPBACK}:{port}"
     sip = {"listen": f"{LOOPBACK}:{sip_port}", "trunks": [{"peers": [LOOPBACK]}]}
     server = json.dumps({"public_url": url, "sip": sip})  # which is YAML, too

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from tests._ports import free_port
 from tests.emulators._twilio_stream import Stream
 from tests.emulators.twilio_server import twilio_server
-from tests.stories._phone import NUMBER, PERSON, free_port, spoken
+from tests.stories._phone import NUMBER, PERSON, spoken
 from tests.stories._stage import copy_project, running
 from tests.voice._fakes import until
 from tests.voice._speech import needs_flite

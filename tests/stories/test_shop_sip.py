@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.sip._sipp import LOOPBACK, SCENARIOS, free_port, needs_sipp, sipp
+from tests._ports import free_port
+from tests.sip._sipp import LOOPBACK, SCENARIOS, needs_sipp, sipp
 from tests.stories._phone_sound import spoken
 from tests.stories._sip_phone import LOBBY, player
 from tests.stories._stage import copy_project, edit, running

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.sip._sipp import LOOPBACK, SCENARIOS, driver, free_port, needs_sipp
+from tests._ports import free_port
+from tests.sip._sipp import LOOPBACK, SCENARIOS, driver, needs_sipp
 from tests.stories._callers import tape
 from tests.stories._secure_phone import Told, call, certified, needs_baresip, needs_openssl, wait
 from tests.stories._sip_phone import Lobby, lobby, player

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sip._sipp import LOOPBACK, SCENARIOS, Driver, driver, free_port, needs_sipp, sipp
+from tests._ports import free_port
+from tests.sip._sipp import LOOPBACK, SCENARIOS, Driver, driver, needs_sipp, sipp
 
 from pinecall_run.sip.digest import Account
 from pinecall_run.sip.media import LocalAudio

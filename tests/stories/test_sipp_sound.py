@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sip._sipp import LOOPBACK, SCENARIOS, free_port, needs_sipp, sipp
+from tests._ports import free_port
+from tests.sip._sipp import LOOPBACK, SCENARIOS, needs_sipp, sipp
 from tests.stories._pcap import SILENCE, pcap
 from tests.stories._phone_sound import spoken
 from tests.stories._sip_phone import LOBBY, settings
