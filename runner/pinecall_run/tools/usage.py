@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,10 @@ AMOUNTS = ("seconds", "characters", "input", "cached", "output")
 MAX_VENDORS = 64
 """Of one call; a server that tells of more is not believed."""
 
-_STAGES = frozenset(("stt", "tts", "llm"))
+MOST = 1e15
+"""Above any amount."""
+
+_STAGES = ("stt", "tts", "llm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +69,4 @@ def _used(line: Any) -> Used | None:
 
 def _amount(written: Any) -> float | None:
     is_number = isinstance(written, int | float) and not isinstance(written, bool)
-    return written if is_number and math.isfinite(written) and written >= 0 else None
+    return written if is_number and 0 <= written < MOST else None
