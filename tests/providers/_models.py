@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tests._patience import PATIENCE
 from tests.emulators.trouble import Trouble
 
 from pinecall_run.providers.contracts import LanguageModel, ModelPiece, ModelRequest, Text, ToolRequest
@@ -113,6 +114,6 @@ def told(pieces: Sequence[ModelPiece]) -> str:
 
 async def eventually(is_so: Callable[[], bool]) -> None:
     """Wait for something that nobody tells."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not is_so():  # noqa: ASYNC110
             await asyncio.sleep(0.002)

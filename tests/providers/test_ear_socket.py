@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests._patience import PATIENCE
 from tests.providers._acme import Wire, acme, ear
 
 from pinecall_run.providers import ear_socket, vendor_socket
@@ -21,7 +22,7 @@ LOUD = np.arange(320, dtype=np.int16)
 
 
 async def _next(heard: AsyncIterator[Heard]) -> Heard:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         return await anext(heard)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from openai.types.chat import ChatCompletionChunk as CompletionChunk
+from tests._patience import PATIENCE
 from tests.emulators.openai_server import Answer, OpenAIServer, Usage, calls, fails, openai_server, says
 from tests.emulators.trouble import Trouble
 
@@ -58,7 +59,7 @@ async def answer(
 
 async def eventually(is_so: Callable[[], bool]) -> None:
     """Wait for something that nobody tells."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not is_so():  # noqa: ASYNC110
             await asyncio.sleep(0.002)
 
