@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -37,6 +38,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(REAL_TIME):
             item.add_marker("real_time")
+
+
+def pytest_collection_finish() -> None:
+    """Ten thousand tests are no longer looked at by the collector, which else stops everything for a second or more
+    each time, and whatever is spoken or waited for meanwhile is late."""
+    gc.collect()
+    gc.freeze()
 
 
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"  # a test without keys asks nobody for some
