@@ -192,7 +192,8 @@ class CallerSide:
             _ACTIONS[type(action)](self, action)
 
     def _heard_time(self) -> float:
-        return self._heard.at(self._clock(), self.detection.behind)
+        # Nobody's limits wait for a detector that cannot follow: a recording may come at twenty times its pace.
+        return self._heard.at(self._clock(), self.detection.behind if self._machine.is_listening else 0)
 
     def _tell(self, kind: type[events.CallEvent], **fields: Any) -> None:
         self._core.tell(kind, **fields)
