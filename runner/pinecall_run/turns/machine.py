@@ -59,11 +59,6 @@ class TurnMachine:
         return self._floor.state
 
     @property
-    def is_listening(self) -> bool:
-        """Whether the caller speaks, or has not finished: their silence may come to something."""
-        return self._speech.is_on or self.state in TAKING
-
-    @property
     def is_owing(self) -> bool:
         """Whether the caller waits for a reply of which nothing was heard yet."""
         return self._floor.is_owing
