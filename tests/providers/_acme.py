@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests._patience import PATIENCE
 from websockets.asyncio.server import ServerConnection, serve
 
 from pinecall_run.providers.contracts import Heard, Transcript
@@ -34,14 +33,14 @@ class Acme:
 
     async def until_open(self) -> None:
         """A client is connected."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(5):
             while self.line is None:
                 self.came.clear()
                 await self.came.wait()
 
     async def until(self, count: int) -> list[Frame]:
         """What was received, when it is so many."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(5):
             while len(self.frames) < count:
                 self.came.clear()
                 await self.came.wait()

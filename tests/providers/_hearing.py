@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from tests._patience import PATIENCE
 from tests.emulators._sound import spoken
 
 from pinecall_run.audio.chunk import CHUNK_SAMPLES, RATE, SILENCE
@@ -58,7 +57,7 @@ class Hearing:
 
     async def until(self, holds: Callable[[list[Heard]], bool]) -> list[Heard]:
         """What was heard, as soon as it is what is waited for; then that is forgotten."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(5):
             while not holds(self.heard):
                 assert self.error is None, self.error
                 self._news.clear()
@@ -68,7 +67,7 @@ class Hearing:
 
     async def fails(self) -> ProviderError:
         """The error that ends the stream, the caller silent meanwhile."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(5):
             while not self.task.done():
                 self.pauses(0.04)
                 await asyncio.wait([self.task], timeout=0.02)
@@ -83,7 +82,7 @@ def has_final(heard: list[Heard]) -> bool:
 
 async def gone(server: Server) -> None:
     """Wait until it has no connection left."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(2):
         while server.open_connections:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.005)
 
@@ -98,6 +97,6 @@ async def heard_by(spec: SpeechSpec, environ: Mapping[str, str]) -> AsyncIterato
     finally:
         await hearing.stream.close()
         await hearing.stream.close()
-        await asyncio.wait_for(hearing.task, PATIENCE)
+        await asyncio.wait_for(hearing.task, 2)
     left = [task for task in asyncio.all_tasks() - before if "pinecall_run" in repr(task.get_coro())]
     assert not left, left

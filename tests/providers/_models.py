@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tests._patience import PATIENCE
 from tests.emulators.trouble import Trouble
 
 from pinecall_run.providers.contracts import LanguageModel, ModelPiece, ModelRequest, Text, ToolRequest
@@ -114,6 +113,6 @@ def told(pieces: Sequence[ModelPiece]) -> str:
 
 async def eventually(is_so: Callable[[], bool]) -> None:
     """Wait for something that nobody tells."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(5):
         while not is_so():  # noqa: ASYNC110
             await asyncio.sleep(0.002)

@@ -14,7 +14,6 @@ import pytest
 import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests._patience import PATIENCE
 from tests.emulators._sound import spoken
 from tests.emulators.cartesia_server import CartesiaServer, cartesia_server
 from tests.emulators.trouble import Trouble
@@ -51,7 +50,7 @@ async def server() -> AsyncIterator[CartesiaServer]:
 
 
 async def gone(server: CartesiaServer) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(2):
         while server.open_connections:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.005)
 

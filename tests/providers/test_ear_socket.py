@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests._patience import PATIENCE
 from tests.providers._acme import Wire, acme, ear
 
 from pinecall_run.providers import ear_socket, vendor_socket
@@ -22,7 +21,7 @@ LOUD = np.arange(320, dtype=np.int16)
 
 
 async def _next(heard: AsyncIterator[Heard]) -> Heard:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(5):
         return await anext(heard)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests._patience import PATIENCE
 from tests.emulators._sound import spoken
 from tests.emulators.elevenlabs_server import ElevenLabsServer, elevenlabs_server
 from tests.emulators.trouble import Trouble
@@ -141,7 +140,7 @@ def test_without_a_key_it_is_said_what_to_do() -> None:
 async def server() -> AsyncIterator[ElevenLabsServer]:
     async with elevenlabs_server([ORDER, THANKS]) as server:
         yield server
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(2):
             while server.open_connections:  # noqa: ASYNC110 - the emulator tells nobody
                 await asyncio.sleep(0.01)
         assert len(asyncio.all_tasks()) == 1
@@ -168,7 +167,7 @@ def say(stream: HearingStream, text: str, pause: float = 0.6) -> None:
 async def until_final(heard: AsyncIterator[Heard]) -> tuple[str, list[str]]:
     """The text that is final, and those that were not."""
     partial: list[str] = []
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(5):
         async for one in heard:
             assert isinstance(one, Transcript)
             if one.is_final:

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests._patience import PATIENCE
 from tests.emulators._sound import spoken
 from tests.emulators.elevenlabs_server import VOICES as EMULATED
 from tests.emulators.elevenlabs_server import ElevenLabsServer, elevenlabs_server
@@ -256,7 +255,7 @@ def test_without_a_key_it_is_said_what_to_do() -> None:
 
 
 async def nobody_connected(server: ElevenLabsServer) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(2):
         while server.open_connections:  # noqa: ASYNC110 - the emulator tells nobody
             await asyncio.sleep(0.01)
 
@@ -275,7 +274,7 @@ def voice(server: ElevenLabsServer, name: str = "sarah", language: str = "en", *
 
 
 async def heard(tts: TextToSpeech, text: str, context: str = "u") -> list[Spoken]:
-    async with asyncio.timeout(PATIENCE), aclosing(tts.speak(text, context)) as pieces:  # type: ignore[type-var]
+    async with asyncio.timeout(5), aclosing(tts.speak(text, context)) as pieces:  # type: ignore[type-var]
         return [piece async for piece in pieces]
 
 

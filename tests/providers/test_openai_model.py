@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from openai.types.chat import ChatCompletionChunk as CompletionChunk
-from tests._patience import PATIENCE
 from tests.emulators.openai_server import Answer, OpenAIServer, Usage, calls, fails, openai_server, says
 from tests.emulators.trouble import Trouble
 
@@ -59,7 +58,7 @@ async def answer(
 
 async def eventually(is_so: Callable[[], bool]) -> None:
     """Wait for something that nobody tells."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(5):
         while not is_so():  # noqa: ASYNC110
             await asyncio.sleep(0.002)
 

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests._patience import PATIENCE
 from tests.emulators._sound import spoken
 from tests.emulators.aws_server import AwsServer, aws_server
 from tests.emulators.trouble import Trouble
@@ -119,7 +118,7 @@ async def test_one_that_waits_is_cut_too(server: AwsServer, is_answered: bool, m
     saying = asyncio.create_task(said(open_tts(spec(word_times=True), server.environ), "one " * 200))
     await until(lambda: len(server.requests) == 2 if is_answered else server.open_connections == 2)
     saying.cancel()
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(2):
         await asyncio.wait([saying])
     await until(lambda: server.open_connections == 0)
 

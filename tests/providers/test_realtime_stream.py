@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests._patience import PATIENCE
 from tests.emulators._sound import spoken
 from tests.emulators.openai_server import Answer, calls, fails, says
 from tests.emulators.realtime_server import RealtimeServer, realtime_server
@@ -63,7 +62,7 @@ def talk(stream: DuplexStream, words: int = 3, quiet: float = 0.7) -> None:
 
 async def until(stream: DuplexStream, kind: type[Any]) -> list[Any]:
     found: list[Any] = []
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(5):
         async for event in stream.events():
             found.append(event)
             if isinstance(event, kind):
@@ -72,7 +71,7 @@ async def until(stream: DuplexStream, kind: type[Any]) -> list[Any]:
 
 
 async def answered(stream: DuplexStream, *messages: dict[str, Any], tools: Sequence[Any] = ()) -> list[ModelPiece]:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(5):
         return [piece async for piece in stream.stream(ModelRequest(messages, tools))]
 
 
@@ -169,7 +168,7 @@ async def test_an_answer_that_is_given_up_before_it_began_is_waited_out_all_the_
 
 async def test_a_text_is_said_beside_the_conversation() -> None:
     async with session([says("Good day."), says("Yes.")]) as (stream, server):
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(5):
             sound = np.concatenate([piece async for piece in stream.say("Good day.")])
         assert 0.59 < len(sound) / 16_000 < 0.61
         greeting = {"role": "assistant", "content": "Good day."}

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests._patience import PATIENCE
 from tests.emulators._event_stream import pack, unpack
 from tests.emulators.aws_server import AwsServer, aws_server
 from tests.emulators.trouble import Trouble
@@ -53,7 +52,7 @@ def say(stream: HearingStream, chunks: int = WHOLE_SENTENCE) -> None:
 
 async def until_final(heard: AsyncIterator[Heard]) -> list[Transcript]:
     found: list[Transcript] = []
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(5):
         async for one in heard:
             assert isinstance(one, Transcript)
             found.append(one)

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from tests._patience import PATIENCE
 from tests.providers._acme import VENDOR, acme
 from websockets.asyncio.server import ServerConnection, serve
 
@@ -48,7 +47,7 @@ async def _peer(talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awa
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(5):
         await is_over.wait()
     server.close()
 
@@ -102,7 +101,7 @@ async def test_a_peer_that_does_not_read_is_found_out() -> None:
             socket.push(bytes(200_000))
         assert not socket.is_read
         is_told.set()
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(5):
             while not socket.is_read:  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.01)
         await socket.close()

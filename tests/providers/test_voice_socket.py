@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests._patience import PATIENCE
 from tests.providers._acme import VENDOR, Acme, acme
 
 from pinecall_run.providers import vendor_socket, voice_socket
@@ -163,7 +162,7 @@ async def test_an_idle_socket_is_kept_alive_and_then_closed() -> None:
         await voice.warm()
         frames = await vendor.until(2)
         assert frames[0] == "alive"
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(5):
             while frames[-1] != "bye":
                 frames = await vendor.until(len(frames) + 1)
         assert set(frames[:-1]) == {"alive"}

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests._patience import PATIENCE
 from tests._ports import free_port
 from tests.sip._sipp import LOOPBACK
 from tests.voice._fakes import until
@@ -26,6 +25,7 @@ from pinecall_run.audio.resample import Resampler
 from pinecall_run.audio.wav import read_wav
 
 MODULES = Path("/usr/lib/baresip/modules")
+PATIENCE = 15.0
 LINE_RATE = 8_000
 
 TONE = 0.05 * 24_000 / (2 * np.pi)

@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests._patience import PATIENCE
 from tests._ports import free_port
 from tests.sip._sipp import LOOPBACK
 
 DOMAIN, PASSWORD = "acme.example", "secret"
+PATIENCE = 15.0
 
 needs_kamailio = pytest.mark.skipif(
     shutil.which("kamailio") is None, reason="kamailio is not installed (apt-get install kamailio)"

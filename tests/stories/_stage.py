@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests._patience import PATIENCE
 from websockets.asyncio.client import ClientConnection, connect
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 20.0
+"""Seconds after which a story gives up; nothing in it should take more than one."""
 
 
 def copy_project(folder: Path) -> Path:

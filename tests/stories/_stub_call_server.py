@@ -26,13 +26,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from tests._patience import PATIENCE
 
 from pinecall_run.voice.admission import Policy
 from pinecall_run.voice.http_door import HttpDoor
 from pinecall_run.voice.hub import Hub
 from pinecall_run.voice.token_door import TokenDoor
 
+PATIENCE = 10.0
 RATE = 48_000
 FRAME = RATE // 50
 

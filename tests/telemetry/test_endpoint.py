@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from tests._patience import PATIENCE
 
 from pinecall_run.live.notices import AgentUp, Connected
 from pinecall_run.telemetry import endpoint as module
 from pinecall_run.telemetry.endpoint import CONNECTIONS, Answer, Endpoint, Page, Scrape, bound, probes
 from pinecall_run.telemetry.readiness import Readiness
 
+PATIENCE = 5.0
 LARGE = 50_000_000
 """Bytes that no socket buffers."""
 

@@ -275,7 +275,7 @@ async def test_what_breaks_at_its_time_does_not_stop_what_comes_later() -> None:
             agent._core.agenda.add(now + 0.03, done.append)
 
         it.sockets.do(plan)
-        await until(lambda: bool(done))
+        await until(lambda: bool(done), 2)
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
@@ -285,7 +285,7 @@ async def test_a_name_that_cannot_be_one_is_nowhere(transport: str) -> None:
         it.sockets.agent.lost = lambda peer, now: lost.append(peer)  # type: ignore[method-assign]
         peer = Peer(transport, "a" * 64 + ".example", 5060)
         it.sockets.do(lambda agent, now: agent._core.transmit(b"OPTIONS", peer))
-        await until(lambda: lost == [peer])
+        await until(lambda: lost == [peer], 2)
         assert not it.sockets._opening
 
 
@@ -299,7 +299,7 @@ async def test_a_name_is_looked_up_for_addresses_that_the_socket_can_send_to(mon
 
         monkeypatch.setattr(it.sockets._loop, "getaddrinfo", getaddrinfo)
         it.sockets.do(lambda agent, now: agent._core.transmit(b"OPTIONS", Peer("udp", "both.example", port)))
-        await until(lambda: other.got == [b"OPTIONS"])
+        await until(lambda: other.got == [b"OPTIONS"], 2)
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
@@ -307,7 +307,7 @@ async def test_whom_we_asked_by_name_is_heard_in_a_flood_of_strangers(transport:
     async with place(trusts=False) as it, place() as other:
         asked = Peer(transport, "localhost", other.ports[transport])
         it.sockets.do(lambda agent, now: agent._core.transmit(options(it.ports["udp"], way=transport.upper()), asked))
-        await until(lambda: bool(it.told))
+        await until(lambda: bool(it.told), 2)
         for number in range(EVERYBODY[0] + STRANGER[0]):
             it.sockets.received(b"noise", Peer("udp", f"198.51.100.{number % 200}", 5060))
         assert it.sockets.flooded

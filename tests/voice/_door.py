@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests._patience import PATIENCE
 from tests.voice._stage import KEY
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from pinecall_run.voice.app import Settings
 from pinecall_run.voice.serving import listen, serve
+
+PATIENCE = 5.0
 
 
 @asynccontextmanager

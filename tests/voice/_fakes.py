@@ -7,8 +7,6 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
-from tests._patience import PATIENCE
-
 from pinecall_run.providers.contracts import Aloud, ModelPiece, ModelRequest, ProviderError, Text, ToolRequest
 from pinecall_run.voice.call_core import Surroundings
 from pinecall_run.voice.chat_session import ChatSession
@@ -174,7 +172,7 @@ async def settle(turns: int = 30) -> None:
         await asyncio.sleep(0)
 
 
-async def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
     """Wait for something that another task or the world brings about."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - there is no event to wait for

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests._patience import PATIENCE
 from tests.voice._fakes import settle
 
 from pinecall_run.audio.chunk import SILENCE, Samples
@@ -119,7 +118,7 @@ class Held:
         self.lost += 1
 
     async def answer(self) -> list[ModelPiece]:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(5):
             return [piece async for piece in self.line.stream(ModelRequest([{"role": "user", "content": "?"}]))]
 
 
@@ -175,7 +174,7 @@ async def test_a_model_that_stalls_gets_another_stream(monkeypatch: pytest.Monke
 async def test_a_sentence_that_breaks_off_is_said_anew() -> None:
     model = Model(["a", BROKEN], ["a", "b"])
     async with held(model) as line:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(5):
             spoken = [piece async for piece in line.line.speak("a b", "m1")]
         assert len(spoken) == 3
         assert all(isinstance(piece, Audio) for piece in spoken)
@@ -216,7 +215,7 @@ async def test_one_that_cannot_be_opened_makes_way_and_the_last_ends_it(monkeypa
     first, second = Model(refuses=[lasting]), Model(refuses=[BROKEN, BROKEN, BROKEN])
     line = Held(first, second)
     waiting = asyncio.create_task(line.answer())
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(5):
         assert await line.line.run() is False
         with pytest.raises(ProviderError, match="cannot be reached"):
             await waiting

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests._patience import PATIENCE
 from tests.voice._fakes import settle
 from tests.voice._line import FakeVoice
 
@@ -175,7 +174,7 @@ async def test_a_voice_that_stalls_has_failed(monkeypatch: pytest.MonkeyPatch) -
     voice.fails = [asyncio.Event()]
     async with speaking_with(voice) as (speaker, audience):
         speaker.say(utterance("m1", "Hangs."))
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(5):
             while not audience.log:  # noqa: ASYNC110 - there is no event to wait for
                 await asyncio.sleep(0.005)
         await settle()
@@ -213,7 +212,7 @@ async def test_a_voice_that_stalls_in_the_middle_has_failed(monkeypatch: pytest.
     monkeypatch.setattr(speaking, "STALL_SECONDS", 0.05)
     async with speaking_with(Hasty()) as (speaker, audience):
         speaker.say(utterance("m1", "Hasty."))
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(5):
             while ("failed", "voice1", "it gave nothing for 0.05 s", "") not in audience.log:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         play(speaker, 4)
