@@ -128,6 +128,28 @@ def test_what_the_detector_has_not_judged_is_no_silence() -> None:
     assert owner.names == ["speech.started"]
 
 
+def test_nor_is_it_while_the_agent_speaks() -> None:
+    caller, owner, now = side(TurnRules(has_interruption=False))
+    caller.agent_began(1)
+    speak(caller, now, 1.0, 0.95)
+    assert owner.names == ["speech.started"]
+    for _ in range(20):
+        now[0] += CHUNK_SECONDS
+        hear(caller, 1)
+        caller.pulse(now[0])
+    judge(caller, 0.95)
+    assert "finish" not in caller.listener.log  # type: ignore[attr-defined]
+
+
+def test_a_limit_does_not_wait_for_the_detector() -> None:
+    caller, owner, now = side(TurnRules(max_duration_seconds=1.0))
+    for _ in range(60):
+        now[0] += CHUNK_SECONDS
+        hear(caller, 1)
+        caller.pulse(now[0])
+    assert owner.names == ["session.timeout"]
+
+
 def test_a_model_is_asked_whether_a_pause_is_an_end() -> None:
     caller, _, now = side(TurnRules(mode="smart_turn"))
     caller.judge = judge = Judge()

@@ -7,6 +7,12 @@ from pinecall_run.turns.said import Said
 from pinecall_run.turns.turn import Speech
 from pinecall_run.turns.words import look
 
+HUSH = 0.15
+"""Seconds of silence after which the final text is asked for: it comes while the rest of the silence is waited out."""
+
+ASK = 0.28
+"""Seconds of silence after which the model is asked (protocol 7.1)."""
+
 PATIENCE = 0.8
 """Seconds of silence after which neither a final text nor the model's answer is waited for, where there is a text."""
 

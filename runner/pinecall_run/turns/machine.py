@@ -9,6 +9,7 @@ from typing import Any
 
 from pinecall_run.turns import actions as act
 from pinecall_run.turns import inputs
+from pinecall_run.turns.ending import ASK, HUSH
 from pinecall_run.turns.floor import TAKING, Floor
 from pinecall_run.turns.foreground import Foreground
 from pinecall_run.turns.gate import Gate
@@ -17,12 +18,6 @@ from pinecall_run.turns.rules import TurnRules
 from pinecall_run.turns.said import Said
 from pinecall_run.turns.transitions import State, Trigger
 from pinecall_run.turns.turn import UNREAD
-
-HUSH = 0.15
-"""Seconds of silence after which the final text is asked for: it comes while the rest of the silence is waited out."""
-
-ASK = 0.28
-"""Seconds of silence after which the model is asked (protocol 7.1)."""
 
 LOWER = 0.7
 """A voice goes on down to this part of the threshold that it had to begin with."""
@@ -57,6 +52,11 @@ class TurnMachine:
     def state(self) -> State:
         """Whose go it is."""
         return self._floor.state
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether the caller speaks, or has not finished: only then may their silence come to something."""
+        return self._speech.is_on or self.state in TAKING
 
     @property
     def is_owing(self) -> bool:

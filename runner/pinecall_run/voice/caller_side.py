@@ -11,7 +11,6 @@ from pinecall_run.audio.chunk import CHUNK_SAMPLES, SILENCE, Samples
 from pinecall_run.audio.level import loudest
 from pinecall_run.providers.contracts import Heard, Transcript
 from pinecall_run.turns import actions, inputs
-from pinecall_run.turns.floor import TAKING
 from pinecall_run.turns.machine import TurnMachine
 from pinecall_run.turns.rules import TurnRules
 from pinecall_run.turns.transitions import State
@@ -193,8 +192,8 @@ class CallerSide:
             _ACTIONS[type(action)](self, action)
 
     def _heard_time(self) -> float:
-        # Nobody's limits wait for a detector that cannot follow: a recording may come at twenty times its pace.
-        return self._heard.at(self._clock(), self.detection.behind if self._machine.state in TAKING else 0)
+        # The limits of a call wait for no detector: where a recording comes at twenty times its pace, none can follow.
+        return self._heard.at(self._clock(), self.detection.behind if self._machine.is_listening else 0)
 
     def _tell(self, kind: type[events.CallEvent], **fields: Any) -> None:
         self._core.tell(kind, **fields)
