@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinecall_run.audio.chunk import CHUNK_SAMPLES, SILENCE, Samples
+from pinecall_run.transports.breaks import AWAITED, QUIET
 from pinecall_run.transports.jitter import CONCEALED
-from pinecall_run.transports.playout import AT_ONCE, AWAITED, QUIET, Playout
+from pinecall_run.transports.playout import AT_ONCE, Playout
 from pinecall_run.transports.rtp import Packet
 
 RATE, FRAME = 8_000, 160

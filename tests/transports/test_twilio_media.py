@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pinecall_run.audio.chunk import CHUNK_SAMPLES, RATE, Samples
 from pinecall_run.audio.g711 import mu_law_decode, mu_law_encode
+from pinecall_run.transports.breaks import AWAITED
 from pinecall_run.transports.twilio_media import (
     AHEAD,
     GRACE,
@@ -127,6 +128,28 @@ def test_words_that_come_late_are_all_heard() -> None:
     loud = mu_law_encode(tone(440, 1600, 8000))
     late = heard(ear, [loud[n * 160 : n * 160 + 160] for n in range(10)], now=0.6)
     assert len(late) >= 9
+
+
+def test_a_word_that_breaks_off_is_waited_for_and_nothing_heard_in_it() -> None:
+    ear = Ear()
+    loud = mu_law_encode(tone(440, 16_000, 8000))
+    frames = [loud[n * 160 : n * 160 + 160] for n in range(100)]
+    before = [chunk for n in range(50) for chunk in ear.hear(frames[n], n * 0.02)]
+    assert [ear.missing(1.0 + n * 0.02) for n in range(75)] == [None] * 75
+    after = heard(ear, frames[50:], now=2.5)
+    assert len(before) + len(after) == 99, "the last one is in the resampler"
+    assert ear.ignored == 0
+
+
+def test_and_after_two_seconds_it_is_over() -> None:
+    ear = Ear()
+    loud = mu_law_encode(tone(440, 8_000, 8000))
+    for n in range(50):
+        list(ear.hear(loud[n * 160 : n * 160 + 160], n * 0.02))
+    silent = [ear.missing(1.0 + n * 0.02) is not None for n in range(200)]
+    first = silent.index(True)
+    assert AWAITED - GRACE <= first <= AWAITED + 1
+    assert all(silent[first:]), "a chunk of silence each 20 ms, and not all that was waited for at once"
 
 
 def test_a_flood_is_left_out_and_counted() -> None:

@@ -7,25 +7,16 @@ from typing import Protocol
 
 import numpy as np
 
-from pinecall_run.audio.chunk import CHUNK_SAMPLES, RATE, Samples
+from pinecall_run.audio.chunk import CHUNK_SAMPLES, Samples
+from pinecall_run.transports.breaks import AWAITED, Breaks, is_quiet
 from pinecall_run.transports.jitter import CONCEALED, Due, JitterBuffer
 from pinecall_run.transports.rtp import Packet
-
-QUIET = 300
-"""Amplitude below which sound may be left out without being missed."""
-
-PAUSE_SAMPLES = round(0.2 * RATE)
-"""Quiet sound of that length is a pause. What is shorter may be part of a word: before a ``t`` there is no sound for a
-tenth of a second."""
 
 HURRY_SECONDS = 0.1
 """That far behind, sound that is not quiet is caught up with, too."""
 
 AT_ONCE = 5
 """Chunks that are given at once then."""
-
-AWAITED = 100
-"""Frames for which sound that breaks off is waited for: two seconds, as many as the jitter buffer keeps."""
 
 
 class Decoder(Protocol):
@@ -62,8 +53,7 @@ class Playout:
         """What comes next is another stream."""
         self._jitter.forget()
         self._newest: Packet | None = None
-        self._quiet = PAUSE_SAMPLES
-        """How many samples it has been quiet for."""
+        self._breaks = Breaks()
         self._waited = 0
         """Frames for which nothing has come."""
         self._has_pauses = False
@@ -80,7 +70,7 @@ class Playout:
     def chunks(self, now: float) -> list[Samples]:
         """The next 20 ms."""
         chunk = self._chunk(now)
-        if chunk is None or (self._ahead > 0 and _is_quiet(chunk)):
+        if chunk is None or (self._ahead > 0 and is_quiet(chunk)):
             self._ahead -= 1
             return []
         chunks = [chunk]
@@ -113,14 +103,13 @@ class Playout:
         if due is Due.LOST:
             return self._decoder.conceal()
         piece = self._decoder.decode(due)
-        is_quiet = _is_quiet(piece)
-        self._quiet = self._quiet + len(piece) if is_quiet else 0
-        return piece[:0] if is_quiet and self._jitter.is_behind(now) else piece
+        was_quiet = self._breaks.hear(piece)
+        return piece[:0] if was_quiet and self._jitter.is_behind(now) else piece
 
     def _late(self, wanted: int) -> Samples | None:
         """In the middle of a word it is waited for; else it is made up for a moment, and then a pause."""
         self._waited += 1
-        is_awaited = not self._has_pauses and self._quiet < PAUSE_SAMPLES
+        is_awaited = not (self._has_pauses or self._breaks.is_pause)
         over = self._waited - (AWAITED if is_awaited else 0)
         if over <= 0:
             return None
@@ -130,9 +119,5 @@ class Playout:
         return self._pause(wanted)
 
     def _pause(self, wanted: int) -> Samples:
-        self._quiet = PAUSE_SAMPLES
+        self._breaks.pause()
         return self._decoder.pause(wanted)
-
-
-def _is_quiet(samples: Samples) -> bool:
-    return int(samples.min(initial=0)) > -QUIET and int(samples.max(initial=0)) < QUIET

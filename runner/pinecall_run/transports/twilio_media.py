@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from pinecall_run.audio.chunk import CHUNK_SECONDS, RATE, SILENCE, Chunker, Samples
 from pinecall_run.audio.g711 import mu_law_decode, mu_law_encode
 from pinecall_run.audio.resample import Resampler
+from pinecall_run.transports.breaks import AWAITED, Breaks
 from pinecall_run.wire.codec import to_json
 
 LINE_RATE = 8_000
@@ -27,13 +26,10 @@ MAX_MESSAGE = 16_384
 """Characters of one message, above the longest that is of use."""
 
 GRACE = 5
-"""Chunks that may be late before silence is heard in their place: a line without sound sends nothing."""
+"""Chunks that may be late in a pause before silence is heard in their place: a line without sound sends nothing."""
 
 AHEAD = 100
 """Chunks that may come early: two seconds, after a pause of the network. What is beyond is left out."""
-
-QUIET = 300
-"""Amplitude below which a chunk may be left out, to make up for silence that was put in."""
 
 LEAD_SECONDS = 0.06
 """Of sound that waits at Twilio: what the network may be late."""
@@ -89,6 +85,7 @@ class Ear:
         self._resampler = Resampler(LINE_RATE, RATE)
         self._chunker = Chunker()
         self._began: float | None = None
+        self._breaks = Breaks()
         self._heard = 0
         self._made_up = 0
 
@@ -99,7 +96,7 @@ class Ear:
         for chunk in self._chunker.feed(self._resampler.feed(mu_law_decode(sound))):
             if self._heard - self._due(now) > AHEAD:
                 self.ignored += 1
-            elif self._made_up and int(np.abs(chunk).max()) < QUIET:
+            elif self._breaks.hear(chunk) and self._made_up:
                 self._made_up -= 1
             else:
                 self._heard += 1
@@ -107,8 +104,12 @@ class Ear:
 
     def missing(self, now: float) -> Samples | None:
         """Silence, where a chunk should have come long ago. To be asked every 20 ms."""
-        if self._began is None or self._due(now) - self._heard <= GRACE:
+        late = self._due(now) - self._heard
+        if self._began is None or late <= (GRACE if self._breaks.is_pause else AWAITED):
             return None
+        if not self._breaks.is_pause:
+            self._heard += AWAITED - GRACE  # they are not waited for any more
+            self._breaks.pause()
         self._heard += 1
         self._made_up += 1
         return SILENCE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pinecall_run.audio.chunk import CHUNK_SECONDS, RATE
 
 LATEST = 2.0
-"""Seconds that sound is waited for: as long as doors wait (``transports/playout.py``). A caller who holds time back
+"""Seconds that sound is waited for: as long as doors wait (``transports/breaks.py``). A caller who holds time back
 outlasts no limit by more."""
 
 FORGOTTEN = 0.05
